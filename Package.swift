@@ -1,0 +1,65 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The client library. A package that depends on it by version resolves only the targets below the
+// products: `Server` and `Shell` are dependencies of test targets, so nobody else ever builds them.
+
+let swiftSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+let package = Package(
+    name: "nexa",
+    products: [
+        .library(name: "NexaClient", targets: ["NexaClient"]),
+        .library(name: "NexaCore", targets: ["NexaValue", "NexaProtocol", "NexaTransport"]),
+    ],
+    dependencies: [
+        .package(name: "nexa-server", path: "Server"),
+        .package(name: "nexa-shell", path: "Shell"),
+    ],
+    targets: [
+        .target(name: "NexaValue", swiftSettings: swiftSettings),
+        .target(name: "NexaProtocol", dependencies: ["NexaValue"], swiftSettings: swiftSettings),
+        .target(name: "CNexaSystem"),
+        .target(
+            name: "NexaTransport", dependencies: ["NexaProtocol", "CNexaSystem"], swiftSettings: swiftSettings),
+        .target(
+            name: "NexaClient", dependencies: ["NexaValue", "NexaProtocol", "NexaTransport"],
+            swiftSettings: swiftSettings),
+
+        .testTarget(name: "NexaValueTests", dependencies: ["NexaValue"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "NexaProtocolTests", dependencies: ["NexaProtocol", "NexaValue"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "NexaTransportTests", dependencies: ["NexaTransport", "NexaProtocol", "CNexaSystem"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "NexaClientTests",
+            dependencies: ["NexaClient", .product(name: "NexaServer", package: "nexa-server")],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "NexaStorageTests", dependencies: [.product(name: "NexaEngine", package: "nexa-server")],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "NexaQueryTests",
+            dependencies: ["NexaValue", .product(name: "NexaEngine", package: "nexa-server")],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "NexaEngineTests",
+            dependencies: ["NexaValue", .product(name: "NexaEngine", package: "nexa-server")],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "NexaServerTests",
+            dependencies: [
+                "NexaValue", "NexaProtocol", "NexaTransport", .product(name: "NexaServer", package: "nexa-server"),
+            ],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "NexaShellTests", dependencies: [.product(name: "NexaShell", package: "nexa-shell")],
+            swiftSettings: swiftSettings),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,32 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+let core: Target.Dependency = .product(name: "NexaCore", package: "nexa")
+
+let package = Package(
+    name: "nexa-server",
+    products: [
+        .executable(name: "nexadb", targets: ["nexadb"]),
+        .library(name: "NexaServer", targets: ["NexaServer"]),
+        .library(name: "NexaEngine", targets: ["NexaEngine", "NexaQuery", "NexaStorage"]),
+    ],
+    dependencies: [.package(name: "nexa", path: "..")],
+    targets: [
+        .systemLibrary(name: "CRocksDB", pkgConfig: "rocksdb", providers: [.apt(["librocksdb-dev"])]),
+        .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
+        .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .target(name: "NexaStorage", dependencies: ["CRocksDB"], swiftSettings: swiftSettings),
+        .target(name: "NexaQuery", dependencies: [core, "CPCRE2"], swiftSettings: swiftSettings),
+        .target(
+            name: "NexaEngine", dependencies: [core, "NexaStorage", "NexaQuery", "CArgon2"],
+            swiftSettings: swiftSettings),
+        .target(name: "NexaServer", dependencies: [core, "NexaEngine"], swiftSettings: swiftSettings),
+        .executableTarget(name: "nexadb", dependencies: ["NexaServer"], swiftSettings: swiftSettings),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,30 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+let package = Package(
+    name: "nexa-shell",
+    products: [
+        .executable(name: "nexa", targets: ["nexa"]),
+        .library(name: "NexaShell", targets: ["NexaShell"]),
+    ],
+    dependencies: [.package(name: "nexa", path: "..")],
+    targets: [
+        .systemLibrary(name: "CLibEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
+        .target(name: "CLineEditor", dependencies: ["CLibEdit"]),
+        .target(
+            name: "NexaShell",
+            dependencies: [
+                "CLineEditor", .product(name: "NexaClient", package: "nexa"),
+                .product(name: "NexaCore", package: "nexa"),
+            ],
+            swiftSettings: swiftSettings),
+        .executableTarget(name: "nexa", dependencies: ["NexaShell"], swiftSettings: swiftSettings),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,122 @@
+/// An ordered map of fields: a NexaDB document or sub-document.
+///
+/// Fields keep the order in which they were added. Two documents are equal when they hold equal
+/// fields in the same order, as in MongoDB. Copying is cheap (copy-on-write). Look-ups walk the fields
+/// of small documents and use a hash index above `indexThreshold` fields, so that a hostile map with a
+/// million keys costs linear time.
+public struct Document: Sendable {
+    /// One field, in the order of the document.
+    public typealias Element = (key: String, value: Value)
+
+    @usableFromInline var elements: [Element]
+    /// Positions by key; kept only above `indexThreshold` fields.
+    @usableFromInline var index: [String: Int]?
+    static let indexThreshold = 16
+
+    /// Creates an empty document.
+    public init() {
+        elements = []
+    }
+
+    /// Creates a document from fields in order; a repeated key keeps its first place and its last value.
+    public init(_ fields: some Sequence<(String, Value)>) {
+        self.init()
+        elements.reserveCapacity(fields.underestimatedCount)
+        for (key, value) in fields { self[key] = value }
+    }
+
+    /// The number of fields.
+    public var count: Int { elements.count }
+
+    /// Reserves room for `capacity` fields.
+    public mutating func reserveCapacity(_ capacity: Int) {
+        elements.reserveCapacity(capacity)
+    }
+
+    /// The value of a field, or `nil` when the document has no such field.
+    ///
+    /// Assigning replaces the value in place or appends a new field; assigning `nil` removes the field.
+    /// (To store a null, assign `.some(.null)` or `Value.null`.)
+    public subscript(_ key: String) -> Value? {
+        get { position(of: key).map { elements[$0].value } }
+        set {
+            if let position = position(of: key) {
+                if let newValue {
+                    elements[position].value = newValue
+                } else {
+                    elements.remove(at: position)
+                    index = nil
+                    indexIfLarge()
+                }
+            } else if let newValue {
+                elements.append((key, newValue))
+                if index != nil { index?[key] = elements.count - 1 } else { indexIfLarge() }
+            }
+        }
+    }
+
+    /// The value at a dotted path such as `"address.city"`, or `nil` when a part is missing.
+    ///
+    /// A part that is a whole number also selects that element of an array (`"cast.0"`).
+    public subscript(path path: String) -> Value? {
+        var current = Value.document(self)
+        for part in path.split(separator: ".", omittingEmptySubsequences: false) {
+            switch current {
+            case .document(let document):
+                guard let next = document[String(part)] else { return nil }
+                current = next
+            case .array(let array):
+                guard let position = Int(part), array.indices.contains(position) else { return nil }
+                current = array[position]
+            default: return nil
+            }
+        }
+        return current
+    }
+
+    /// The field names, in order.
+    public var keys: [String] { elements.map(\.key) }
+
+    func position(of key: String) -> Int? {
+        if let index { return index[key] }
+        return elements.firstIndex { $0.key == key }
+    }
+
+    /// Adds a field that is known not to be there yet.
+    @usableFromInline mutating func appendUnchecked(_ key: String, _ value: Value) {
+        elements.append((key, value))
+    }
+
+    mutating func indexIfLarge() {
+        guard index == nil, elements.count > Self.indexThreshold else { return }
+        var positions = [String: Int](minimumCapacity: elements.count)
+        for (position, element) in elements.enumerated() { positions[element.key] = position }
+        index = positions
+    }
+}
+
+extension Document: RandomAccessCollection {
+    public var startIndex: Int { 0 }
+    public var endIndex: Int { elements.count }
+    /// The field at a position in document order.
+    public subscript(position: Int) -> Element { elements[position] }
+}
+
+extension Document: Hashable {
+    public static func == (left: Document, right: Document) -> Bool {
+        left.elements.elementsEqual(right.elements) { $0.key == $1.key && $0.value == $1.value }
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(elements.count)
+        for element in elements {
+            hasher.combine(element.key)
+            hasher.combine(element.value)
+        }
+    }
+}
+
+extension Document: ExpressibleByDictionaryLiteral {
+    /// Creates a document from a literal; a repeated key keeps its first place and its last value.
+    public init(dictionaryLiteral elements: (String, Value)...) { self.init(elements) }
+}
