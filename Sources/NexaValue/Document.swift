@@ -66,12 +66,18 @@ public struct Document: Sendable {
                 guard let next = document[String(part)] else { return nil }
                 current = next
             case .array(let array):
-                guard let position = Int(part), array.indices.contains(position) else { return nil }
+                guard let position = Self.arrayIndex(part), position < array.count else { return nil }
                 current = array[position]
             default: return nil
             }
         }
         return current
+    }
+
+    /// A path part read as an array index: decimal, without sign or leading zero.
+    static func arrayIndex(_ part: Substring) -> Int? {
+        var part = String(part)
+        return part.withUTF8 { RawSpan(_unsafeBytes: UnsafeRawBufferPointer($0)).decimalIndex }
     }
 
     /// The field names, in order.
