@@ -2,7 +2,9 @@
 ///
 /// A struct and not an enum: a peer may send any byte, and later versions know more of them.
 public struct MessageType: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
+    /// The byte on the wire.
     public let rawValue: UInt8
+    /// Wraps a byte, known or not.
     public init(rawValue: UInt8) { self.rawValue = rawValue }
 
     // Requests.
@@ -55,7 +57,7 @@ public struct MessageType: RawRepresentable, Sendable, Hashable, CustomStringCon
         0x41: "CREATE_DATABASE", 0x42: "DROP_DATABASE", 0x43: "DATABASE_STATS", 0x44: "CREATE_COLLECTION",
         0x45: "BUILD_HNSW_INDEX", 0x50: "IMPORT_MONGODB_DB", 0x51: "IMPORT_MONGODB_COLLECTION", 0x81: "SUCCESS",
         0x82: "ERROR", 0x83: "NOT_FOUND", 0x84: "DUPLICATE", 0x85: "STREAM_START", 0x86: "STREAM_CHUNK",
-        0x87: "STREAM_END", 0x88: "PONG", 0x90: "CHANGE_EVENT",
+        0x87: "STREAM_END", 0x88: "PONG", 0x90: "CHANGE_EVENT"
     ]
 
     /// The protocol's name of the code, or `nil` for a byte that nobody uses.
@@ -69,7 +71,9 @@ public struct MessageType: RawRepresentable, Sendable, Hashable, CustomStringCon
 ///
 /// An old server ignores the list and grants nothing; an old client never sends it.
 public struct Capability: RawRepresentable, Sendable, Hashable {
+    /// The word on the wire.
     public let rawValue: String
+    /// Wraps a word, known or not.
     public init(rawValue: String) { self.rawValue = rawValue }
 
     /// A client's `_id` is the key of the document, and a second document with it is refused.
@@ -87,6 +91,6 @@ public struct Capability: RawRepresentable, Sendable, Hashable {
 
     /// What this version of the protocol knows.
     public static let all: [Capability] = [
-        clientIDs, queryOptions, errorCodes, filterLogic, durability, atomicBatches,
+        clientIDs, queryOptions, errorCodes, filterLogic, durability, atomicBatches
     ]
 }

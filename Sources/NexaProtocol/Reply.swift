@@ -34,7 +34,7 @@ public enum Reply {
         public func encodeFrame(into writer: inout MessagePackWriter) {
             var fields: Document = [
                 "status": "connected", "server": "NexaDB Binary Protocol", "version": "1.0.0",
-                "authenticated": true, "username": .string(username), "role": .string(role),
+                "authenticated": true, "username": .string(username), "role": .string(role)
             ]
             if let serverVersion { fields["server_version"] = .string(serverVersion) }
             if !capabilities.isEmpty { fields["capabilities"] = .array(capabilities.map { .string($0.rawValue) }) }
@@ -122,7 +122,7 @@ public enum Reply {
             [
                 "database": .string(namespace.database), "collection": .string(namespace.collection),
                 "document_ids": .array(ids), "count": .int(Int64(ids.count)),
-                "message": .string("Inserted \(ids.count) documents"),
+                "message": .string("Inserted \(ids.count) documents")
             ], into: &writer)
     }
 
@@ -169,7 +169,9 @@ public enum Reply {
 
 /// Why a server refuses, as a word that programs can act on. It travels as the `code` of an ERROR frame.
 public struct ServerErrorCode: RawRepresentable, Sendable, Hashable {
+    /// The word on the wire.
     public let rawValue: String
+    /// Wraps a word, known or not.
     public init(rawValue: String) { self.rawValue = rawValue }
 
     /// The request is malformed or asks for something that cannot be.

@@ -84,7 +84,7 @@ extension Request.Query {
     fileprivate func encode(into writer: inout MessagePackWriter) {
         var fields: Document = [
             "collection": .string(namespace.collection), "database": .string(namespace.database),
-            "filters": .document(filter), "limit": .int(Int64(limit)),
+            "filters": .document(filter), "limit": .int(Int64(limit))
         ]
         if skip != 0 { fields["skip"] = .int(Int64(skip)) }
         if !sort.isNull { fields["sort"] = sort }

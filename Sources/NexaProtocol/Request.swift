@@ -68,9 +68,11 @@ public enum Request: Sendable, Hashable {
 
     /// CREATE of a document.
     public struct Insert: Sendable, Hashable {
+        /// Where.
         public var namespace: Namespace
         /// The document as a MessagePack map.
         public var document: [UInt8]
+        /// How safe before the reply; `nil` for the server's default.
         public var durability: Durability?
 
         /// Creates the message.
@@ -83,6 +85,7 @@ public enum Request: Sendable, Hashable {
 
     /// READ of a document.
     public struct Read: Sendable, Hashable {
+        /// Where.
         public var namespace: Namespace
         /// The `_id`: a string or an integer.
         public var id: Value
@@ -96,11 +99,13 @@ public enum Request: Sendable, Hashable {
 
     /// UPDATE of a document: a shallow merge of fields.
     public struct Update: Sendable, Hashable {
+        /// Where.
         public var namespace: Namespace
         /// The `_id`: a string or an integer.
         public var id: Value
         /// The fields to set, as a MessagePack map.
         public var updates: [UInt8]
+        /// How safe before the reply; `nil` for the server's default.
         public var durability: Durability?
 
         /// Creates the message.
@@ -114,9 +119,11 @@ public enum Request: Sendable, Hashable {
 
     /// DELETE of a document.
     public struct Delete: Sendable, Hashable {
+        /// Where.
         public var namespace: Namespace
         /// The `_id`: a string or an integer.
         public var id: Value
+        /// How safe before the reply; `nil` for the server's default.
         public var durability: Durability?
 
         /// Creates the message.
@@ -129,6 +136,7 @@ public enum Request: Sendable, Hashable {
 
     /// QUERY.
     public struct Query: Sendable, Hashable {
+        /// Where.
         public var namespace: Namespace
         /// The filter; empty for every document.
         public var filter: Document
@@ -149,7 +157,9 @@ public enum Request: Sendable, Hashable {
 
         /// The size of one page.
         public struct Page: Sendable, Hashable {
+            /// At most so many documents.
             public var documents: Int
+            /// Ends behind the document that reaches so many bytes.
             public var bytes: Int
 
             /// Creates a page size.
@@ -182,9 +192,11 @@ public enum Request: Sendable, Hashable {
 
     /// BATCH_WRITE: many inserts, all or none.
     public struct InsertMany: Sendable, Hashable {
+        /// Where.
         public var namespace: Namespace
         /// The documents as a MessagePack array of maps.
         public var documents: [UInt8]
+        /// How safe before the reply; `nil` for the server's default.
         public var durability: Durability?
 
         /// Creates the message.

@@ -40,7 +40,7 @@ import Testing
             .insertMany(.init(namespace: movies, documents: MessagePack.encode([["a": 1], ["b": 2]] as Value))),
             .ping, .disconnect, .listCollections(database: "shop"), .listDatabases(viaCollections: true),
             .listDatabases(viaCollections: false), .dropCollection(movies),
-            .dropDatabase("shop", viaCollection: true), .dropDatabase("shop", viaCollection: false),
+            .dropDatabase("shop", viaCollection: true), .dropDatabase("shop", viaCollection: false)
         ]
     }()
 
@@ -82,21 +82,33 @@ import Testing
     }
 
     static let bad: [Bad] = [
-        Bad(type: .connect, fields: ["client": "x"], message: "Missing 'username' or 'password' field in CONNECT message"),
+        Bad(
+            type: .connect, fields: ["client": "x"],
+            message: "Missing 'username' or 'password' field in CONNECT message"),
         Bad(type: .create, fields: ["collection": "c", "data": [:]], message: "Missing 'collection' or 'data' field"),
         Bad(type: .create, fields: ["create_database": true], message: "Missing 'database' field"),
         Bad(type: .read, fields: ["collection": "c"], message: "Missing 'collection' or 'key' field"),
-        Bad(type: .read, fields: ["collection": "c", "key": 1.5], message: "A document's id is a string or an integer, not double"),
-        Bad(type: .update, fields: ["collection": "c", "key": "a"], message: "Missing 'collection', 'key', or 'updates' field"),
-        Bad(type: .batchWrite, fields: ["collection": "c", "documents": []], message: "Missing 'collection' or 'documents' field"),
+        Bad(
+            type: .read, fields: ["collection": "c", "key": 1.5],
+            message: "A document's id is a string or an integer, not double"),
+        Bad(
+            type: .update, fields: ["collection": "c", "key": "a"],
+            message: "Missing 'collection', 'key', or 'updates' field"),
+        Bad(
+            type: .batchWrite, fields: ["collection": "c", "documents": []],
+            message: "Missing 'collection' or 'documents' field"),
         Bad(type: .query, fields: [:], message: "Missing 'collection' field"),
-        Bad(type: .query, fields: ["collection": "c", "filters": "x"], message: "Field 'filters' must be a document, not string"),
-        Bad(type: .query, fields: ["collection": "c", "limit": -1], message: "Field 'limit' must be a whole number from 0 up"),
+        Bad(
+            type: .query, fields: ["collection": "c", "filters": "x"],
+            message: "Field 'filters' must be a document, not string"),
+        Bad(
+            type: .query, fields: ["collection": "c", "limit": -1],
+            message: "Field 'limit' must be a whole number from 0 up"),
         Bad(type: .dropDatabase, fields: [:], message: "Missing 'database' field"),
         Bad(type: MessageType(rawValue: 0x77), fields: [:], message: "Unknown message type: 119"),
         Bad(
             type: MessageType(rawValue: 0x07), fields: [:],
-            message: "Unknown message type: 7 (VECTOR_SEARCH is not available in this server)"),
+            message: "Unknown message type: 7 (VECTOR_SEARCH is not available in this server)")
     ]
 
     @Test(arguments: bad) func badRequestsAreToldInKnownWords(bad: Bad) {
@@ -123,7 +135,8 @@ import Testing
         #expect(try decode(.query, ["collection": "c", "filters": []]) == .query(.init(namespace: namespace)))
         #expect(try Request(type: .ping, payload: [UInt8]().span.bytes) == .ping)
         #expect(try Request(type: .ping, payload: [0x93, 1].span.bytes) == .ping)
-        #expect(try Request(type: .listCollections, payload: [UInt8]().span.bytes) == .listCollections(database: "default"))
+        #expect(
+            try Request(type: .listCollections, payload: [UInt8]().span.bytes) == .listCollections(database: "default"))
     }
 
     /// Seeded mutations of good requests: an error or a request, never a trap.
