@@ -66,12 +66,18 @@ public struct Document: Sendable {
                 guard let next = document[String(part)] else { return nil }
                 current = next
             case .array(let array):
-                guard let position = Int(part), array.indices.contains(position) else { return nil }
+                guard let position = Self.arrayIndex(part), position < array.count else { return nil }
                 current = array[position]
             default: return nil
             }
         }
         return current
+    }
+
+    /// A path part read as an array index: decimal, without sign or leading zero.
+    static func arrayIndex(_ part: Substring) -> Int? {
+        var part = String(part)
+        return part.withUTF8 { RawSpan(_unsafeBytes: UnsafeRawBufferPointer($0)).decimalIndex }
     }
 
     /// The field names, in order.
@@ -96,17 +102,21 @@ public struct Document: Sendable {
 }
 
 extension Document: RandomAccessCollection {
+    /// Always 0.
     public var startIndex: Int { 0 }
+    /// The number of fields.
     public var endIndex: Int { elements.count }
     /// The field at a position in document order.
     public subscript(position: Int) -> Element { elements[position] }
 }
 
 extension Document: Hashable {
+    /// True when both hold equal fields in the same order.
     public static func == (left: Document, right: Document) -> Bool {
         left.elements.elementsEqual(right.elements) { $0.key == $1.key && $0.value == $1.value }
     }
 
+    /// Hashes the fields in order.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(elements.count)
         for element in elements {
