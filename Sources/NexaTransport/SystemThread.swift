@@ -1,14 +1,14 @@
 import CNexaSystem
 import Glibc
 
-/// A POSIX thread that runs one closure.
-struct SystemThread: Sendable {
+/// A POSIX thread that runs one closure. It must be joined or detached exactly once.
+public struct SystemThread: Sendable {
     private let handle: pthread_t
 
     private final class Start: Sendable {
         let name: String
         let body: @Sendable () -> Void
-        init(name: String, body: @escaping @Sendable () -> Void) {
+        public init(name: String, body: @escaping @Sendable () -> Void) {
             self.name = name
             self.body = body
         }
@@ -17,7 +17,7 @@ struct SystemThread: Sendable {
     /// Starts a thread. It must be joined or detached exactly once.
     ///
     /// - Parameter name: shown by `top` and debuggers; the system keeps the first 15 bytes.
-    init(name: String, _ body: @escaping @Sendable () -> Void) throws(TransportError) {
+    public init(name: String, _ body: @escaping @Sendable () -> Void) throws(TransportError) {
         var handle = pthread_t()
         let start = Unmanaged.passRetained(Start(name: name, body: body))
         let result = pthread_create(&handle, nil, { raw in
@@ -35,12 +35,12 @@ struct SystemThread: Sendable {
     }
 
     /// Waits for the thread to end.
-    func join() {
+    public func join() {
         pthread_join(handle, nil)
     }
 
     /// Lets the thread end on its own.
-    func detach() {
+    public func detach() {
         pthread_detach(handle)
     }
 }

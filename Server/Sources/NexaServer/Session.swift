@@ -2,6 +2,7 @@ import NexaEngine
 import NexaProtocol
 import NexaTransport
 import NexaValue
+import Synchronization
 
 /// One connection of a client: frames in, requests to the engine, replies out in order.
 ///
@@ -31,6 +32,10 @@ final class Session: @unchecked Sendable {
     private var isClosing = false
     private var loginTimer: Reactor.TimerID?
     private var isPausedByOrder = false
+    private let gone = Atomic<Bool>(false)
+
+    /// True when the connection is closed; from any thread.
+    var isGone: Bool { gone.load(ordering: .relaxed) }
 
     init(_ context: ReactorContext, isTrustedPeer: Bool) {
         self.context = context
@@ -197,6 +202,7 @@ final class Session: @unchecked Sendable {
     private static func kind(of type: MessageType) -> ReplyOrder.Kind {
         switch type {
         case .create, .update, .delete, .batchWrite: .write
+        // Whether it is answered at once or later, it waits for the writes before it.
         default: .immediate
         }
     }
@@ -233,6 +239,7 @@ extension Session: ChannelHandler {
         if let loginTimer { reactor.cancel(loginTimer) }
         loginTimer = nil
         isClosing = true
+        gone.store(true, ordering: .relaxed)
         context.closed(self)
     }
 }
