@@ -83,7 +83,9 @@ extension JSONParser {
     @_lifetime(self: copy self)
     private mutating func readNegativeInfinity() throws(JSONError) -> Value {
         for letter in "Infinity".utf8 {
-            guard try need("'Infinity'") == letter else { throw fault(.expected("a digit or 'Infinity'"), at: position) }
+            guard try need("'Infinity'") == letter else {
+                throw fault(.expected("a digit or 'Infinity'"), at: position)
+            }
             position &+= 1
         }
         return .double(-.infinity)
