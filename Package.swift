@@ -7,18 +7,18 @@ import PackageDescription
 let swiftSettings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
-    .enableExperimentalFeature("Lifetimes"),
+    .enableExperimentalFeature("Lifetimes")
 ]
 
 let package = Package(
     name: "nexa",
     products: [
         .library(name: "NexaClient", targets: ["NexaClient"]),
-        .library(name: "NexaCore", targets: ["NexaValue", "NexaProtocol", "NexaTransport"]),
+        .library(name: "NexaCore", targets: ["NexaValue", "NexaProtocol", "NexaTransport"])
     ],
     dependencies: [
         .package(name: "nexa-server", path: "Server"),
-        .package(name: "nexa-shell", path: "Shell"),
+        .package(name: "nexa-shell", path: "Shell")
     ],
     targets: [
         .target(name: "NexaValue", swiftSettings: swiftSettings),
@@ -54,12 +54,12 @@ let package = Package(
         .testTarget(
             name: "NexaServerTests",
             dependencies: [
-                "NexaValue", "NexaProtocol", "NexaTransport", .product(name: "NexaServer", package: "nexa-server"),
+                "NexaValue", "NexaProtocol", "NexaTransport", .product(name: "NexaServer", package: "nexa-server")
             ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaShellTests", dependencies: [.product(name: "NexaShell", package: "nexa-shell")],
-            swiftSettings: swiftSettings),
+            swiftSettings: swiftSettings)
     ],
     swiftLanguageModes: [.v6]
 )

@@ -4,7 +4,7 @@ import PackageDescription
 let swiftSettings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
-    .enableExperimentalFeature("Lifetimes"),
+    .enableExperimentalFeature("Lifetimes")
 ]
 let core: Target.Dependency = .product(name: "NexaCore", package: "nexa")
 
@@ -13,7 +13,7 @@ let package = Package(
     products: [
         .executable(name: "nexadb", targets: ["nexadb"]),
         .library(name: "NexaServer", targets: ["NexaServer"]),
-        .library(name: "NexaEngine", targets: ["NexaEngine", "NexaQuery", "NexaStorage"]),
+        .library(name: "NexaEngine", targets: ["NexaEngine", "NexaQuery", "NexaStorage"])
     ],
     dependencies: [.package(name: "nexa", path: "..")],
     targets: [
@@ -26,7 +26,7 @@ let package = Package(
             name: "NexaEngine", dependencies: [core, "NexaStorage", "NexaQuery", "CArgon2"],
             swiftSettings: swiftSettings),
         .target(name: "NexaServer", dependencies: [core, "NexaEngine"], swiftSettings: swiftSettings),
-        .executableTarget(name: "nexadb", dependencies: ["NexaServer"], swiftSettings: swiftSettings),
+        .executableTarget(name: "nexadb", dependencies: ["NexaServer"], swiftSettings: swiftSettings)
     ],
     swiftLanguageModes: [.v6]
 )

@@ -4,14 +4,14 @@ import PackageDescription
 let swiftSettings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
-    .enableExperimentalFeature("Lifetimes"),
+    .enableExperimentalFeature("Lifetimes")
 ]
 
 let package = Package(
     name: "nexa-shell",
     products: [
         .executable(name: "nexa", targets: ["nexa"]),
-        .library(name: "NexaShell", targets: ["NexaShell"]),
+        .library(name: "NexaShell", targets: ["NexaShell"])
     ],
     dependencies: [.package(name: "nexa", path: "..")],
     targets: [
@@ -21,10 +21,10 @@ let package = Package(
             name: "NexaShell",
             dependencies: [
                 "CLineEditor", .product(name: "NexaClient", package: "nexa"),
-                .product(name: "NexaCore", package: "nexa"),
+                .product(name: "NexaCore", package: "nexa")
             ],
             swiftSettings: swiftSettings),
-        .executableTarget(name: "nexa", dependencies: ["NexaShell"], swiftSettings: swiftSettings),
+        .executableTarget(name: "nexa", dependencies: ["NexaShell"], swiftSettings: swiftSettings)
     ],
     swiftLanguageModes: [.v6]
 )

@@ -123,17 +123,21 @@ public struct Document: Sendable {
 }
 
 extension Document: RandomAccessCollection {
+    /// Always 0.
     public var startIndex: Int { 0 }
+    /// The number of fields.
     public var endIndex: Int { elements.count }
     /// The field at a position in document order.
     public subscript(position: Int) -> Element { elements[position] }
 }
 
 extension Document: Hashable {
+    /// True when both hold equal fields in the same order.
     public static func == (left: Document, right: Document) -> Bool {
         left.elements.elementsEqual(right.elements) { isSameKey($0.key, $1.key) && $0.value == $1.value }
     }
 
+    /// Hashes the fields in order.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(elements.count)
         for element in elements {

@@ -8,11 +8,15 @@ public struct DocumentID: Sendable, Hashable, Codable, ExpressibleByStringLitera
 
     /// Wraps an id.
     public init(_ rawValue: String) { self.rawValue = rawValue }
+    /// Wraps a literal.
     public init(stringLiteral value: String) { rawValue = value }
+    /// Reads the text.
     public init(from decoder: any Decoder) throws { rawValue = try decoder.singleValueContainer().decode(String.self) }
+    /// Writes the text.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(rawValue)
     }
+    /// The text.
     public var description: String { rawValue }
 }

@@ -83,7 +83,9 @@ public struct MessagePackWriter: ~Copyable {
     public mutating func writeRaw(_ bytes: RawSpan) {
         guard !bytes.isEmpty else { return }
         need(bytes.byteCount)
-        bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(start: base + count, count: $0.count).copyMemory(from: $0) }
+        bytes.withUnsafeBytes {
+            UnsafeMutableRawBufferPointer(start: base + count, count: $0.count).copyMemory(from: $0)
+        }
         count += bytes.byteCount
     }
 

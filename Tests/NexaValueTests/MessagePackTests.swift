@@ -13,7 +13,7 @@ import Testing
         (.timestamp(Timestamp(seconds: 1, nanoseconds: 1)), "d7ff0000000400000001"),
         (.timestamp(Timestamp(seconds: -1)), "c70cff00000000ffffffffffffffff"),
         (.extended(ExtendedValue(type: 5, bytes: [9])), "d40509"),
-        (.string(String(repeating: "x", count: 32)), "d920" + String(repeating: "78", count: 32)),
+        (.string(String(repeating: "x", count: 32)), "d920" + String(repeating: "78", count: 32))
     ]
 
     @Test(arguments: samples) func encodesAsTheReferencePacker(value: Value, hex: String) throws {
@@ -70,10 +70,12 @@ import Testing
 
     @Test func rawLookupsFindWhatDecodingFinds() throws {
         let document: Document = [
-            "title": "Caught", "year": 1900, "cast": ["Ada", ["name": "Bob"]], "o": ["p": ["q": 7]], "": 1,
+            "title": "Caught", "year": 1900, "cast": ["Ada", ["name": "Bob"]], "o": ["p": ["q": 7]], "": 1
         ]
         let bytes = MessagePack.encode(document)
-        for path in ["title", "year", "cast", "cast.0", "cast.1.name", "o.p.q", "", "o.x", "cast.2", "title.x", "cast.00"] {
+        for path in [
+            "title", "year", "cast", "cast.0", "cast.1.name", "o.p.q", "", "o.x", "cast.2", "title.x", "cast.00"
+        ] {
             let raw = try RawDocument(bytes.span.bytes)
             let found = try raw.value(at: path)?.decoded()
             #expect(found == document[path: path], "path \(path)")

@@ -1,0 +1,134 @@
+import NexaValue
+
+/// Why a request cannot be answered, in the words that 3.0 clients know.
+public struct RequestError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// What the reply's `code` says.
+    public var code: ServerErrorCode
+    /// What the reply's `error` says.
+    public var message: String
+
+    /// Creates an error; a malformed request unless said otherwise.
+    public init(_ message: String, code: ServerErrorCode = .badRequest) {
+        self.code = code
+        self.message = message
+    }
+
+    /// The message.
+    public var description: String { message }
+}
+
+extension Request {
+    /// Reads a request from the payload of its frame.
+    ///
+    /// Tolerances of the 3.0 contract: an empty payload is an empty map; `database` absent or nil is
+    /// `default`; UPDATE and DELETE take `document_id` for `key`, and UPDATE `data` for `updates`; PING and
+    /// the listings take any payload; unknown fields are ignored.
+    /// - Throws: `RequestError`, also for a type that is not served.
+    public init(type: MessageType, payload: RawSpan) throws(RequestError) {
+        switch type {
+        case .ping: self = .ping
+        case .disconnect: self = .disconnect
+        case .listDatabases: self = .listDatabases(viaCollections: false)
+        case .connect, .create, .read, .update, .delete, .query, .batchWrite, .listCollections, .dropCollection,
+            .dropDatabase:
+            try self.init(type: type, fields: RequestFields(payload))
+        default: throw Self.unknown(type)
+        }
+    }
+
+    private static func unknown(_ type: MessageType) -> RequestError {
+        guard let name = type.name, type.rawValue < 0x80 else {
+            return RequestError("Unknown message type: \(type.rawValue)", code: .unsupported)
+        }
+        return RequestError(
+            "Unknown message type: \(type.rawValue) (\(name) is not available in this server)", code: .unsupported)
+    }
+
+    private init(type: MessageType, fields: borrowing RequestFields) throws(RequestError) {
+        switch type {
+        case .connect: self = .connect(try Connect(fields))
+        case .create where fields.isTrue("create_database"):
+            self = .createDatabase(try fields.requiredDatabase())
+        case .create:
+            let missing = "Missing 'collection' or 'data' field"
+            self = .insert(
+                Insert(
+                    namespace: try fields.namespace(missing: missing),
+                    document: try fields.encodedMap("data", missing: missing), durability: try fields.durability()))
+        case .read:
+            let missing = "Missing 'collection' or 'key' field"
+            self = .read(Read(namespace: try fields.namespace(missing: missing), id: try fields.id(missing: missing)))
+        case .update:
+            let missing = "Missing 'collection', 'key', or 'updates' field"
+            self = .update(
+                Update(
+                    namespace: try fields.namespace(missing: missing), id: try fields.id(missing: missing),
+                    updates: try fields.encodedMap(fields.isPresent("updates") ? "updates" : "data", missing: missing),
+                    durability: try fields.durability()))
+        case .delete:
+            let missing = "Missing 'collection' or 'key' field"
+            self = .delete(
+                Delete(
+                    namespace: try fields.namespace(missing: missing), id: try fields.id(missing: missing),
+                    durability: try fields.durability()))
+        case .query: self = .query(try Query(fields))
+        case .batchWrite:
+            let missing = "Missing 'collection' or 'documents' field"
+            self = .insertMany(
+                InsertMany(
+                    namespace: try fields.namespace(missing: missing),
+                    documents: try fields.encodedArray("documents", missing: missing),
+                    durability: try fields.durability()))
+        case .listCollections:
+            // Old clients list the databases with `database: true`; the integer 1 counted as true.
+            self =
+                fields.isTrue("database")
+                ? .listDatabases(viaCollections: true) : .listCollections(database: try fields.database())
+        case .dropCollection where fields.isTrue("drop_database"):
+            self = .dropDatabase(try fields.requiredDatabase(), viaCollection: true)
+        case .dropCollection:
+            self = .dropCollection(try fields.namespace(missing: "Missing 'collection' field"))
+        case .dropDatabase:
+            self = .dropDatabase(try fields.requiredDatabase(), viaCollection: false)
+        default: throw Self.unknown(type)
+        }
+    }
+}
+
+extension Request.Connect {
+    fileprivate init(_ fields: borrowing RequestFields) throws(RequestError) {
+        let missing = RequestError("Missing 'username' or 'password' field in CONNECT message")
+        guard let username = try fields.string("username"), !username.isEmpty else { throw missing }
+        var capabilities: [Capability] = []
+        if let list = try fields.value("capabilities", maximumByteCount: 4096)?.array {
+            capabilities = list.compactMap { $0.string.map(Capability.init(rawValue:)) }
+        }
+        self.init(
+            username: username, password: try fields.string("password"), capabilities: capabilities,
+            applicationName: try fields.string("application"))
+    }
+}
+
+extension Request.Query {
+    /// The largest filter, sort or projection, in bytes.
+    static var maximumOptionByteCount: Int { 4 << 20 }
+
+    fileprivate init(_ fields: borrowing RequestFields) throws(RequestError) {
+        let namespace = try fields.namespace(missing: "Missing 'collection' field")
+        self.init(namespace: namespace)
+        filter = try fields.document("filters", maximumByteCount: Self.maximumOptionByteCount)
+        limit = try fields.count("limit") ?? Self.defaultLimit
+        skip = try fields.count("skip") ?? 0
+        sort = try fields.value("sort", maximumByteCount: Self.maximumOptionByteCount) ?? .null
+        if fields.isFalsy("sort") { sort = .null }
+        projection = try fields.document("projection", maximumByteCount: Self.maximumOptionByteCount)
+        isCountOnly = fields.isTrue("count")
+        if fields.isPresent("page") {
+            let sizes = try fields.document("page", maximumByteCount: 256)
+            page = Page()
+            if let documents = sizes["documents"]?.int { page?.documents = Int(clamping: max(1, documents)) }
+            if let bytes = sizes["bytes"]?.int { page?.bytes = Int(clamping: max(1, bytes)) }
+        }
+        after = try fields.value("after", maximumByteCount: 4096)?.bytes
+    }
+}
