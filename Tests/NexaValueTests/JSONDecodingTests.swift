@@ -18,7 +18,7 @@ import Testing
             ("[1,[2,{\"a\":[]}],3]", [1, [2, ["a": []]], 3]),
             ("{\"a\":1,\"b\":{\"c\":[1.5,\"x\"]},\"d\":null}", ["a": 1, "b": ["c": [1.5, "x"]], "d": nil]),
             (#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{C}\n\r\t"), (#""\u00e9\u20AC\uD834\udd1e\u0000""#, "é€𝄞\0"),
-            ("\"é€𝄞 and more than eight bytes\"", "é€𝄞 and more than eight bytes"),
+            ("\"é€𝄞 and more than eight bytes\"", "é€𝄞 and more than eight bytes")
         ] as [(String, Value)])
     func decodes(text: String, value: Value) throws {
         #expect(try JSON.decode(text) == value)
@@ -39,7 +39,7 @@ import Testing
             ("1\(zeros)e-5000", 1), ("0.\(zeros)1e5001", 1), ("9007199254740993.\(zeros)", 9_007_199_254_740_992),
             ("9007199254740993.\(zeros)1", 9_007_199_254_740_994),
             ("-9007199254740993.\(zeros)1", -9_007_199_254_740_994),
-            ("0.\(zeros)e9", 0), ("1.\(zeros)5e3", 1000),
+            ("0.\(zeros)e9", 0), ("1.\(zeros)5e3", 1000)
         ]
         for (text, number) in pairs { #expect(try JSON.decode(text) == .double(number), "\(text.prefix(30))…") }
         #expect(JSON.fault("1\(zeros)") == "number out of range at line 1 column 1")
@@ -71,7 +71,7 @@ import Testing
         ("NaN", "expected a value at line 1 column 1"), ("[", "the text ends, expected a value at line 1 column 2"),
         ("{", "the text ends, expected a field name at line 1 column 2"),
         ("{\"a\"", "the text ends, expected ':' at line 1 column 5"),
-        ("{\"a\":1", "the text ends, expected ',' or '}' at line 1 column 7"),
+        ("{\"a\":1", "the text ends, expected ',' or '}' at line 1 column 7")
     ])
     func namesWhatWasExpectedAndWhere(text: String, error: String) {
         #expect(JSON.fault(text) == error)
@@ -151,7 +151,7 @@ import Testing
             ("{address.city: 'Bern', été: 1, x-y: 2}", ["address.city": "Bern", "été": 1, "x-y": 2]),
             ("// first\n[1, // one\n 2 /* two, ] */]\n// last", [1, 2]), ("/**/{}/***/", [:]),
             ("[Infinity, -Infinity]", [.double(.infinity), .double(-.infinity)]),
-            ("{$and:[{a:true},{b:null}]}", ["$and": [["a": true], ["b": nil]]]),
+            ("{$and:[{a:true},{b:null}]}", ["$and": [["a": true], ["b": nil]]])
         ] as [(String, Value)])
     func relaxedTakesWhatPeopleType(text: String, value: Value) throws {
         #expect(try JSON.decode(text, .relaxed) == value)
@@ -165,7 +165,7 @@ import Testing
         ("[1] /* x", "the text ends, expected the '*/' of a comment at line 1 column 9"),
         ("'a", "the text ends, expected a closing quote at line 1 column 3"),
         ("-Infinite", "expected a digit or 'Infinity' at line 1 column 9"),
-        ("\"a\nb\"", "control character \\u000a has to be escaped in a string at line 1 column 3"),
+        ("\"a\nb\"", "control character \\u000a has to be escaped in a string at line 1 column 3")
     ])
     func relaxedStillRefusesNonsense(text: String, error: String) {
         #expect(JSON.fault(text, .relaxed) == error)

@@ -22,7 +22,7 @@ import Testing
             (.timestamp(Timestamp(seconds: 253_402_300_800)), "\"+10000-01-01T00:00:00Z\""),
             (.timestamp(Timestamp(seconds: -62_167_219_201)), "\"-0001-12-31T23:59:59Z\""),
             (.timestamp(Timestamp(seconds: .max)), "\"+292277026596-12-04T15:30:07Z\""),
-            (.timestamp(Timestamp(seconds: .min)), "\"-292277022657-01-27T08:29:52Z\""),
+            (.timestamp(Timestamp(seconds: .min)), "\"-292277022657-01-27T08:29:52Z\"")
         ] as [(Value, String)])
     func writesCompactText(value: Value, text: String) throws {
         #expect(try JSON.string(value) == text)
@@ -82,7 +82,7 @@ import Testing
 
     @Test(arguments: [
         #"{"$binary":{"base64":"AA==","subType":"00"}}"#, #"{"$binary":{"base64":"AAA=","subType":"00"}}"#,
-        #"{"$binary":{"base64":"AAAA","subType":"00"}}"#, #"{"$extension":{"base64":"AQID","type":-7}}"#,
+        #"{"$binary":{"base64":"AAAA","subType":"00"}}"#, #"{"$extension":{"base64":"AQID","type":-7}}"#
     ])
     func readsExtendedFormsWhenAsked(text: String) throws {
         let options = JSON.Options(readsExtendedForms: true)
@@ -97,7 +97,7 @@ import Testing
         #"{"$binary":{"base64":"A","subType":"00"}}"#, #"{"$binary":{"base64":"AB==","subType":"00"}}"#,
         #"{"$binary":{"base64":"====","subType":"00"}}"#, #"{"$binary":{"base64":"AA=A","subType":"00"}}"#,
         #"{"$binary":{"base64":"AA==","subType":"01"}}"#, #"{"$binary":1}"#, #"{"$numberDouble":"1"}"#,
-        #"{"$extension":{"base64":"AQID","type":128}}"#, #"{"$binary":{"base64":"é===","subType":"00"}}"#,
+        #"{"$extension":{"base64":"AQID","type":128}}"#, #"{"$binary":{"base64":"é===","subType":"00"}}"#
     ])
     func refusesBrokenExtendedForms(text: String) {
         let error = #expect(throws: JSONError.self) {

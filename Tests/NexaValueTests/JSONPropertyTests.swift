@@ -42,7 +42,7 @@ import Testing
             [
                 "\"", "\\", "{", "}", "[", "]", ",", ":", "\\u", "\\ud800", "1e", "-", ".", "00", "//", "/*", "*/", "'",
                 "é", "\n",
-                "null", "true", "$a", "NaN",
+                "null", "true", "$a", "NaN"
             ].map { Array($0.utf8) } + [[0xFF], [0xE2, 0x82], [0], [0x1F]]
         for round in 0..<5000 {
             let value = Value.random(depth: 0, using: &random)
@@ -100,7 +100,7 @@ extension Value {
     private static func text(using random: inout SplitMix64) -> String {
         let alphabet: [String] = [
             "a", "b", "Z", "0", " ", "\"", "\\", "/", "\n", "\u{0}", "\u{1F}", "\u{7F}", "é", "e\u{301}", "€", "𝄞",
-            "\r\n",
+            "\r\n"
         ]
         return (0..<Int.random(in: 0...20, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? "" }
             .joined()

@@ -52,7 +52,7 @@ struct JSONSuiteTests {
         // Deeper than the standard limit of 256.
         "i_structure_500_nested_arrays.json": nil,
         // A byte order mark is not JSON text.
-        "i_structure_UTF-8_BOM_empty_object.json": nil,
+        "i_structure_UTF-8_BOM_empty_object.json": nil
     ]
 
     @Test func decidesWhatTheStandardLeavesOpen() {
@@ -82,7 +82,7 @@ struct JSONSuiteTests {
             ("string_with_escaped_NULL", "[\"A\\u0000B\"]"),
             ("string_1_escaped_invalid_codepoint", nil), ("string_1_invalid_codepoint", nil),
             ("string_2_escaped_invalid_codepoints", nil), ("string_2_invalid_codepoints", nil),
-            ("string_3_escaped_invalid_codepoints", nil), ("string_3_invalid_codepoints", nil),
+            ("string_3_escaped_invalid_codepoints", nil), ("string_3_invalid_codepoints", nil)
         ] as [(String, String?)])
     func transforms(name: String, expected: String?) throws {
         let value = try? JSON.decode(SharedData.read("\(folder)/test_transform/\(name).json"))
