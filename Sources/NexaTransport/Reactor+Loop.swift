@@ -1,0 +1,161 @@
+import CNexaSystem
+import Glibc
+import Synchronization
+
+extension Reactor {
+    /// The body of the reactor's thread.
+    func run() {
+        threadID.store(UInt(pthread_self()), ordering: .relaxed)
+        let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: Self.eventsPerTurn)
+        defer { events.deallocate() }
+        while turn(events) {}
+        stop()
+    }
+
+    /// One turn; false when the reactor shall stop.
+    private func turn(_ events: UnsafeMutablePointer<epoll_event>) -> Bool {
+        let count = wait(events)
+        let isStopping = shared.withLock { shared -> Bool in
+            shared.isAsleep = false
+            swap(&closures, &shared.closures)
+            if localJobs.isEmpty { swap(&localJobs, &shared.jobs) } else {
+                localJobs.append(contentsOf: shared.jobs)
+                shared.jobs.removeAll(keepingCapacity: true)
+            }
+            return shared.isStopping
+        }
+        for index in 0..<max(0, count) {
+            dispatch(nexa_event_word(events, index), nexa_event_mask(events, index))
+        }
+        fireTimers()
+        for closure in closures { closure() }
+        closures.removeAll(keepingCapacity: true)
+        runLocalWork()
+        turnEnd?()
+        flushDirtyChannels()
+        return !isStopping
+    }
+
+    /// Sleeps until something is ready, due or handed over.
+    private func wait(_ events: UnsafeMutablePointer<epoll_event>) -> CInt {
+        let limit = CInt(Self.eventsPerTurn)
+        let mustNotSleep = !soon.isEmpty || !localJobs.isEmpty || !dirtyChannels.isEmpty
+        if mustNotSleep { return epoll_wait(epoll, events, limit, 0) }
+        let hasWork = shared.withLock { shared -> Bool in
+            if !shared.closures.isEmpty || !shared.jobs.isEmpty || shared.isStopping { return true }
+            shared.isAsleep = true
+            return false
+        }
+        if hasWork { return epoll_wait(epoll, events, limit, 0) }
+        if spinning > .zero {
+            let end = ContinuousClock.now + spinning
+            repeat {
+                let count = epoll_wait(epoll, events, limit, 0)
+                if count != 0 { return count }
+            } while ContinuousClock.now < end
+        }
+        return epoll_wait(epoll, events, limit, millisecondsToNextTimer())
+    }
+
+    /// Rounded up, so that a timer is due when the wait ends; -1 for no timer.
+    private func millisecondsToNextTimer() -> CInt {
+        guard let next = timers.next else { return -1 }
+        let left = next - .now
+        guard left > .zero else { return 0 }
+        let (seconds, attoseconds) = left.components
+        guard seconds < 1_000_000 else { return 1_000_000_000 }
+        return CInt(seconds) * 1000 + CInt((attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
+    }
+
+    private func dispatch(_ word: UInt64, _ mask: UInt32) {
+        if word == Self.wakeupWord {
+            var count: UInt64 = 0
+            while read(wakeup, &count, 8) < 0, errno == EINTR {}
+            shared.withLock { $0.isSignalled = false }
+            return
+        }
+        let descriptor = Int(word & 0xFFFF_FFFF)
+        let generation = UInt32(word >> 32)
+        guard descriptor < registrations.count, registrations[descriptor].generation == generation,
+            let handler = registrations[descriptor].handler
+        else { return }  // Left over from before the descriptor was closed in this very turn.
+        var events: Readiness = []
+        if mask & NEXA_EPOLLIN != 0 { events.insert(.readable) }
+        if mask & NEXA_EPOLLOUT != 0 { events.insert(.writable) }
+        if mask & (NEXA_EPOLLRDHUP | NEXA_EPOLLHUP | NEXA_EPOLLERR) != 0 { events.insert(.hangup) }
+        handler.ready(events)
+    }
+
+    private func fireTimers() {
+        guard timers.next != nil else { return }
+        // One reading of the clock: a timer that schedules itself for "now" waits for the next turn.
+        let now = ContinuousClock.now
+        while let body = timers.popExpired(now) { body() }
+    }
+
+    /// Runs jobs and deferred closures, and what they add, for a bounded number of rounds.
+    private func runLocalWork() {
+        for _ in 0..<Self.jobRoundsPerTurn {
+            if localJobs.isEmpty && soon.isEmpty { return }
+            let deferred = soon
+            soon = []
+            for body in deferred { body() }
+            swap(&localJobs, &spareJobs)
+            for job in spareJobs { run(job) }
+            spareJobs.removeAll(keepingCapacity: true)
+        }
+    }
+
+    private func flushDirtyChannels() {
+        var position = 0
+        while position < dirtyChannels.count {
+            dirtyChannels[position].flushAtTurnEnd()
+            position += 1
+        }
+        dirtyChannels.removeAll(keepingCapacity: true)
+    }
+
+    /// Ends the thread's work. The order matters: handlers first, since they may still hand work over.
+    private func stop() {
+        for descriptor in registrations.indices {
+            guard let handler = registrations[descriptor].handler else { continue }
+            registrations[descriptor].handler = nil
+            handler.reactorStopped()
+        }
+        timers.removeAll()
+        turnEnd = nil
+        while true {
+            let isDone = shared.withLock { shared -> Bool in
+                swap(&closures, &shared.closures)
+                localJobs.append(contentsOf: shared.jobs)
+                shared.jobs.removeAll()
+                if closures.isEmpty, localJobs.isEmpty, soon.isEmpty, !shared.isSignalled {
+                    shared.isStopped = true
+                    return true
+                }
+                return false
+            }
+            if isDone { break }
+            for closure in closures { closure() }
+            closures.removeAll()
+            runLocalWork()
+            drainWakeup()
+        }
+        dirtyChannels.removeAll()
+        spareOutputs.removeAll()
+        // Nobody writes to `wakeup` any more: a writer claims the wake-up under the lock before it writes,
+        // and the loop above waited until every claimed wake-up had been read.
+        _ = Glibc.close(wakeup)
+        _ = Glibc.close(epoll)
+        threadID.store(0, ordering: .relaxed)
+    }
+
+    /// Reads a wake-up that was claimed but may not have been written yet.
+    private func drainWakeup() {
+        guard shared.withLock({ $0.isSignalled }) else { return }
+        var waiting = pollfd(fd: wakeup, events: Int16(POLLIN), revents: 0)
+        guard poll(&waiting, 1, -1) > 0 else { return }
+        var count: UInt64 = 0
+        if read(wakeup, &count, 8) == 8 { shared.withLock { $0.isSignalled = false } }
+    }
+}
