@@ -10,7 +10,7 @@ public struct Document: Sendable {
 
     @usableFromInline var elements: [Element]
     /// Positions by key; kept only above `indexThreshold` fields.
-    @usableFromInline var index: [String: Int]?
+    @usableFromInline var index: [FieldName: Int]?
     static let indexThreshold = 16
 
     /// Creates an empty document.
@@ -50,7 +50,7 @@ public struct Document: Sendable {
                 }
             } else if let newValue {
                 elements.append((key, newValue))
-                if index != nil { index?[key] = elements.count - 1 } else { indexIfLarge() }
+                if index != nil { index?[FieldName(key)] = elements.count - 1 } else { indexIfLarge() }
             }
         }
     }
@@ -84,8 +84,29 @@ public struct Document: Sendable {
     public var keys: [String] { elements.map(\.key) }
 
     func position(of key: String) -> Int? {
-        if let index { return index[key] }
-        return elements.firstIndex { $0.key == key }
+        if let index { return index[FieldName(key)] }
+        return elements.firstIndex { Self.isSameKey($0.key, key) }
+    }
+
+    /// Compares keys byte by byte, as the wire and the storage do.
+    ///
+    /// `String` equality alone takes a precomposed letter and its decomposed spelling for the same key.
+    @usableFromInline static func isSameKey(_ left: String, _ right: String) -> Bool {
+        left == right && left.utf8.elementsEqual(right.utf8)
+    }
+
+    /// A key of the index: a string that is compared byte by byte.
+    @usableFromInline struct FieldName: Hashable, Sendable {
+        let text: String
+
+        init(_ text: String) { self.text = text }
+
+        @usableFromInline static func == (left: Self, right: Self) -> Bool { isSameKey(left.text, right.text) }
+
+        @usableFromInline func hash(into hasher: inout Hasher) {
+            var text = text
+            text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        }
     }
 
     /// Adds a field that is known not to be there yet.
@@ -95,8 +116,8 @@ public struct Document: Sendable {
 
     mutating func indexIfLarge() {
         guard index == nil, elements.count > Self.indexThreshold else { return }
-        var positions = [String: Int](minimumCapacity: elements.count)
-        for (position, element) in elements.enumerated() { positions[element.key] = position }
+        var positions = [FieldName: Int](minimumCapacity: elements.count)
+        for (position, element) in elements.enumerated() { positions[FieldName(element.key)] = position }
         index = positions
     }
 }
@@ -113,7 +134,7 @@ extension Document: RandomAccessCollection {
 extension Document: Hashable {
     /// True when both hold equal fields in the same order.
     public static func == (left: Document, right: Document) -> Bool {
-        left.elements.elementsEqual(right.elements) { $0.key == $1.key && $0.value == $1.value }
+        left.elements.elementsEqual(right.elements) { isSameKey($0.key, $1.key) && $0.value == $1.value }
     }
 
     /// Hashes the fields in order.
