@@ -15,6 +15,6 @@ struct SplitMix64: RandomNumberGenerator, Sendable {
 
     /// A number below `bound`, by multiplication; the bias is below 2^-32 for the bounds used here.
     mutating func next(below bound: Int) -> Int {
-        Int(truncatingIfNeeded: (next() >> 32) &* UInt64(bound) >> 32)
+        Int(truncatingIfNeeded: ((next() >> 32) &* UInt64(bound)) >> 32)
     }
 }

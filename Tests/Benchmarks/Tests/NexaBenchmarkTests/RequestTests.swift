@@ -61,8 +61,8 @@ import Testing
         var film = movies.documents[3]
         film["views"] = 1_000_000_007
         let json = try JSON.encode(film)
-        let expected = Array("*3\r\n$3\r\nSET\r\n$10\r\nm000000003\r\n$\(json.count)\r\n".utf8) + json + Array("\r\n".utf8)
-        #expect(request == expected)
+        let head = "*3\r\n$3\r\nSET\r\n$10\r\nm000000003\r\n$\(json.count)\r\n"
+        #expect(request == Array(head.utf8) + json + Array("\r\n".utf8))
         #expect(try RedisWire().templates(.query, movies) == nil)
     }
 
