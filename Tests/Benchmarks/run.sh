@@ -13,7 +13,7 @@ pids=() root=""
 finish() {
   local status=$? pid
   trap - EXIT
-  for pid in "${pids[@]}"; do kill -INT "$pid" 2>/dev/null || true; done
+  for pid in "${pids[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
   for pid in "${pids[@]}"; do
     for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
     kill -KILL "$pid" 2>/dev/null || true
@@ -119,4 +119,8 @@ for file in ../shared/data/movies/movies.ndjson ../../shared/data/movies/movies.
 done
 version=$("$swift" --version 2>/dev/null | sed -n 's/.*Swift version \([^ ]*\).*/\1/p' | head -n 1)
 
-"$bench" "${servers[@]}" "${movies[@]}" --data-directory "$root" --swift-version "$version" "$@"
+# In the background, because a trap waits for what runs in the foreground; first in the list, because PostgreSQL
+# does not stop while it has clients.
+"$bench" "${servers[@]}" "${movies[@]}" --data-directory "$root" --swift-version "$version" "$@" &
+pids=("$!" "${pids[@]}")
+wait "$!"

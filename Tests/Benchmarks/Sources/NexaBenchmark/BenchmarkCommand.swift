@@ -56,16 +56,19 @@ public enum BenchmarkCommand {
         }
         say("")
         let runner = Runner(targets: targets, options: options, movies: movies)
-        var report = Report(systems: ["NexaDB", "Redis", "PostgreSQL"])
+        let otherLoad = OtherLoad(targets)
+        var report = Report(systems: ["NexaDB", "Redis", "PostgreSQL"], missing: missing)
         for operation in options.operations {
             let result = runner.run(operation)
             report.results.append(result)
             say(report.text(result) + "\n")
         }
         let seconds = Double(monotonicNanoseconds() - start) / 1e9
-        let foot = notes + ["took \(fixed(seconds, places: 0)) s"]
-        say("Geometric mean of the cells' median ratios, above 1 where NexaDB is faster:")
-        say(report.summary() + "\n")
+        let foot = notes + ["\(otherLoad.description) All took \(fixed(seconds, places: 0)) s."]
+        let summary = report.summary()
+        if !summary.isEmpty {
+            say("Geometric mean of the cells' median ratios, above 1 where NexaDB is faster:\n\(summary)\n")
+        }
         say(foot.joined(separator: "\n"))
         if let path = options.markdown { try write(report.markdown(head: head, foot: foot), toFile: path) }
         return report.results.allSatisfy { $0.cells.allSatisfy { $0.systems.values.allSatisfy { $0.problem == nil } } }
@@ -77,8 +80,8 @@ public enum BenchmarkCommand {
         "sync: NexaDB sync, Redis appendfsync always, PostgreSQL synchronous_commit on. os: NexaDB os, Redis "
             + "appendfsync everysec, PostgreSQL synchronous_commit off (which, unlike the others, may lose commits "
             + "when only the server process dies).",
-        "Redis keeps a film as a string and cannot query or change a field: query is not offered, update sends the "
-            + "whole film. Its RDB snapshots are off. Otherwise all have their defaults, and none has an index on year.",
+        "A film in Redis is one string: query is not offered, and update sends the whole film. "
+            + "Its RDB snapshots are off. Otherwise all have their defaults, and none has an index on year.",
         "query keeps at most \(Operation.query.maximumDepth) requests in flight on a connection.",
         "Work that a system leaves over after a burst of writes runs before the next measurement, outside of it.",
         "Every reply is checked for success, and after each insert measurement the documents are counted."

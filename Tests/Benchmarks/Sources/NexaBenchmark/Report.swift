@@ -4,14 +4,19 @@ import Glibc
 struct Report: Sendable {
     /// The systems in the order of the columns; the first one is compared with the others.
     var systems: [String]
+    /// Those of them that were not there.
+    var missing: [String]
     var results: [OperationResult] = []
 
-    init(systems: [String]) { self.systems = systems }
+    init(systems: [String], missing: [String] = []) {
+        self.systems = systems
+        self.missing = missing
+    }
 
     /// How often as fast the first system is as `peer`, paired round by round.
     func ratio(_ systems: [String: CellResult], to peer: String) -> Spread? {
         guard let own = self.systems.first.flatMap({ systems[$0] }), let other = systems[peer] else { return nil }
-        guard own.rounds.count == other.rounds.count else { return nil }
+        guard own.problem == nil, other.problem == nil, own.rounds.count == other.rounds.count else { return nil }
         return Spread(
             zip(own.rounds, other.rounds).filter { $1.operationsPerSecond > 0 }
                 .map { $0.operationsPerSecond / $1.operationsPerSecond })
@@ -32,7 +37,7 @@ struct Report: Sendable {
     }
 
     private func line(_ result: CellResult?, _ systems: [String: CellResult], peer: String) -> String {
-        guard let result else { return "–" }
+        guard let result else { return empty(peer) }
         var text = ""
         if let rate = result.rate {
             text += grouped(rate.median).right(10) + " /s"
@@ -50,6 +55,9 @@ struct Report: Sendable {
         if let problem = result.problem { text += (text.isEmpty ? "" : "  ") + "FAILED: \(problem)" }
         return text
     }
+
+    /// What stands where there is no result.
+    private func empty(_ name: String) -> String { missing.contains(name) ? "not there" : "–" }
 
     /// One line for each operation and peer: the ratios of its cells.
     func summary() -> String {
@@ -75,11 +83,11 @@ struct Report: Sendable {
         var lines = head.map { "- \($0)" }
         lines += ["", "Operations a second: median (minimum – maximum) of the rounds; ratios of the same round.", ""]
         lines += table(columns: systems + systems.dropFirst().map { "\(systems[0]) ÷ \($0)" }) { systems in
-            self.systems.map { rateCell(systems[$0]) }
+            self.systems.map { rateCell(systems[$0], $0) }
                 + self.systems.dropFirst().map { ratio(systems, to: $0).map(Self.words) ?? "–" }
         }
         lines += ["", "Latency p50 / p99, and the CPU time of the server for one operation.", ""]
-        lines += table(columns: systems) { systems in self.systems.map { latencyCell(systems[$0]) } }
+        lines += table(columns: systems) { systems in self.systems.map { latencyCell(systems[$0], $0) } }
         return (lines + [""] + foot.map { "- \($0)" }).joined(separator: "\n") + "\n"
     }
 
@@ -95,14 +103,14 @@ struct Report: Sendable {
         return lines
     }
 
-    private func rateCell(_ result: CellResult?) -> String {
-        guard let result else { return "–" }
+    private func rateCell(_ result: CellResult?, _ name: String) -> String {
+        guard let result else { return empty(name) }
         guard result.problem == nil, let rate = result.rate else { return "failed" }
         return "\(grouped(rate.median)) (\(grouped(rate.minimum)) – \(grouped(rate.maximum)))"
     }
 
-    private func latencyCell(_ result: CellResult?) -> String {
-        guard let result else { return "–" }
+    private func latencyCell(_ result: CellResult?, _ name: String) -> String {
+        guard let result else { return empty(name) }
         let latencies = result.latencies
         guard result.problem == nil, let median = latencies.quantile(0.5), let high = latencies.quantile(0.99) else {
             return "failed"

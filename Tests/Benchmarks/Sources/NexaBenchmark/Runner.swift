@@ -14,8 +14,10 @@ struct CellResult: Sendable {
     var serverCPUPerOperation: Double? {
         let known = rounds.compactMap(\.serverCPUNanoseconds)
         let operations = rounds.reduce(0) { $0 + $1.operations }
-        guard known.count == rounds.count, operations > 0 else { return nil }
-        return Double(known.reduce(0, +)) / Double(operations)
+        let sum = known.reduce(0, +)
+        // The kernel counts in steps of 10 ms: of so few of them nothing can be said.
+        guard known.count == rounds.count, operations > 0, sum >= 50_000_000 else { return nil }
+        return Double(sum) / Double(operations)
     }
 
     /// The part of the time in which the load generator was on the CPU.

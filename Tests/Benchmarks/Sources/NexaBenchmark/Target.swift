@@ -6,6 +6,9 @@ protocol Target: AnyObject {
     /// The version that the server tells.
     var version: String { get }
 
+    /// The CPU time that the server has used, where its process is known.
+    var cpuNanoseconds: Int64? { get }
+
     /// Fills the collection of films.
     ///
     /// - Returns: how it went; not part of the comparison.
@@ -50,6 +53,7 @@ final class WireTarget<Wire: WireProtocol>: Target {
     }
 
     var name: String { wire.name }
+    var cpuNanoseconds: Int64? { processes?.cpuNanoseconds }
 
     func load() throws(BenchmarkError) -> Measurement {
         try wire.createCollections(control)
