@@ -69,9 +69,9 @@ if [ -x "$nexadb" ]; then
   "$nexadb" --data-dir "$root/nexadb" --port 0 2>"$log" >&2 &
   pid=$!
   pids+=("$pid")
-  if await "$pid" grep -q ' ready .*port=[1-9]' "$log"; then
-    port=$(sed -n 's/.* ready .*port=\([0-9]*\).*/\1/p' "$log" | head -n 1)
-    servers+=(--nexadb "$port,$pid")
+  nexadb_port() { sed -n '/ ready /s/.*port=\([1-9][0-9]*\).*/\1/p' "$log" | grep -m 1 .; }
+  if await "$pid" nexadb_port; then
+    servers+=(--nexadb "$(nexadb_port),$pid")
   else
     # The peers can still be measured.
     echo "nexadb did not start:" >&2

@@ -38,9 +38,12 @@ public enum BenchmarkCommand {
     private static func compare(_ options: Options) throws(BenchmarkError) -> Bool {
         let start = monotonicNanoseconds()
         let machine = Machine(directory: options.dataDirectory, swift: options.swiftVersion)
-        var movies = Movies(synthetic: options.movies == nil ? Movies.count : 0, seed: seed)
-        if let path = options.movies { movies = try Movies(file: path) }
+        let movies =
+            if let path = options.movies { try Movies(file: path) } else {
+                Movies(synthetic: Movies.count, seed: seed)
+            }
         let (targets, missing) = try connect(options, movies)
+        guard !targets.isEmpty else { throw BenchmarkError("no server to measure; run.sh starts them and passes them on") }
         var head = [
             machine.description, targets.map { "\($0.name) \($0.version)" }.joined(separator: ", "), movies.origin,
             "\(options.rounds) rounds of \(significant(options.seconds)) s a cell, systems in turn inside a round"
