@@ -43,7 +43,9 @@ public enum BenchmarkCommand {
                 Movies(synthetic: Movies.count, seed: seed)
             }
         let (targets, missing) = try connect(options, movies)
-        guard !targets.isEmpty else { throw BenchmarkError("no server to measure; run.sh starts them and passes them on") }
+        guard !targets.isEmpty else {
+            throw BenchmarkError("no server to measure; run.sh starts them and passes them on")
+        }
         var head = [
             machine.description, targets.map { "\($0.name) \($0.version)" }.joined(separator: ", "), movies.origin,
             "\(options.rounds) rounds of \(significant(options.seconds)) s a cell, systems in turn inside a round"
