@@ -1,14 +1,14 @@
 import CNexaSystem
 import Glibc
 
-/// A POSIX thread that runs one closure. It must be joined or detached exactly once.
+/// A POSIX thread that runs one closure: for work that blocks, which the pool of Swift tasks must not do.
 public struct SystemThread: Sendable {
     private let handle: pthread_t
 
     private final class Start: Sendable {
         let name: String
         let body: @Sendable () -> Void
-        public init(name: String, body: @escaping @Sendable () -> Void) {
+        init(name: String, body: @escaping @Sendable () -> Void) {
             self.name = name
             self.body = body
         }

@@ -10,8 +10,9 @@
 public enum JSON {
     /// What a decoder accepts at most.
     public struct Limits: Sendable, Hashable {
-        /// No limit may allow deeper nesting: releasing and encoding a value recurse, and must fit a small stack.
-        public static let depthCeiling = 512
+        /// No limit may allow deeper nesting: comparing, encoding and releasing a value recurse, and must fit a
+        /// stack of 512 KiB even in a debug build.
+        public static let depthCeiling = 256
 
         /// How deep arrays and objects may nest, at most `depthCeiling`. A scalar has depth 0, `[]` has depth 1.
         public var maximumDepth: Int

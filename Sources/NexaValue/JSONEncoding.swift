@@ -37,9 +37,9 @@ extension JSON {
     ///
     /// Text beyond ASCII stands unescaped. A double takes the shortest form that reads back as the same number
     /// and always has a fraction or an exponent, so that it stays a double. Values without a JSON form:
-    /// a vector becomes an array of the shortest texts of its 32-bit floats, a timestamp RFC 3339 text in UTC, binary data
-    /// `{"$binary":{"base64":"…","subType":"00"}}`, an extension `{"$extension":{"base64":"…","type":5}}`.
-    /// - Throws: `JSONEncodingError` for NaN and infinities (see `EncodingOptions`) and beyond 512 levels of nesting.
+    /// a vector becomes an array of the shortest texts of its 32-bit floats, a timestamp RFC 3339 text in UTC,
+    /// binary data `{"$binary":{"base64":"…","subType":"00"}}`, an extension `{"$extension":{"base64":"…","type":5}}`.
+    /// - Throws: `JSONEncodingError` for NaN and infinities (see `EncodingOptions`) and beyond 256 levels of nesting.
     public static func encode(
         _ value: Value, _ options: EncodingOptions = .compact
     ) throws(JSONEncodingError) -> [UInt8] {
@@ -132,7 +132,8 @@ struct JSONWriter {
 
     private mutating func write(_ document: Document, depth: Int) throws(JSONEncodingError) {
         guard options.sortsKeys, document.count > 1 else {
-            return try writeList(count: document.count, 0x7B, 0x7D, depth) { (writer, index) throws(JSONEncodingError) in
+            return try writeList(count: document.count, 0x7B, 0x7D, depth) {
+                (writer, index) throws(JSONEncodingError) in
                 try writer.writeField(document[index], depth: depth)
             }
         }
@@ -156,7 +157,9 @@ struct JSONWriter {
         count: Int, _ opening: UInt8, _ closing: UInt8, _ depth: Int,
         _ element: (inout JSONWriter, Int) throws(JSONEncodingError) -> Void
     ) throws(JSONEncodingError) {
-        guard depth < JSON.Limits.depthCeiling else { throw JSONEncodingError(.tooDeep(limit: JSON.Limits.depthCeiling)) }
+        guard depth < JSON.Limits.depthCeiling else {
+            throw JSONEncodingError(.tooDeep(limit: JSON.Limits.depthCeiling))
+        }
         output.append(opening)
         for index in 0..<count {
             if index > 0 { output.append(0x2C) }

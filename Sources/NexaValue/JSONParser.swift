@@ -217,7 +217,10 @@ struct JSONParser: ~Copyable, ~Escapable {
         position &+= 1
         switch peek() {
         case 0x2F:
-            while let next = peek(), next != 0x0A { _ = next; position &+= 1 }
+            while let next = peek(), next != 0x0A {
+                _ = next
+                position &+= 1
+            }
         case 0x2A:
             position &+= 1
             while true {

@@ -46,7 +46,7 @@ extension JSONParser {
     /// The powers of ten that a `Double` holds exactly.
     private static let exactPowers: [Double] = [
         1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
-        1e20, 1e21, 1e22,
+        1e20, 1e21, 1e22
     ]
 
     /// Passes over digits and adds them to a number that wraps beyond 19 of them.
@@ -83,7 +83,9 @@ extension JSONParser {
     @_lifetime(self: copy self)
     private mutating func readNegativeInfinity() throws(JSONError) -> Value {
         for letter in "Infinity".utf8 {
-            guard try need("'Infinity'") == letter else { throw fault(.expected("a digit or 'Infinity'"), at: position) }
+            guard try need("'Infinity'") == letter else {
+                throw fault(.expected("a digit or 'Infinity'"), at: position)
+            }
             position &+= 1
         }
         return .double(-.infinity)

@@ -2,24 +2,28 @@ import NexaValue
 import Testing
 
 @Suite struct JSONEncodingTests {
-    @Test(arguments: [
-        (.null, "null"), (true, "true"), (false, "false"), (0, "0"), (-7, "-7"), (1234567890, "1234567890"),
-        (.int(.min), "-9223372036854775808"), (.uint(.max), "18446744073709551615"), (1.0, "1.0"), (.double(-0.0), "-0.0"),
-        (0.1, "0.1"), (.double(1e22), "1e+22"), (.double(.leastNonzeroMagnitude), "5e-324"), ("", "\"\""), ("é€𝄞", "\"é€𝄞\""),
-        ("\"\\/\u{8}\u{9}\u{A}\u{C}\u{D}\u{0}\u{1F}\u{7F}", "\"\\\"\\\\/\\b\\t\\n\\f\\r\\u0000\\u001f\u{7F}\""),
-        ([], "[]"), ([:], "{}"), ([1, [2, "x"], [:]], "[1,[2,\"x\"],{}]"), (["b": 1, "a": [nil]], "{\"b\":1,\"a\":[null]}"),
-        (.vector([0.1, 1, -2.5]), "[0.1,1.0,-2.5]"), (.bytes([]), #"{"$binary":{"base64":"","subType":"00"}}"#),
-        (.bytes([0xFB, 0xFF]), #"{"$binary":{"base64":"+/8=","subType":"00"}}"#),
-        (.extended(ExtendedValue(type: 5, bytes: [1])), #"{"$extension":{"base64":"AQ==","type":5}}"#),
-        (.timestamp(Timestamp(seconds: 0)), "\"1970-01-01T00:00:00Z\""),
-        (.timestamp(Timestamp(seconds: 951_826_554, nanoseconds: 120_000_000)), "\"2000-02-29T12:15:54.120Z\""),
-        (.timestamp(Timestamp(seconds: 1_700_000_000, nanoseconds: 1000)), "\"2023-11-14T22:13:20.000001Z\""),
-        (.timestamp(Timestamp(seconds: -1, nanoseconds: 1)), "\"1969-12-31T23:59:59.000000001Z\""),
-        (.timestamp(Timestamp(seconds: 253_402_300_800)), "\"+10000-01-01T00:00:00Z\""),
-        (.timestamp(Timestamp(seconds: -62_167_219_201)), "\"-0001-12-31T23:59:59Z\""),
-        (.timestamp(Timestamp(seconds: .max)), "\"+292277026596-12-04T15:30:07Z\""),
-        (.timestamp(Timestamp(seconds: .min)), "\"-292277022657-01-27T08:29:52Z\""),
-    ] as [(Value, String)])
+    @Test(
+        arguments: [
+            (.null, "null"), (true, "true"), (false, "false"), (0, "0"), (-7, "-7"), (1_234_567_890, "1234567890"),
+            (.int(.min), "-9223372036854775808"), (.uint(.max), "18446744073709551615"), (1.0, "1.0"),
+            (.double(-0.0), "-0.0"),
+            (0.1, "0.1"), (.double(1e22), "1e+22"), (.double(.leastNonzeroMagnitude), "5e-324"), ("", "\"\""),
+            ("é€𝄞", "\"é€𝄞\""),
+            ("\"\\/\u{8}\u{9}\u{A}\u{C}\u{D}\u{0}\u{1F}\u{7F}", "\"\\\"\\\\/\\b\\t\\n\\f\\r\\u0000\\u001f\u{7F}\""),
+            ([], "[]"), ([:], "{}"), ([1, [2, "x"], [:]], "[1,[2,\"x\"],{}]"),
+            (["b": 1, "a": [nil]], "{\"b\":1,\"a\":[null]}"),
+            (.vector([0.1, 1, -2.5]), "[0.1,1.0,-2.5]"), (.bytes([]), #"{"$binary":{"base64":"","subType":"00"}}"#),
+            (.bytes([0xFB, 0xFF]), #"{"$binary":{"base64":"+/8=","subType":"00"}}"#),
+            (.extended(ExtendedValue(type: 5, bytes: [1])), #"{"$extension":{"base64":"AQ==","type":5}}"#),
+            (.timestamp(Timestamp(seconds: 0)), "\"1970-01-01T00:00:00Z\""),
+            (.timestamp(Timestamp(seconds: 951_826_554, nanoseconds: 120_000_000)), "\"2000-02-29T12:15:54.120Z\""),
+            (.timestamp(Timestamp(seconds: 1_700_000_000, nanoseconds: 1000)), "\"2023-11-14T22:13:20.000001Z\""),
+            (.timestamp(Timestamp(seconds: -1, nanoseconds: 1)), "\"1969-12-31T23:59:59.000000001Z\""),
+            (.timestamp(Timestamp(seconds: 253_402_300_800)), "\"+10000-01-01T00:00:00Z\""),
+            (.timestamp(Timestamp(seconds: -62_167_219_201)), "\"-0001-12-31T23:59:59Z\""),
+            (.timestamp(Timestamp(seconds: .max)), "\"+292277026596-12-04T15:30:07Z\""),
+            (.timestamp(Timestamp(seconds: .min)), "\"-292277022657-01-27T08:29:52Z\"")
+        ] as [(Value, String)])
     func writesCompactText(value: Value, text: String) throws {
         #expect(try JSON.string(value) == text)
     }
@@ -70,15 +74,15 @@ import Testing
 
     @Test func tooDeepIsAnErrorAndNotACrash() throws {
         var value: Value = 1
-        for _ in 0..<512 { value = [value] }
-        #expect(try JSON.decode(JSON.encode(value), .init(limits: .init(maximumDepth: 512))) == value)
+        for _ in 0..<256 { value = [value] }
+        #expect(try JSON.decode(JSON.encode(value)) == value)
         value = ["a": value]
-        #expect(throws: JSONEncodingError(.tooDeep(limit: 512))) { try JSON.encode(value) }
+        #expect(throws: JSONEncodingError(.tooDeep(limit: 256))) { try JSON.encode(value) }
     }
 
     @Test(arguments: [
         #"{"$binary":{"base64":"AA==","subType":"00"}}"#, #"{"$binary":{"base64":"AAA=","subType":"00"}}"#,
-        #"{"$binary":{"base64":"AAAA","subType":"00"}}"#, #"{"$extension":{"base64":"AQID","type":-7}}"#,
+        #"{"$binary":{"base64":"AAAA","subType":"00"}}"#, #"{"$extension":{"base64":"AQID","type":-7}}"#
     ])
     func readsExtendedFormsWhenAsked(text: String) throws {
         let options = JSON.Options(readsExtendedForms: true)
@@ -93,7 +97,7 @@ import Testing
         #"{"$binary":{"base64":"A","subType":"00"}}"#, #"{"$binary":{"base64":"AB==","subType":"00"}}"#,
         #"{"$binary":{"base64":"====","subType":"00"}}"#, #"{"$binary":{"base64":"AA=A","subType":"00"}}"#,
         #"{"$binary":{"base64":"AA==","subType":"01"}}"#, #"{"$binary":1}"#, #"{"$numberDouble":"1"}"#,
-        #"{"$extension":{"base64":"AQID","type":128}}"#, #"{"$binary":{"base64":"é===","subType":"00"}}"#,
+        #"{"$extension":{"base64":"AQID","type":128}}"#, #"{"$binary":{"base64":"é===","subType":"00"}}"#
     ])
     func refusesBrokenExtendedForms(text: String) {
         let error = #expect(throws: JSONError.self) {

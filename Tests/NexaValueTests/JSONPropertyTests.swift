@@ -5,30 +5,31 @@ import Testing
     @Test(arguments: [1, 2, UInt64.random(in: 0 ... .max)])
     func decodingUndoesEncoding(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
-        for _ in 0..<2000 {
+        for _ in 0..<1000 {
             let value = Value.random(depth: 0, using: &random)
             let options = JSON.EncodingOptions(isPretty: Bool.random(using: &random))
             let text = try JSON.encode(value, options)
-            #expect(try JSON.decode(text) == value, "seed \(seed)")
-            #expect(try JSON.decode(text, .relaxed) == value, "seed \(seed)")
-            #expect(try JSON.encode(JSON.decode(text), options) == text, "seed \(seed)")
+            let back = try JSON.decode(text)
+            let same = try back == value && JSON.decode(text, .relaxed) == value && JSON.encode(back, options) == text
+            if !same { Issue.record("\(value) comes back as \(back), seed \(seed)") }
         }
     }
 
     @Test(arguments: [3, UInt64.random(in: 0 ... .max)])
     func doublesRoundTripBitForBit(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
-        for _ in 0..<50_000 {
+        for _ in 0..<20_000 {
             let number = Double(bitPattern: random.next())
             guard number.isFinite else { continue }
             let back = try JSON.decode(JSON.encode(.double(number)))
-            #expect(back.double?.bitPattern == number.bitPattern, "\(number), seed \(seed)")
+            if back.double?.bitPattern != number.bitPattern { Issue.record("\(number), seed \(seed)") }
         }
         for _ in 0..<20_000 {
-            // As people write them: few digits, small exponents; and the same number with 20 zeros behind.
-            let text = "\(Int32.random(in: 0 ... .max, using: &random)).\(UInt64.random(in: 0..<1 << 40, using: &random))"
+            // As people write them: few digits, small exponents.
+            let text =
+                "\(Int32.random(in: 0 ... .max, using: &random)).\(UInt64.random(in: 0..<1 << 40, using: &random))"
                 + "e\(Int.random(in: -30...30, using: &random))"
-            #expect(try JSON.decode(text).double == Double(text), "\(text), seed \(seed)")
+            if try JSON.decode(text).double != Double(text) { Issue.record("\(text), seed \(seed)") }
         }
     }
 
@@ -37,11 +38,13 @@ import Testing
     @Test(arguments: [4, UInt64.random(in: 0 ... .max)])
     func mutatedTextNeverBreaksTheDecoder(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
-        let pieces: [[UInt8]] = [
-            "\"", "\\", "{", "}", "[", "]", ",", ":", "\\u", "\\ud800", "1e", "-", ".", "00", "//", "/*", "*/", "'", "é", "\n",
-            "null", "true", "$a", "NaN",
-        ].map { Array($0.utf8) } + [[0xFF], [0xE2, 0x82], [0], [0x1F]]
-        for round in 0..<20_000 {
+        let pieces: [[UInt8]] =
+            [
+                "\"", "\\", "{", "}", "[", "]", ",", ":", "\\u", "\\ud800", "1e", "-", ".", "00", "//", "/*", "*/", "'",
+                "é", "\n",
+                "null", "true", "$a", "NaN"
+            ].map { Array($0.utf8) } + [[0xFF], [0xE2, 0x82], [0], [0x1F]]
+        for round in 0..<5000 {
             let value = Value.random(depth: 0, using: &random)
             var bytes = try JSON.encode(value, .init(isPretty: round % 2 == 0))
             for _ in 0..<Int.random(in: 1...4, using: &random) {
@@ -56,11 +59,13 @@ import Testing
                 do throws(JSONError) {
                     let decoded = try JSON.decode(bytes, options)
                     let text = try? JSON.encode(decoded, .init(nonFiniteNumbers: .extendedForm))
-                    #expect(text.flatMap { try? JSON.decode($0) } != nil, "seed \(seed), round \(round)")
+                    if text.flatMap({ try? JSON.decode($0) }) == nil { Issue.record("seed \(seed), round \(round)") }
                 } catch {
-                    #expect(error.offset >= 0 && error.offset <= bytes.count, "seed \(seed), round \(round)")
-                    let before = bytes[..<error.offset]
-                    #expect(error.line == before.count { $0 == 0x0A } + 1, "seed \(seed), round \(round)")
+                    let before = bytes.prefix(error.offset)
+                    let position = (error.offset, error.line)
+                    if position != (before.count, before.count { $0 == 0x0A } + 1) {
+                        Issue.record("\(error) at byte \(error.offset), seed \(seed), round \(round)")
+                    }
                 }
             }
         }
@@ -75,9 +80,13 @@ extension Value {
         case 1: return .bool(.random(using: &random))
         case 2: return .int(Int64(truncatingIfNeeded: random.next()) >> Int64.random(in: 0...63, using: &random))
         case 3: return Value(random.next())
-        case 4: return .double(Double(Int64(truncatingIfNeeded: random.next())) / Double(1 << Int.random(in: 0...40, using: &random)))
+        case 4:
+            return .double(
+                Double(Int64(truncatingIfNeeded: random.next())) / Double(1 << Int.random(in: 0...40, using: &random)))
         case 5, 6: return .string(text(using: &random))
-        case 7: return .array((0..<Int.random(in: 0...6, using: &random)).map { _ in .random(depth: depth + 1, using: &random) })
+        case 7:
+            return .array(
+                (0..<Int.random(in: 0...6, using: &random)).map { _ in .random(depth: depth + 1, using: &random) })
         default:
             let count = Bool.random(using: &random) ? 3 : 25
             return .document(
@@ -89,7 +98,11 @@ extension Value {
     }
 
     private static func text(using random: inout SplitMix64) -> String {
-        let alphabet: [String] = ["a", "b", "Z", "0", " ", "\"", "\\", "/", "\n", "\u{0}", "\u{1F}", "\u{7F}", "é", "e\u{301}", "€", "𝄞", "\r\n"]
-        return (0..<Int.random(in: 0...20, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? "" }.joined()
+        let alphabet: [String] = [
+            "a", "b", "Z", "0", " ", "\"", "\\", "/", "\n", "\u{0}", "\u{1F}", "\u{7F}", "é", "e\u{301}", "€", "𝄞",
+            "\r\n"
+        ]
+        return (0..<Int.random(in: 0...20, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? "" }
+            .joined()
     }
 }

@@ -1,0 +1,165 @@
+public import NexaValue
+
+/// A sort order: field paths, each ascending or descending, the first one deciding.
+///
+/// Values compare as `ValueOrder` says; a missing field counts as null. Of an array, the smallest element counts when
+/// ascending and the largest when descending; an empty array comes before null.
+public struct SortOrder: Sendable {
+    private struct Field: Sendable {
+        let path: FieldPath
+        let isDescending: Bool
+    }
+
+    /// The number of fields an order may have, as in MongoDB.
+    public static let maximumFields = 32
+
+    private let fields: [Field]
+
+    /// Compiles `{field: 1, other: -1}`, or `[["field", 1], ["other", -1]]` for clients whose maps lose their order.
+    ///
+    /// - Throws: `QueryError` when it is neither, a direction is not 1 or -1, a field occurs twice, or there are too many.
+    public init(compiling order: Value) throws(QueryError) {
+        var fields: [Field] = []
+        for (name, direction) in try Self.pairs(order) {
+            guard name.utf8.first != 0x24 else {
+                throw QueryError(.invalidPath, "a sort field cannot begin with $: \(name)")
+            }
+            guard let direction = direction.int, direction == 1 || direction == -1 else {
+                throw QueryError(.invalidOperand, "the sort direction of \"\(name)\" must be 1 or -1")
+            }
+            let path = try FieldPath(name)
+            guard !fields.contains(where: { $0.path == path }) else {
+                throw QueryError(.invalidPath, "the sort order has \"\(name)\" twice")
+            }
+            fields.append(Field(path: path, isDescending: direction == -1))
+            guard fields.count <= Self.maximumFields else {
+                throw .limit("the sort order has more than \(Self.maximumFields) fields")
+            }
+        }
+        self.fields = fields
+    }
+
+    private static func pairs(_ order: Value) throws(QueryError) -> [(String, Value)] {
+        switch order {
+        case .document(let document): return document.map { ($0.key, $0.value) }
+        case .array(let values):
+            var pairs: [(String, Value)] = []
+            for value in values {
+                guard case .array(let pair) = value, pair.count == 2, case .string(let name) = pair[0] else {
+                    throw QueryError(.invalidOperand, "a sort order in an array needs pairs [\"field\", 1 or -1]")
+                }
+                pairs.append((name, pair[1]))
+            }
+            return pairs
+        default: throw .operand("sort", needs: "a document {field: 1 or -1, …}", found: order)
+        }
+    }
+
+    /// True when there is nothing to sort by.
+    public var isEmpty: Bool { fields.isEmpty }
+
+    /// The key by which an encoded document takes its place.
+    ///
+    /// - Throws: `QueryError` when the bytes are not a well-formed map.
+    public func key(of document: RawSpan) throws(QueryError) -> SortKey {
+        do throws(MessagePackError) {
+            var bytes: [UInt8] = []
+            bytes.reserveCapacity(16 * fields.count)
+            for field in fields {
+                var extraction = KeyExtraction(document, path: field.path, isDescending: field.isDescending)
+                try extraction.visit(0, at: 0)
+                bytes += extraction.best ?? [OrderedEncoding.null ^ (field.isDescending ? 0xFF : 0)]
+            }
+            return SortKey(bytes: bytes)
+        } catch {
+            throw QueryError(corrupt: error)
+        }
+    }
+}
+
+/// The place of a document in a sort order. Keys of one order compare bytewise, which is fast; the bytes of
+/// several keys say nothing about the values they came from.
+public struct SortKey: Sendable, Hashable, Comparable {
+    /// The fields in `OrderedEncoding`, one behind the other; those of descending fields are inverted.
+    public let bytes: [UInt8]
+
+    /// Compares the places of two documents.
+    public static func < (left: SortKey, right: SortKey) -> Bool {
+        left.bytes.span.bytes.compare(right.bytes.span.bytes) < 0
+    }
+}
+
+/// Finds, among the values that a path leads to, the one that comes first.
+private struct KeyExtraction: ~Escapable {
+    let span: RawSpan
+    let path: FieldPath
+    let isDescending: Bool
+    /// The smallest key so far; already inverted when descending, so that smallest is right for both.
+    var best: [UInt8]?
+    private var forks = 10_000
+
+    @_lifetime(copy span)
+    init(_ span: RawSpan, path: FieldPath, isDescending: Bool) {
+        self.span = span
+        self.path = path
+        self.isDescending = isDescending
+    }
+
+    @_lifetime(self: copy self)
+    mutating func visit(_ part: Int, at offset: Int) throws(MessagePackError) {
+        var reader = MessagePackReader(span, at: offset)
+        let head = try reader.readHead()
+        guard part < path.parts.count else {
+            guard case .array(let count) = head else { return try offer(at: offset) }
+            if count == 0 { return offer([OrderedEncoding.emptyArray]) }
+            for _ in 0..<count {
+                try offer(at: reader.position)
+                try reader.skip()
+            }
+            return
+        }
+        switch head {
+        case .map(let count):
+            for _ in 0..<count {
+                let length = try reader.passKey()
+                let start = reader.position &- length
+                let prefix = span.prefixWord(at: start, count: length)
+                if path.parts[part].equals(span, at: start, count: length, prefix: prefix) {
+                    return try visit(part + 1, at: reader.position)
+                }
+                try reader.skip()
+            }
+            offer([OrderedEncoding.null])
+        case .array(let count):
+            for index in 0..<count {
+                var element = MessagePackReader(span, at: reader.position)
+                let isIndexed = index == path.parts[part].arrayIndex
+                if case .map = try element.readHead(), !isIndexed || part + 1 < path.parts.count {
+                    try visit(part, at: reader.position)
+                }
+                if isIndexed, forks > 0 {
+                    forks -= 1
+                    try visit(part + 1, at: reader.position)
+                }
+                try reader.skip()
+            }
+        default: offer([OrderedEncoding.null])
+        }
+    }
+
+    @_lifetime(self: copy self)
+    private mutating func offer(at offset: Int) throws(MessagePackError) {
+        var bytes: [UInt8] = []
+        var reader = MessagePackReader(span, at: offset)
+        try OrderedEncoding.append(&reader, depth: 0, to: &bytes)
+        offer(bytes)
+    }
+
+    @_lifetime(self: copy self)
+    private mutating func offer(_ bytes: [UInt8]) {
+        var bytes = bytes
+        if isDescending { OrderedEncoding.invert(&bytes, from: 0) }
+        if let best, best.span.bytes.compare(bytes.span.bytes) <= 0 { return }
+        best = bytes
+    }
+}

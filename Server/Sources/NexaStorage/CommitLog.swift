@@ -1,0 +1,212 @@
+import Glibc
+import Synchronization
+
+/// The files that a commit reaches before it is acknowledged. See `LogFormat` for their form.
+///
+/// RocksDB has a log of its own, which is turned off: this one is filled with zeros ahead of the writes,
+/// so that a flush does not have to record a new file size (half the latency, a tenth of the tail), and
+/// it knows the difference between a write cut short and damaged data.
+///
+/// `@unchecked Sendable`: `append` and `synchronize` are called by one leader at a time (the commit queue
+/// sees to that, with a lock between any two), and only they touch `staging` and the sequences; what the
+/// maintenance thread shares is inside `shared`.
+final class CommitLog: @unchecked Sendable {
+    /// One batch on its way into the log.
+    struct Entry {
+        var payload: [UInt8]
+        var checksum: UInt32
+    }
+
+    private struct Segment {
+        var file: File
+        var number: UInt64
+        /// Behind the last record.
+        var end: Int
+        /// Behind the last zero written ahead.
+        var zeroEnd: Int
+    }
+
+    private struct Shared {
+        var active: Segment
+        /// Full files that the tables may not hold yet, oldest first.
+        var full: [(path: String, lastSequence: UInt64)] = []
+        var bytesSinceCheckpoint = 0
+    }
+
+    private let directory: String
+    private let segmentBytes: Int
+    private let salt: UInt32
+    private let shared: Mutex<Shared>
+    private var staging = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+    private(set) var lastSequence: UInt64
+    private(set) var durableSequence: UInt64
+    /// For tests: the error that the next write reports instead of writing.
+    let injectedFailure = Mutex<StorageError?>(nil)
+
+    private static let zeroStep = 256 << 10
+    private static let zeroAhead = 4 << 20
+    private static let keptStaging = 8 << 20
+
+    /// Begins a new file behind everything that recovery found.
+    init(
+        directory: String, segmentBytes: Int, salt: UInt32, lastSequence: UInt64, fileNumber: UInt64
+    ) throws(StorageError) {
+        self.directory = directory
+        self.segmentBytes = max(segmentBytes, 1 << 16)
+        self.salt = salt
+        self.lastSequence = lastSequence
+        durableSequence = lastSequence
+        let segment = try Self.makeSegment(directory: directory, number: fileNumber, firstSequence: lastSequence + 1)
+        shared = Mutex(Shared(active: segment))
+    }
+
+    deinit { staging.deallocate() }
+
+    private static func makeSegment(
+        directory: String, number: UInt64, firstSequence: UInt64
+    ) throws(StorageError) -> Segment {
+        let file = try File(directory + "/" + LogFormat.fileName(number), flags: O_RDWR | O_CREAT | O_EXCL)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: zeroStep, alignment: 16)
+        defer { buffer.deallocate() }
+        buffer.initializeMemory(as: UInt8.self, repeating: 0)
+        LogFormat.write(LogFormat.FileHeader(number: number, firstSequence: firstSequence), to: buffer)
+        try file.write(UnsafeRawBufferPointer(buffer), at: 0)
+        try file.synchronize()
+        try File.synchronizeDirectory(directory)
+        return Segment(file: file, number: number, end: LogFormat.fileHeaderSize, zeroEnd: zeroStep)
+    }
+
+    // MARK: Leader
+
+    /// Writes a group of batches, gives each the next sequence, and passes their payloads, in place, to `then`.
+    ///
+    /// With `sync`, the group and everything before it is on the device before `then` runs.
+    func append(
+        _ entries: [Entry], sync: Bool, then: ([UnsafeRawBufferPointer], UInt64) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        if let failure = injectedFailure.withLock({ $0 }) { throw failure }
+        let size = entries.reduce(0) { $0 + LogFormat.recordSize(payload: $1.payload.count) }
+        reserveStaging(size)
+        let payloads = stage(entries)
+        let (file, offset) = try claim(size)
+        try file.write(UnsafeRawBufferPointer(rebasing: staging[0..<size]), at: offset)
+        lastSequence += UInt64(entries.count)
+        if sync { try synchronize() }
+        try then(payloads, lastSequence)
+        if staging.count > Self.keptStaging {
+            staging.deallocate()
+            staging = .allocate(byteCount: 1 << 16, alignment: 16)
+        }
+    }
+
+    /// Brings everything written so far onto the device.
+    func synchronize() throws(StorageError) {
+        if let failure = injectedFailure.withLock({ $0 }) { throw failure }
+        guard durableSequence < lastSequence else { return }
+        try activeFile.synchronize()
+        durableSequence = lastSequence
+    }
+
+    private var activeFile: File { shared.withLock { $0.active.file } }
+
+    private func reserveStaging(_ size: Int) {
+        guard staging.count < size else { return }
+        staging.deallocate()
+        staging = .allocate(byteCount: max(size, 1 << 16), alignment: 16)
+    }
+
+    private func stage(_ entries: [Entry]) -> [UnsafeRawBufferPointer] {
+        var payloads: [UnsafeRawBufferPointer] = []
+        payloads.reserveCapacity(entries.count)
+        var offset = 0
+        for (index, entry) in entries.enumerated() {
+            let header = LogFormat.RecordHeader(
+                payloadLength: entry.payload.count, sequence: lastSequence + 1 + UInt64(index),
+                durableSequence: durableSequence, payloadChecksum: entry.checksum)
+            let record = UnsafeMutableRawBufferPointer(rebasing: staging[offset..<offset + header.recordSize])
+            LogFormat.write(header, salt: salt, to: record)
+            let end = LogFormat.recordHeaderSize + entry.payload.count
+            let payload = UnsafeMutableRawBufferPointer(rebasing: record[LogFormat.recordHeaderSize..<end])
+            entry.payload.withUnsafeBytes { payload.copyMemory(from: $0) }
+            for padding in end..<header.recordSize { record[padding] = 0 }
+            payloads.append(UnsafeRawBufferPointer(payload))
+            offset += header.recordSize
+        }
+        return payloads
+    }
+
+    /// Reserves room at the end of the log, beginning a new file when this one is full.
+    private func claim(_ size: Int) throws(StorageError) -> (File, Int) {
+        let full = shared.withLock { shared -> Segment? in
+            let active = shared.active
+            return active.end > LogFormat.fileHeaderSize && active.end + size > segmentBytes ? active : nil
+        }
+        if let full {
+            // The file must be whole on the device before a later one says so.
+            try full.file.synchronize()
+            durableSequence = lastSequence
+            let next = try Self.makeSegment(
+                directory: directory, number: full.number + 1, firstSequence: lastSequence + 1)
+            shared.withLock {
+                $0.full.append((full.file.path, lastSequence))
+                $0.active = next
+            }
+        }
+        return shared.withLock { shared in
+            let offset = shared.active.end
+            shared.active.end += size
+            shared.bytesSinceCheckpoint += size
+            return (shared.active.file, offset)
+        }
+    }
+
+    // MARK: Maintenance
+
+    /// True when `extendZeros` has something to do.
+    var wantsZeros: Bool {
+        shared.withLock { $0.active.zeroEnd < segmentBytes && $0.active.zeroEnd - $0.active.end < Self.zeroAhead / 2 }
+    }
+
+    /// Bytes logged since the last checkpoint.
+    var bytesSinceCheckpoint: Int { shared.withLock { $0.bytesSinceCheckpoint } }
+
+    /// Fills the active file with zeros some way ahead of the records.
+    ///
+    /// Each step is written under the lock that also guards the end of the records, so that zeros never
+    /// meet a record, and is flushed on its own, so that no commit pays for more than one step.
+    func extendZeros() throws(StorageError) {
+        let zeros = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.zeroStep, alignment: 16)
+        defer { zeros.deallocate() }
+        zeros.initializeMemory(as: UInt8.self, repeating: 0)
+        while true {
+            let file = try shared.withLock { (shared) throws(StorageError) -> File? in
+                let start = max(shared.active.zeroEnd, shared.active.end)
+                guard start < segmentBytes, start - shared.active.end < Self.zeroAhead else { return nil }
+                try shared.active.file.write(UnsafeRawBufferPointer(zeros), at: start)
+                shared.active.zeroEnd = start + Self.zeroStep
+                return shared.active.file
+            }
+            guard let file else { return }
+            try file.synchronize()
+        }
+    }
+
+    /// Called when the tables begin to take over what is logged.
+    func resetBytesSinceCheckpoint() { shared.withLock { $0.bytesSinceCheckpoint = 0 } }
+
+    /// Records that the tables hold everything up to `sequence`, and removes the files that nobody needs.
+    func finishCheckpoint(_ sequence: UInt64, in dataDirectory: String) throws(StorageError) {
+        try Checkpoint(sequence: sequence, salt: salt).write(directory: dataDirectory)
+        let unneeded = shared.withLock { shared in
+            let unneeded = shared.full.filter { $0.lastSequence <= sequence }.map(\.path)
+            shared.full.removeAll { $0.lastSequence <= sequence }
+            return unneeded
+        }
+        for path in unneeded { unlink(path) }
+    }
+
+    /// Removes the active file as well; nothing may be appended afterwards.
+    func removeAll() {
+        for path in shared.withLock({ $0.full.map(\.path) + [$0.active.file.path] }) { unlink(path) }
+    }
+}

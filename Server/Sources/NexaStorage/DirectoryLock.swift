@@ -1,0 +1,60 @@
+import Glibc
+
+/// The exclusive claim of one store on a data directory, released with the object.
+///
+/// `flock` belongs to the open file, not to the process, so a second store in the same process is
+/// refused as well; the kernel lets go of it when the process dies, however it dies. The file holds the
+/// holder's process id for the message only.
+final class DirectoryLock: Sendable {
+    private let file: File
+
+    init(directory: String) throws(StorageError) {
+        file = try File(directory + "/LOCK", flags: O_RDWR | O_CREAT)
+        guard retrying({ flock(file.descriptor, LOCK_EX | LOCK_NB) }) == 0 else {
+            guard errno == EWOULDBLOCK else { throw .system("lock", file.path) }
+            let holder = String(decoding: try File.contents(of: file.path) ?? [], as: UTF8.self)
+            let digits = String(holder.prefix { $0.isNumber })
+            let who = digits.isEmpty ? "another process" : digits == String(getpid()) ? "this process (\(digits))" : "process \(digits)"
+            throw StorageError(
+                .locked, "The data directory \(directory) is in use by \(who)",
+                advice: "Stop that server, or choose another directory with --data-dir")
+        }
+        guard ftruncate(file.descriptor, 0) == 0 else { throw .system("write to", file.path) }
+        let text = [UInt8]("\(getpid())\n".utf8)
+        try file.write(text, at: 0)
+    }
+
+    /// Lets go before the object does.
+    func release() { _ = flock(file.descriptor, LOCK_UN) }
+}
+
+/// The version of the on-disk format, kept in a text file that any tool can read.
+enum FormatVersion {
+    /// What this code writes and reads.
+    static let current = 1
+    private static let magic = "nexadb format "
+
+    /// Refuses a newer or foreign directory; marks an empty one.
+    static func check(directory: String) throws(StorageError) {
+        let path = directory + "/FORMAT"
+        guard let bytes = try File.contents(of: path) else {
+            let others = try File.list(directory).filter { $0 != "LOCK" && $0 != "FORMAT.new" && $0 != "lost+found" }
+            guard others.isEmpty else {
+                throw StorageError(
+                    .notADataDirectory, "\(directory) holds \(others[0]) but no FORMAT file, so it is not NexaDB data",
+                    advice: "Choose an empty directory with --data-dir")
+            }
+            return try File.replace(path, with: "\(magic)\(current)\n")
+        }
+        let text = String(decoding: bytes, as: UTF8.self)
+        guard text.hasPrefix(magic), let version = Int(text.dropFirst(magic.count).prefix { $0.isNumber }) else {
+            throw StorageError(
+                .corrupted, "\(path) does not hold a format version", advice: "Restore the file from a backup")
+        }
+        guard version <= current else {
+            throw StorageError(
+                .formatTooNew, "\(directory) has format \(version); this server reads formats up to \(current)",
+                advice: "Start a server of the version that wrote the directory, or a newer one")
+        }
+    }
+}

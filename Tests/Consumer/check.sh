@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# A stranger's package depends on this one by version and imports NexaClient. It must build with nothing but
+# the toolchain: no server, no shell, no RocksDB, no libedit.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+swift=${SWIFT:-swift}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# The files as they are now, as a repository with a version tag.
+mkdir "$work/nexa"
+(cd "$root" && git ls-files -z --cached --others --exclude-standard | xargs -0 tar -cf - --ignore-failed-read 2>/dev/null) |
+  tar -xf - -C "$work/nexa"
+git -C "$work/nexa" -c init.defaultBranch=main init -q
+git -C "$work/nexa" add -A
+git -C "$work/nexa" -c user.name=tests -c user.email=tests@example.invalid commit -qm "as it is"
+git -C "$work/nexa" tag 9.9.9
+
+mkdir -p "$work/app/Sources/app"
+cat >"$work/app/Package.swift" <<SWIFT
+// swift-tools-version: 6.2
+import PackageDescription
+let package = Package(
+    name: "app",
+    dependencies: [.package(url: "file://$work/nexa", exact: "9.9.9")],
+    targets: [
+        .executableTarget(name: "app", dependencies: [.product(name: "NexaClient", package: "nexa")])
+    ]
+)
+SWIFT
+cp "$root/Tests/Consumer/main.swift.txt" "$work/app/Sources/app/main.swift"
+cd "$work/app"
+# No shared caches: what is built here comes from the tag alone.
+"$swift" build --cache-path "$work/cache" 2>&1 | tail -5
+if "$swift" package show-dependencies --cache-path "$work/cache" 2>/dev/null | grep -Eq 'nexa-(server|shell)'; then
+  echo "the consumer resolved the server or the shell"; exit 1
+fi
+# The library itself needs neither Foundation nor any C library that is not part of the system.
+if ldd .build/debug/app | grep -Eq 'rocksdb|libedit|pcre|argon2|libssl|Foundation'; then
+  ldd .build/debug/app; echo "the client links more than the toolchain"; exit 1
+fi
+.build/debug/app
