@@ -10,6 +10,8 @@ struct ShellError: Error, Sendable, Equatable {
     var exit: ExitCode
     /// The byte of the command that is wrong.
     var offset: Int?
+    /// Lines that show the place of the fault, when it is not in the command.
+    var pointer: [String] = []
 
     init(_ message: String, exit: ExitCode = .commandFailed) {
         self.message = message
