@@ -59,7 +59,7 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaShellTests",
-            dependencies: ["NexaValue", "PTYKit", .product(name: "NexaShell", package: "nexa-shell")],
+            dependencies: ["NexaValue", "NexaClient", "PTYKit", .product(name: "NexaShell", package: "nexa-shell")],
             swiftSettings: swiftSettings),
         .target(name: "CPTYKit", path: "Tests/CPTYKit", linkerSettings: [.linkedLibrary("util")]),
         .target(name: "PTYKit", dependencies: ["CPTYKit"], path: "Tests/PTYKit", swiftSettings: swiftSettings),
@@ -73,3 +73,4 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+

@@ -30,7 +30,7 @@ public enum Program {
         var pipes: [(reading: CInt, writing: CInt)] = []
         for _ in 0..<3 {
             var ends: [CInt] = [-1, -1]
-            guard pipe2(&ends, O_CLOEXEC) == 0 else { throw PTYError(description: "pipe") }
+            guard pipe(&ends) == 0 else { throw PTYError(description: "pipe") }
             pipes.append((ends[0], ends[1]))
         }
         let process = ptykit_spawn_piped(

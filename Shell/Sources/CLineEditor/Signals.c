@@ -37,9 +37,11 @@ static void handle(int number, void (*handler)(int)) {
     sigaction(number, &action, NULL);
 }
 
+int nexa_event_open(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
 int nexa_signals_install(void) {
     if (wake >= 0) return wake;
-    wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    wake = nexa_event_open();
     if (wake < 0) return -1;
     for (int i = 0; i < noted_count; i++) {
         // nohup and shells that start jobs in the background ask for these to stay ignored.

@@ -77,6 +77,9 @@ void nexa_signals_forget_interrupt(void);
 // Ends the process by a signal, so that the parent sees why.
 void nexa_signals_die(int signal);
 
+// A descriptor for waking a thread that polls: readable once written to. -1 and errno on failure.
+int nexa_event_open(void);
+
 // processes -----------------------------------------------------------------------------------------
 
 // Opens /dev/null in place of standard streams that are closed, so that no file or socket takes their numbers.

@@ -2,6 +2,13 @@ import NexaValue
 
 /// Reads the arguments of a command: words, `--flags` and JSON.
 struct ArgumentReader {
+    /// `--name` or `--name=value`.
+    struct Flag {
+        var name: String
+        var value: String?
+        var offset: Int
+    }
+
     private let bytes: [UInt8]
     private var position = 0
 
@@ -50,16 +57,22 @@ struct ArgumentReader {
     }
 
     /// Takes the next word if it is a flag (`--name`, `--name=value`).
-    mutating func flag() -> (name: String, value: String?, offset: Int)? {
+    mutating func flag() -> Flag? {
         skipBlanks()
         guard position + 2 < bytes.count, bytes[position] == 0x2D, bytes[position + 1] == 0x2D else { return nil }
         let start = position
         while position < bytes.count, !NestingScan.isBlank(bytes[position]) { position += 1 }
         let parts = bytes[start..<position].split(separator: 0x3D, maxSplits: 1, omittingEmptySubsequences: false)
-        return (
-            String(decoding: parts[0], as: UTF8.self),
-            parts.count > 1 ? String(decoding: parts[1], as: UTF8.self) : nil, start
-        )
+        return Flag(
+            name: String(decoding: parts[0], as: UTF8.self),
+            value: parts.count > 1 ? String(decoding: parts[1], as: UTF8.self) : nil, offset: start)
+    }
+
+    /// The value of a flag: what stands behind its `=`, else the next word.
+    mutating func value(of flag: Flag) throws(CommandFault) -> String {
+        if let value = flag.value { return value }
+        guard let word = try word() else { throw CommandFault("\(flag.name) wants a value", at: flag.offset) }
+        return word
     }
 
     /// Takes all that is left as one JSON value.

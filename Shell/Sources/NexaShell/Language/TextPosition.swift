@@ -3,6 +3,12 @@ struct TextPosition: Sendable, Equatable {
     var line: Int
     var column: Int
 
+    init(line: Int, column: Int) {
+        self.line = line
+        self.column = column
+    }
+
+    /// The position of a byte offset.
     init(of offset: Int, in text: String) {
         line = 1
         column = 1

@@ -25,7 +25,9 @@ struct DocumentPrinter {
         case .ndjson:
             try encode(document)
             try write("\n")
-        case .ids: try write((document["_id"].map(Self.idText) ?? "") + "\n")
+        case .ids:
+            let id = document["_id"].map(Self.idText) ?? ""
+            try attempt { () throws(OutputError) in try console.result(id) }
         }
     }
 

@@ -52,7 +52,7 @@ final class ShellRun {
         }
         announce()
         let connected: LocalServer.Running
-        switch runner.run(Interruption(), { [invocation, environment] in
+        switch runner.run(Interruption(), { [invocation, environment, configuration] in
             await Self.connect(invocation, configuration, environment)
         }) {
         case .signal(let signal): return die(signal)

@@ -21,14 +21,11 @@ struct TaskRunner {
 
     private final class Box<Result: Sendable>: Sendable {
         let value = Mutex<Result?>(nil)
-        let done: CInt
-        init() { done = eventfd(0, CInt(EFD_CLOEXEC.rawValue) | CInt(EFD_NONBLOCK.rawValue)) }
-        deinit { close(done) }
+        let done = EventFlag()
 
         func set(_ result: Result) {
             value.withLock { $0 = result }
-            var one: UInt64 = 1
-            _ = write(done, &one, 8)
+            done.raise()
         }
     }
 
@@ -42,7 +39,7 @@ struct TaskRunner {
         var deadline = 0.0
         while true {
             var ready = [
-                pollfd(fd: box.done, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: box.done.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
             ]
             let left = ending == nil ? -1 : CInt(max(0, (deadline - Clock.now) * 1000))

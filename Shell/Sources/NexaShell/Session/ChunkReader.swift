@@ -17,15 +17,13 @@ final class ChunkReader: Sendable {
     private let input: ByteInput
     private let state = Mutex(State())
     /// Readable when reading should stop.
-    private let stopSignal: CInt
+    private let stopSignal = EventFlag()
     /// Readable when there is room for another chunk.
-    private let roomSignal: CInt
+    private let roomSignal = EventFlag()
 
     /// Starts reading.
     init(_ input: ByteInput) throws(ShellError) {
         self.input = input
-        stopSignal = eventfd(0, CInt(EFD_CLOEXEC.rawValue) | CInt(EFD_NONBLOCK.rawValue))
-        roomSignal = eventfd(0, CInt(EFD_CLOEXEC.rawValue) | CInt(EFD_NONBLOCK.rawValue))
         let buffered = input.takeBuffered()
         if !buffered.isEmpty { deliver(.bytes(buffered)) }
         do throws(TransportError) {
@@ -33,11 +31,6 @@ final class ChunkReader: Sendable {
         } catch {
             throw ShellError("cannot start a thread: \(error)")
         }
-    }
-
-    deinit {
-        close(stopSignal)
-        close(roomSignal)
     }
 
     /// The next bytes; `.stopped` after `stop`.
@@ -50,14 +43,14 @@ final class ChunkReader: Sendable {
                 return nil
             }
             guard let chunk else { return }
-            signal(roomSignal)
+            roomSignal.raise()
             continuation.resume(returning: chunk)
         }
     }
 
     /// Ends the reading; what was read ahead is dropped.
     func stop() {
-        signal(stopSignal)
+        stopSignal.raise()
         let waiter = state.withLock { state -> CheckedContinuation<ByteInput.Chunk, Never>? in
             state.chunks = [.stopped]
             guard let waiter = state.waiter else { return nil }
@@ -68,14 +61,9 @@ final class ChunkReader: Sendable {
         waiter?.resume(returning: .stopped)
     }
 
-    private func signal(_ descriptor: CInt) {
-        var one: UInt64 = 1
-        _ = write(descriptor, &one, 8)
-    }
-
     private func readAll() {
         while waitForRoom() {
-            let chunk = input.readMore(stop: stopSignal, capacity: Self.chunkBytes)
+            let chunk = input.readMore(stop: stopSignal.descriptor, capacity: Self.chunkBytes)
             if case .stopped = chunk { return }
             deliver(chunk)
             guard case .bytes = chunk else { return }
@@ -85,13 +73,12 @@ final class ChunkReader: Sendable {
     private func waitForRoom() -> Bool {
         while state.withLock({ $0.chunks.count >= Self.chunksAhead }) {
             var ready = [
-                pollfd(fd: roomSignal, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: stopSignal, events: Int16(POLLIN), revents: 0)
+                pollfd(fd: roomSignal.descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: stopSignal.descriptor, events: Int16(POLLIN), revents: 0)
             ]
             _ = poll(&ready, 2, -1)
             if ready[1].revents != 0 { return false }
-            var count: UInt64 = 0
-            _ = read(roomSignal, &count, 8)
+            roomSignal.lower()
         }
         return true
     }

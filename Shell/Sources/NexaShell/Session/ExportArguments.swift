@@ -19,7 +19,7 @@ struct ExportArguments {
                 continue
             }
             switch flag.name {
-            case "--limit": limit = try QueryArguments.number(flag.value ?? arguments.word() ?? "", flag)
+            case "--limit": limit = try QueryArguments.number(arguments.value(of: flag), flag)
             case "--filter":
                 let place = arguments.offset()
                 guard flag.value == nil, arguments.isAtBracket(),

@@ -27,7 +27,7 @@ struct ImportArguments: Equatable {
                 if words.count > 2 { throw CommandFault("unexpected argument", at: offset) }
                 continue
             }
-            let value = try flag.value ?? arguments.word() ?? ""
+            let value = try arguments.value(of: flag)
             switch flag.name {
             case "--on-error":
                 guard !value.isEmpty else { throw CommandFault("--on-error wants stop, skip or a file", at: offset) }

@@ -27,7 +27,7 @@ struct QueryArguments {
                 _ = try arguments.remainingJSON()
                 throw CommandFault("expected a JSON object", at: offset)
             }
-            let value = try flag.value ?? arguments.word() ?? ""
+            let value = try arguments.value(of: flag)
             switch flag.name {
             case "--limit": limit = try Self.number(value, flag)
             case "--skip": skip = try Self.number(value, flag)
@@ -42,7 +42,7 @@ struct QueryArguments {
         }
     }
 
-    static func number(_ text: String, _ flag: (name: String, value: String?, offset: Int)) throws(CommandFault) -> Int {
+    static func number(_ text: String, _ flag: ArgumentReader.Flag) throws(CommandFault) -> Int {
         guard let number = Int(text), number >= 0 else {
             throw CommandFault("\(flag.name) wants a number from 0", at: flag.offset)
         }
