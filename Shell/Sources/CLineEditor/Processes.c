@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -16,6 +17,11 @@ void nexa_fill_standard_streams(void) {
     for (int descriptor = 0; descriptor <= 2; descriptor++)
         if (fcntl(descriptor, F_GETFD) < 0 && errno == EBADF)
             (void)open("/dev/null", descriptor == 0 ? O_RDONLY : O_WRONLY);  // the lowest free number is this one
+}
+
+int nexa_open_nameless(const char *folder) {
+    int file = open(folder, O_TMPFILE | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
+    return file >= 0 ? file : memfd_create("nexadb-log", MFD_CLOEXEC);
 }
 
 pid_t nexa_spawn(const char *path, char *const *arguments, char *const *environment, int log) {

@@ -84,6 +84,8 @@ int nexa_event_open(void);
 
 // Opens /dev/null in place of standard streams that are closed, so that no file or socket takes their numbers.
 void nexa_fill_standard_streams(void);
+// A file without a name, in that folder where the file system can do that, else in memory. -1 and errno on failure.
+int nexa_open_nameless(const char *_Nonnull folder);
 // Starts a program in its own process group with standard input from /dev/null, output and errors to `log`, default
 // signals and nothing else open. Returns the process, or -1 and errno.
 pid_t nexa_spawn(

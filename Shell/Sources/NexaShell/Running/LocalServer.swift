@@ -14,7 +14,6 @@ struct LocalServer {
 
     private static let startTimeout = 30.0
     private static let socketName = "nexadb.sock"
-    private static let logName = "nexadb.log"
 
     /// A server that was started, or found.
     struct Running {
@@ -43,8 +42,11 @@ struct LocalServer {
         var configuration = configuration
         configuration.endpoints = [.unix(path: socketPath)]
         let deadline = Clock.now + Self.startTimeout
+        // What the server says, until it answers. The folder itself must stay as the server wants it.
+        let log = nexa_open_nameless(directory)
+        guard log >= 0 else { throw ShellError("cannot write to \(directory): \(systemMessage(errno))", exit: .file) }
+        defer { close(log) }
         var process: pid_t?
-        var lastError = ""
         while true {
             let attempt = await Self.attempt(configuration)
             switch attempt {
@@ -59,18 +61,18 @@ struct LocalServer {
                 var code: CInt = 0
                 if nexa_wait_child(running, 0, &code) == 1 {
                     // A server of an earlier shell may still hold the folder while it shuts down: try again until it is gone.
-                    lastError = "nexadb ended with code \(code)\(logTail())"
+                    let said = Self.tail(of: log)
                     process = nil
-                    guard code != 127, Clock.now < deadline, isHeldByAnother() else {
-                        throw ShellError(lastError, exit: .noConnection)
+                    guard Clock.now < deadline, Self.saysFolderIsHeld(said) else {
+                        throw ShellError("nexadb ended with code \(code)\(said)", exit: .noConnection)
                     }
                     pause(milliseconds: 50)
                 }
             } else {
-                process = try start()
+                process = try start(log)
             }
             guard Clock.now < deadline else {
-                throw ShellError("nexadb did not answer on \(socketPath) in time\(logTail())", exit: .noConnection)
+                throw ShellError("nexadb did not answer on \(socketPath) in time\(Self.tail(of: log))", exit: .noConnection)
             }
             pause(milliseconds: 2)
         }
@@ -96,13 +98,8 @@ struct LocalServer {
 
     // MARK: Starting
 
-    private func start() throws(ShellError) -> pid_t {
-        let log = open(
-            "\(directory)/\(Self.logName)", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard log >= 0 else {
-            throw ShellError("cannot write to \(directory): \(systemMessage(errno))", exit: .file)
-        }
-        defer { close(log) }
+    private func start(_ log: CInt) throws(ShellError) -> pid_t {
+        ftruncate(log, 0)
         var kept = environment
         for name in kept.keys where name.hasPrefix("NEXADB_") { kept[name] = nil }
         let arguments = [program, "--data-dir", directory, "--socket", socketPath, "--exit-when-idle"]
@@ -115,20 +112,17 @@ struct LocalServer {
         return process
     }
 
-    /// Whether what the server said is that somebody else has the folder.
-    private func isHeldByAnother() -> Bool {
-        let said = logTail().lowercased()
-        return said.contains("lock") || said.contains("in use") || said.contains("another")
+    /// Whether what the server said is that another one has the folder.
+    private static func saysFolderIsHeld(_ said: String) -> Bool {
+        let said = said.lowercased()
+        return said.contains("lock") || said.contains("in use")
     }
 
     /// The end of what the server said, on lines of its own.
-    private func logTail() -> String {
-        let descriptor = open("\(directory)/\(Self.logName)", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-        guard descriptor >= 0 else { return "" }
-        defer { close(descriptor) }
-        let size = lseek(descriptor, 0, SEEK_END)
+    private static func tail(of log: CInt) -> String {
+        let size = lseek(log, 0, SEEK_END)
         var bytes = [UInt8](repeating: 0, count: 2000)
-        let count = pread(descriptor, &bytes, bytes.count, max(0, size - bytes.count))
+        let count = pread(log, &bytes, bytes.count, max(0, size - bytes.count))
         let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).trimmed
         return text.isEmpty ? "" : ":\n" + text.split(separator: "\n").map { "  " + $0 }.joined(separator: "\n")
     }
