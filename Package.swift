@@ -64,8 +64,19 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "NexaShellTests", dependencies: [.product(name: "NexaShell", package: "nexa-shell")],
-            swiftSettings: swiftSettings)
+            name: "NexaShellTests",
+            dependencies: ["NexaValue", "NexaClient", "PTYKit", .product(name: "NexaShell", package: "nexa-shell")],
+            swiftSettings: swiftSettings),
+        .target(name: "CPTYKit", path: "Tests/CPTYKit", linkerSettings: [.linkedLibrary("util")]),
+        .target(name: "PTYKit", dependencies: ["CPTYKit"], path: "Tests/PTYKit", swiftSettings: swiftSettings),
+        .testTarget(
+            name: "TerminalTests",
+            dependencies: [
+                "PTYKit", .product(name: "nexa", package: "nexa-shell"),
+                .product(name: "nexadb", package: "nexa-server")
+            ],
+            path: "Tests/Terminal", swiftSettings: swiftSettings)
     ],
     swiftLanguageModes: [.v6]
 )
+

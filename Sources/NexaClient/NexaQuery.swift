@@ -25,7 +25,10 @@ public struct NexaQuery<Element: NexaModel>: AsyncSequence, Sendable {
     }
 
     /// Orders the documents; without it they come in the order of their ids.
-    public func sort(_ keys: Sort...) -> Self { with { $0.sortKeys = keys } }
+    public func sort(_ keys: Sort...) -> Self { sort(keys) }
+
+    /// Orders the documents by keys that are only known at run time.
+    public func sort(_ keys: [Sort]) -> Self { with { $0.sortKeys = keys } }
 
     /// Returns at most so many documents; without it, all of them.
     public func limit(_ count: Int) -> Self { with { $0.limitCount = Swift.max(0, count) } }
@@ -34,7 +37,10 @@ public struct NexaQuery<Element: NexaModel>: AsyncSequence, Sendable {
     public func skip(_ count: Int) -> Self { with { $0.skipCount = Swift.max(0, count) } }
 
     /// Returns only some fields (and `_id`), as free documents.
-    public func select(_ paths: String...) -> NexaQuery<Document> {
+    public func select(_ paths: String...) -> NexaQuery<Document> { select(paths) }
+
+    /// Returns only some fields (and `_id`) that are only known at run time.
+    public func select(_ paths: [String]) -> NexaQuery<Document> {
         var query = NexaQuery<Document>(core: core, namespace: namespace, filter: filter)
         query.sortKeys = sortKeys
         query.limitCount = limitCount

@@ -35,10 +35,10 @@ extension JSON {
 
     private static func nonFiniteNumber(_ value: Value) -> Value? {
         switch value.string {
-        case "NaN": .double(.nan)
-        case "Infinity": .double(.infinity)
-        case "-Infinity": .double(-.infinity)
-        default: nil
+        case "NaN": return .double(.nan)
+        case "Infinity": return .double(.infinity)
+        case "-Infinity": return .double(-.infinity)
+        default: return nil
         }
     }
 

@@ -144,3 +144,15 @@ import Testing
         #expect(try Store(at: directory.path, options: smallOptions).value([1]) == [1])
     }
 }
+
+@Suite struct StoreFailureTests {
+    @Test(.timeLimit(.minutes(1))) func aDirectoryThatVanishesDoesNotHangTheStore() throws {
+        var directory: TemporaryDirectory? = TemporaryDirectory()
+        let notices = Collector<StorageNotice>()
+        let store = try Store(at: try #require(directory).path, options: smallOptions) { notices.add($0) }
+        try store.put([1], [1])
+        directory = nil
+        store.close()
+        #expect(notices.all.contains { $0.severity == .warning })
+    }
+}

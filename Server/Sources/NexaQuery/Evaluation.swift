@@ -18,7 +18,7 @@ struct Evaluation: ~Escapable {
             var reader = MessagePackReader(span, at: offset)
             switch try reader.readHead() {
             case .map(let count):
-                if try !fieldsHold(program, &reader, count: count) { return false }
+                if try !fieldsHold(program, at: reader.position, count: count) { return false }
             case .array(let count):  // only as an element of an array below `$elemMatch`
                 if try !elementsHold(program, &reader, count: count) { return false }
             case let head:
@@ -44,34 +44,39 @@ struct Evaluation: ~Escapable {
 
     /// One walk over the fields of a map; ends as soon as every group was met or one fails.
     @_lifetime(self: copy self)
-    private mutating func fieldsHold(
-        _ program: Conjunction, _ reader: inout MessagePackReader, count: Int
-    ) throws -> Bool {
-        let groups = program.groups
+    private mutating func fieldsHold(_ program: Conjunction, at first: Int, count: Int) throws -> Bool {
         var met: UInt64 = 0
-        var missing = groups.count
-        var fields = count
-        while fields > 0 {
-            fields &-= 1
-            let length = try reader.passKey()
-            let start = reader.position &- length
-            let prefix = span.prefixWord(at: start, count: length)
-            for index in groups.indices
-            where groups[index].name.equals(span, at: start, count: length, prefix: prefix) {
-                let bit: UInt64 = 1 &<< UInt64(index)
-                if met & bit != 0 { break }
-                met |= bit
-                for test in groups[index].tests where try !holds(test, at: reader.position) { return false }
+        var missing = program.probes.count
+        var position = first
+        var length = 0
+        for _ in 0..<count {
+            position = try span.endOfKey(at: position, length: &length)
+            let index = group(program, nameAt: position &- length, length: length)
+            if index >= 0, met & (1 &<< UInt64(index)) == 0 {
+                met |= 1 &<< UInt64(index)
+                for test in program.groups[index].tests where try !holds(test, at: position) { return false }
                 missing &-= 1
                 if missing == 0 { return true }
-                break
             }
-            try reader.skip()
+            position = try span.endOfValue(at: position)
         }
-        for index in groups.indices where met & (1 &<< UInt64(index)) == 0 {
-            for test in groups[index].tests where test.matchesMissing == test.isNegated { return false }
+        for index in program.groups.indices where met & (1 &<< UInt64(index)) == 0 {
+            for test in program.groups[index].tests where test.matchesMissing == test.isNegated { return false }
         }
         return true
+    }
+
+    /// The position of the group for a name, or -1.
+    @inline(__always)
+    private func group(_ program: Conjunction, nameAt start: Int, length: Int) -> Int {
+        let prefix = span.prefixWord(at: start, count: length)
+        let probes = program.probes
+        for index in probes.indices where probes[index].length == length && probes[index].prefix == prefix {
+            if length <= 8 || program.groups[index].name.equals(span, at: start, count: length, prefix: prefix) {
+                return index
+            }
+        }
+        return -1
     }
 
     /// The same for an array that stands for a document, with its indices as names.
@@ -108,16 +113,10 @@ struct Evaluation: ~Escapable {
         var reader = MessagePackReader(span, at: offset)
         switch try reader.readHead() {
         case .map(let count):
-            let name = test.rest[part]
-            for _ in 0..<count {
-                let length = try reader.passKey()
-                let start = reader.position &- length
-                if name.equals(span, at: start, count: length, prefix: span.prefixWord(at: start, count: length)) {
-                    return try reach(test, part + 1, at: reader.position)
-                }
-                try reader.skip()
+            guard let value = try span.value(of: test.rest[part], at: reader.position, count: count) else {
+                return test.matchesMissing
             }
-            return test.matchesMissing
+            return try reach(test, part + 1, at: value)
         case .array(let count): return try throughArray(test, part, &reader, count: count)
         default: return test.matchesMissing
         }
@@ -244,20 +243,6 @@ struct Evaluation: ~Escapable {
             }
         }
         return true
-    }
-}
-
-extension MessagePackReader {
-    /// Moves behind a map key and returns the length of its name, which ends at the new position.
-    @_lifetime(self: copy self)
-    @inline(__always) mutating func passKey() throws(MessagePackError) -> Int {
-        let start = position
-        switch try readHead() {
-        case .string(let count), .bytes(let count):
-            position &+= count
-            return count
-        default: throw MessagePackError(.keyNotString, at: start)
-        }
     }
 }
 

@@ -80,7 +80,8 @@ public enum IDConstraint: Sendable, Hashable {
         case .double(let number):
             if let integer = Int64(exactly: number) { return .int(integer) }
             if let integer = UInt64(exactly: number) { return .uint(integer) }
-            return number.isNaN ? nil : value
+            if number.isNaN { return nil }
+            return value
         case .uint(let number): return Value(number)
         default: return value
         }

@@ -11,8 +11,16 @@ final class Conjunction: Sendable {
         var tests: [FieldTest]
     }
 
+    /// What the first comparison of a name needs, without pointers to follow.
+    struct Probe: Sendable {
+        let prefix: UInt64
+        let length: Int
+    }
+
     /// At most 64 groups, one bit each in the record of those seen; further ones are in `others`.
     let groups: [Group]
+    /// The names of the groups, in their order.
+    let probes: [Probe]
     let others: [Node]
 
     static let maximumGroups = 64
@@ -20,6 +28,7 @@ final class Conjunction: Sendable {
     init(groups: [Group], others: [Node]) {
         self.groups = groups
         self.others = others
+        probes = groups.map { Probe(prefix: $0.name.prefix, length: $0.name.name.count) }
     }
 
     /// True when every document fulfils it.

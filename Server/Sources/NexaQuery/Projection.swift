@@ -48,103 +48,113 @@ public struct Projection: Sendable {
     public func apply(_ document: RawSpan, to writer: inout MessagePackWriter) throws(QueryError) {
         do throws(MessagePackError) {
             var reader = MessagePackReader(document)
+            let count = try reader.readMapHead()
             if returnsWholeDocuments {
-                let count = try reader.readMapHead()
-                for _ in 0..<count * 2 { try reader.skip() }
-                writer.writeRaw(document.extracting(0..<reader.position))
+                var end = reader.position
+                for _ in 0..<count * 2 { end = try document.endOfValue(at: end) }
+                writer.writeRaw(document.extracting(0..<end))
             } else {
-                let count = try reader.readMapHead()
-                try applyToMap(level, &reader, count: count, depth: 0, &writer)
+                _ = try applyToMap(level, document, at: reader.position, count: count, depth: 0, &writer)
             }
         } catch {
             throw QueryError(corrupt: error)
         }
     }
 
-    /// Writes what is left of a map, whose head was read, and moves behind it.
+    /// Writes what is left of the fields of a map, which begin at an offset, and returns the offset behind them.
     ///
     /// The map is walked twice, because its length stands before its fields.
     private func applyToMap(
-        _ level: Level, _ reader: inout MessagePackReader, count: Int, depth: Int, _ writer: inout MessagePackWriter
-    ) throws(MessagePackError) {
-        var ahead = reader
+        _ level: Level, _ span: RawSpan, at first: Int, count: Int, depth: Int, _ writer: inout MessagePackWriter
+    ) throws(MessagePackError) -> Int {
         var kept = 0
+        var position = first
         for _ in 0..<count {
-            let field = try Self.field(of: level, &ahead)
-            if try keeps(field, ahead) { kept += 1 }
-            try ahead.skip()
+            let field = try Self.field(of: level, span, &position)
+            if try keeps(field, span, at: position) { kept += 1 }
+            position = try span.endOfValue(at: position)
         }
         writer.writeMapHead(count: kept)
+        position = first
         for _ in 0..<count {
-            let start = reader.position
-            let field = try Self.field(of: level, &reader)
-            guard try keeps(field, reader) else {
-                try reader.skip()
+            let start = position
+            let field = try Self.field(of: level, span, &position)
+            guard try keeps(field, span, at: position) else {
+                position = try span.endOfValue(at: position)
                 continue
             }
-            writer.writeRaw(reader.span.extracting(start..<reader.position))
             if let inner = field?.inner {
-                try applyToValue(inner, &reader, depth: depth + 1, &writer)
+                writer.writeRaw(span.extracting(start..<position))
+                position = try applyToValue(inner, span, at: position, depth: depth + 1, &writer)
             } else {
-                writer.writeRaw(try reader.readRaw())
+                position = try span.endOfValue(at: position)
+                writer.writeRaw(span.extracting(start..<position))
             }
         }
+        return position
     }
 
-    /// Reads a field name and finds what the projection says about it.
-    private static func field(of level: Level, _ reader: inout MessagePackReader) throws(MessagePackError) -> Field? {
-        let length = try reader.passKey()
-        let start = reader.position - length
-        let prefix = reader.span.prefixWord(at: start, count: length)
-        return level.fields.first { $0.name.equals(reader.span, at: start, count: length, prefix: prefix) }
+    /// Moves behind a field name and finds what the projection says about it.
+    private static func field(
+        of level: Level, _ span: RawSpan, _ position: inout Int
+    ) throws(MessagePackError) -> Field? {
+        var length = 0
+        position = try span.endOfKey(at: position, length: &length)
+        let start = position - length
+        let prefix = span.prefixWord(at: start, count: length)
+        return level.fields.first { $0.name.equals(span, at: start, count: length, prefix: prefix) }
     }
 
-    /// Whether a field or element stays; `value` is at its value.
-    private func keeps(_ field: Field?, _ value: borrowing MessagePackReader) throws(MessagePackError) -> Bool {
+    /// Whether a field stays; its value is at an offset.
+    private func keeps(_ field: Field?, _ span: RawSpan, at value: Int) throws(MessagePackError) -> Bool {
         guard let field else { return !isInclusion }
         guard field.inner != nil else { return isInclusion }
-        return isInclusion ? try Self.isContainer(value) : true
+        return isInclusion ? try Self.isContainer(span, at: value) : true
     }
 
     /// An inclusion of inner fields drops what has none.
-    private static func isContainer(_ value: borrowing MessagePackReader) throws(MessagePackError) -> Bool {
-        var value = MessagePackReader(value.span, at: value.position)
-        switch try value.readHead() {
+    private static func isContainer(_ span: RawSpan, at offset: Int) throws(MessagePackError) -> Bool {
+        var reader = MessagePackReader(span, at: offset)
+        switch try reader.readHead() {
         case .map, .array: return true
         default: return false
         }
     }
 
+    /// Writes what is left of a value and returns the offset behind it.
     private func applyToValue(
-        _ level: Level, _ reader: inout MessagePackReader, depth: Int, _ writer: inout MessagePackWriter
-    ) throws(MessagePackError) {
-        let start = reader.position
+        _ level: Level, _ span: RawSpan, at start: Int, depth: Int, _ writer: inout MessagePackWriter
+    ) throws(MessagePackError) -> Int {
+        var reader = MessagePackReader(span, at: start)
         switch try reader.readHead() {
-        case .map(let count): try applyToMap(level, &reader, count: count, depth: depth, &writer)
+        case .map(let count):
+            return try applyToMap(level, span, at: reader.position, count: count, depth: depth, &writer)
         case .array(let count):
             guard depth < reader.limits.maximumDepth else {
                 throw MessagePackError(.tooDeep(limit: reader.limits.maximumDepth), at: start)
             }
             var kept = count
+            var position = reader.position
             if isInclusion {
-                var ahead = reader
                 for _ in 0..<count {
-                    if try !Self.isContainer(ahead) { kept -= 1 }
-                    try ahead.skip()
+                    if try !Self.isContainer(span, at: position) { kept -= 1 }
+                    position = try span.endOfValue(at: position)
                 }
             }
             writer.writeArrayHead(count: kept)
+            position = reader.position
             for _ in 0..<count {
-                let stays = isInclusion ? try Self.isContainer(reader) : true
-                if stays {
-                    try applyToValue(level, &reader, depth: depth + 1, &writer)
-                } else {
-                    try reader.skip()
-                }
+                let stays = isInclusion ? try Self.isContainer(span, at: position) : true
+                position =
+                    stays
+                    ? try applyToValue(level, span, at: position, depth: depth + 1, &writer)
+                    : try span.endOfValue(at: position)
             }
+            return position
         default:
-            reader.position = start
-            writer.writeRaw(try reader.readRaw())
+            let end = try span.endOfValue(at: start)
+            writer.writeRaw(span.extracting(start..<end))
+            return end
         }
     }
 }

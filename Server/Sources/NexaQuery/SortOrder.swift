@@ -120,14 +120,8 @@ private struct KeyExtraction: ~Escapable {
         }
         switch head {
         case .map(let count):
-            for _ in 0..<count {
-                let length = try reader.passKey()
-                let start = reader.position &- length
-                let prefix = span.prefixWord(at: start, count: length)
-                if path.parts[part].equals(span, at: start, count: length, prefix: prefix) {
-                    return try visit(part + 1, at: reader.position)
-                }
-                try reader.skip()
+            if let value = try span.value(of: path.parts[part], at: reader.position, count: count) {
+                return try visit(part + 1, at: value)
             }
             offer([OrderedEncoding.null])
         case .array(let count):
@@ -150,6 +144,7 @@ private struct KeyExtraction: ~Escapable {
     @_lifetime(self: copy self)
     private mutating func offer(at offset: Int) throws(MessagePackError) {
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(32)
         var reader = MessagePackReader(span, at: offset)
         try OrderedEncoding.append(&reader, depth: 0, to: &bytes)
         offer(bytes)

@@ -188,15 +188,22 @@ final class RocksDatabase: @unchecked Sendable {
     /// Waits until what `beginFlush` began is in files.
     func finishFlush() throws(StorageError) {
         for family in ColumnFamily.allCases {
+            var rounds = 0
             while (property("rocksdb.num-immutable-mem-table", of: family) ?? 0) > 0 {
-                if (property("rocksdb.background-errors", of: family) ?? 0) > 0 {
-                    throw StorageError(
-                        .inputOutput, "RocksDB cannot write its tables",
-                        advice: "Look for the cause (a full device?) in the LOG file in the tables directory")
-                }
+                rounds += 1
+                if rounds % 50 == 0 { try checkWritable() }
                 usleep(2000)
             }
         }
+    }
+
+    /// Throws what stopped RocksDB's background work, if something did: it then refuses even an empty write.
+    private func checkWritable() throws(StorageError) {
+        let empty = rocksdb_writebatch_create()
+        defer { rocksdb_writebatch_destroy(empty) }
+        var failure: UnsafeMutablePointer<CChar>?
+        rocksdb_write(db, writeOptions, empty, &failure)
+        if let failure { throw .rocks(failure, doing: "write the tables") }
     }
 
     /// Adds a family that this version does not know. For tests.

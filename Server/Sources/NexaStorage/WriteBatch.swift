@@ -39,29 +39,6 @@ public struct WriteBatch: Sendable {
         put(family, key: key.span.bytes, value: value.span.bytes)
     }
 
-    /// Sets a key to the concatenation of what `body` appends; `body` may only append to the array.
-    ///
-    /// Spares the copy of a value that is made on the spot. Returns where the value lies in the batch.
-    public mutating func put<Failure: Error>(
-        _ family: ColumnFamily, key: RawSpan, reserving capacity: Int,
-        appendingValue body: (inout [UInt8]) throws(Failure) -> Void
-    ) throws(Failure) {
-        let start = bytes.count
-        bytes.reserveCapacity(start + key.byteCount + capacity + 10)
-        append(.put, family, key)
-        let lengthPosition = bytes.count
-        appendLength(0)
-        do {
-            try body(&bytes)
-        } catch {
-            bytes.removeSubrange(start...)
-            count -= 1
-            throw error
-        }
-        let length = UInt32(truncatingIfNeeded: bytes.count - lengthPosition - 4)
-        for shift in 0..<4 { bytes[lengthPosition + shift] = UInt8(truncatingIfNeeded: length >> (8 * UInt32(shift))) }
-    }
-
     /// Removes a key; removing an absent key is no error.
     public mutating func delete(_ family: ColumnFamily, key: RawSpan) {
         append(.delete, family, key)

@@ -1,0 +1,167 @@
+import NexaStorage
+import Synchronization
+
+/// Which databases and collections there are.
+///
+/// Changes are put into the commit queue under the catalog's lock, before anything that depends on them
+/// can be: a document never reaches the log before its collection. Locks are taken in the order
+/// latches, catalog, queue.
+final class Catalog: Sendable {
+    /// Always there, never dropped.
+    static let defaultDatabase = "default"
+
+    private struct State {
+        var databases: [String: [String: Collection]]
+        var nextCollection: UInt32
+    }
+
+    private let store: Store
+    private let state: Mutex<State>
+
+    /// Called when a change is committed or has failed.
+    typealias Completion = @Sendable (Result<Void, EngineError>) -> Void
+
+    init(_ store: Store, _ contents: CatalogRecord.Contents) {
+        self.store = store
+        var databases: [String: [String: Collection]] = [Self.defaultDatabase: [:]]
+        for name in contents.databases { databases[name] = [:] }
+        for collection in contents.collections { databases[collection.database, default: [:]][collection.name] = collection }
+        state = Mutex(State(databases: databases, nextCollection: contents.nextCollection))
+    }
+
+    // MARK: Looking
+
+    /// The names of the databases, sorted.
+    var databaseNames: [String] { state.withLock { $0.databases.keys.sorted() } }
+
+    /// The names of the collections of a database, sorted; none for a database that is not there.
+    func collectionNames(_ database: String) -> [String] {
+        state.withLock { $0.databases[database]?.keys.sorted() ?? [] }
+    }
+
+    /// A collection, if it is there.
+    func collection(_ database: String, _ name: String) -> Collection? {
+        state.withLock { $0.databases[database]?[name] }
+    }
+
+    // MARK: Making
+
+    /// A collection, made together with its database if it is not there yet.
+    func collectionForWriting(_ database: String, _ name: String) throws(EngineError) -> Collection {
+        if let collection = collection(database, name) { return collection }
+        return try makeCollection(database, name, vectorDimensions: 0, durability: .os) { _ in }
+    }
+
+    /// Makes a database; one that is there already is fine.
+    func makeDatabase(_ name: String, _ completion: @escaping Completion) throws(EngineError) {
+        try Names.check(name, of: "database")
+        try state.withLock { state throws(EngineError) in
+            var batch = WriteBatch()
+            batch.put(.catalog, key: CatalogRecord.databaseKey(name), value: CatalogRecord.databaseValue())
+            try enqueue(batch, durability: .sync, completion)
+            if state.databases[name] == nil { state.databases[name] = [:] }
+        }
+    }
+
+    /// Makes a collection and its database. One that is there already is fine, unless its vectors have
+    /// another length; one without a recorded length gets it.
+    ///
+    /// Implicit creation passes `.os`: the write that follows in the queue decides when both are on the device.
+    @discardableResult
+    func makeCollection(
+        _ database: String, _ name: String, vectorDimensions: Int, durability: NexaStorage.Durability,
+        _ completion: @escaping Completion
+    ) throws(EngineError) -> Collection {
+        try Names.check(database, of: "database")
+        try Names.check(name, of: "collection")
+        guard (0...EngineLimits.maximumVectorDimensions).contains(vectorDimensions) else {
+            throw EngineError(
+                .limit, "A vector of \(vectorDimensions) dimensions was asked for; "
+                    + "the limit is \(EngineLimits.maximumVectorDimensions)")
+        }
+        return try state.withLock { state throws(EngineError) in
+            var batch = WriteBatch()
+            let old = state.databases[database]?[name]
+            let recorded = old?.vectorDimensions ?? 0
+            guard recorded == 0 || vectorDimensions == 0 || recorded == vectorDimensions else {
+                throw EngineError(
+                    .badRequest, "Collection '\(name)' already exists in database '\(database)' with vectors of "
+                        + "\(recorded) dimensions, not \(vectorDimensions)")
+            }
+            guard state.nextCollection < UInt32.max else {
+                throw EngineError(.limit, "4294967294 collections have been made, which is the limit")
+            }
+            let collection = Collection(
+                number: old?.number ?? state.nextCollection, database: database, name: name,
+                vectorDimensions: max(recorded, vectorDimensions))
+            if state.databases[database] == nil {
+                batch.put(.catalog, key: CatalogRecord.databaseKey(database), value: CatalogRecord.databaseValue())
+            }
+            batch.put(
+                .catalog, key: CatalogRecord.collectionKey(database, name),
+                value: CatalogRecord.collectionValue(collection))
+            if old == nil {
+                batch.put(
+                    .catalog, key: CatalogRecord.counterKey,
+                    value: CatalogRecord.counterValue(state.nextCollection + 1))
+            }
+            try enqueue(batch, durability: durability, completion)
+            if let old {
+                old.record(vectorDimensions: collection.vectorDimensions)
+                return old
+            }
+            state.nextCollection += 1
+            state.databases[database, default: [:]][name] = collection
+            return collection
+        }
+    }
+
+    // MARK: Dropping (the caller holds all latches)
+
+    /// Drops a collection: its catalog entry and the range of its documents go in one batch.
+    func dropCollection(_ database: String, _ name: String, _ completion: @escaping Completion) throws(EngineError) {
+        try state.withLock { state throws(EngineError) in
+            guard let collection = state.databases[database]?[name] else {
+                throw EngineError(.notFound, "Collection '\(name)' not found in database '\(database)'")
+            }
+            var batch = WriteBatch()
+            Self.drop(collection, in: &batch)
+            try enqueue(batch, durability: .sync, completion)
+            collection.markDropped()
+            state.databases[database]?[name] = nil
+        }
+    }
+
+    /// Drops a database and all its collections.
+    func dropDatabase(_ name: String, _ completion: @escaping Completion) throws(EngineError) {
+        guard name != Self.defaultDatabase else {
+            throw EngineError(.badRequest, "Cannot drop 'default' database")
+        }
+        try state.withLock { state throws(EngineError) in
+            guard let collections = state.databases[name] else {
+                throw EngineError(.notFound, "Database '\(name)' not found")
+            }
+            var batch = WriteBatch()
+            for collection in collections.values { Self.drop(collection, in: &batch) }
+            batch.delete(.catalog, key: CatalogRecord.databaseKey(name))
+            try enqueue(batch, durability: .sync, completion)
+            for collection in collections.values { collection.markDropped() }
+            state.databases[name] = nil
+        }
+    }
+
+    private static func drop(_ collection: Collection, in batch: inout WriteBatch) {
+        batch.delete(.catalog, key: CatalogRecord.collectionKey(collection.database, collection.name))
+        batch.deleteRange(
+            .documents, lower: DocumentKey.prefix(collection.number), upper: DocumentKey.end(collection.number))
+    }
+
+    private func enqueue(
+        _ batch: WriteBatch, durability: NexaStorage.Durability, _ completion: @escaping Completion
+    ) throws(EngineError) {
+        let refusal = store.enqueue(batch, durability: durability) { result in
+            completion(result.map { _ in }.mapError { EngineError($0) })
+        }
+        if let refusal { throw EngineError(refusal) }
+    }
+}

@@ -1,0 +1,26 @@
+import Synchronization
+
+/// A collection that is in the catalog, or was until it was dropped.
+final class Collection: Sendable {
+    /// The number that its keys begin with; never used again after a drop.
+    let number: UInt32
+    let database: String
+    let name: String
+    private let dimensions: Atomic<Int>
+    private let dropped = Atomic<Bool>(false)
+
+    init(number: UInt32, database: String, name: String, vectorDimensions: Int) {
+        self.number = number
+        self.database = database
+        self.name = name
+        dimensions = Atomic(vectorDimensions)
+    }
+
+    /// The length of its vectors; 0 when none was recorded.
+    var vectorDimensions: Int { dimensions.load(ordering: .acquiring) }
+    func record(vectorDimensions: Int) { dimensions.store(vectorDimensions, ordering: .releasing) }
+
+    /// True once it is dropped. Set while all latches are held, so under a latch it does not change.
+    var isDropped: Bool { dropped.load(ordering: .acquiring) }
+    func markDropped() { dropped.store(true, ordering: .releasing) }
+}

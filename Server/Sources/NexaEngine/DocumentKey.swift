@@ -1,0 +1,52 @@
+import NexaValue
+
+/// Builds the keys of documents: the collection's number in four bytes, then the encoded `_id`.
+enum DocumentKey {
+    /// The bytes before the `_id`.
+    static let prefixLength = 4
+
+    /// The key of a document.
+    ///
+    /// - Throws: `.badRequest` for an `_id` that is neither a text of 1 to 1024 bytes nor a 64-bit integer.
+    static func make(_ collection: UInt32, _ id: Value) throws(EngineError) -> [UInt8] {
+        var key = prefix(collection)
+        switch id {
+        case .int(let number): IDEncoding.append(number, to: &key)
+        case .string(let text):
+            guard !text.isEmpty else { throw EngineError(.badRequest, "_id is an empty string") }
+            guard text.utf8.count <= EngineLimits.maximumIDBytes else {
+                throw EngineError(
+                    .badRequest, "_id is a string of \(text.utf8.count) bytes; the limit is \(EngineLimits.maximumIDBytes)")
+            }
+            IDEncoding.append(text, to: &key)
+        case .uint: throw EngineError(.badRequest, "_id is an integer above 9223372036854775807")
+        default:
+            throw EngineError(.badRequest, "_id must be a string or an integer, not a value of kind \(id.kindName)")
+        }
+        return key
+    }
+
+    /// What the keys of all documents of a collection begin with; also the lowest bound of a scan.
+    static func prefix(_ collection: UInt32) -> [UInt8] {
+        withUnsafeBytes(of: collection.bigEndian) { Array($0) }
+    }
+
+    /// The bound above all documents of a collection.
+    static func end(_ collection: UInt32) -> [UInt8] {
+        prefix(collection) + [0xFF]
+    }
+
+    /// The `_id` in a key; `nil` for a key of another form.
+    static func id(in key: UnsafeRawBufferPointer) -> Value? {
+        var position = prefixLength
+        guard let value = IDEncoding.read(key, at: &position), position == key.count else { return nil }
+        return value
+    }
+
+    /// The ids that a request may mean: a text of decimal digits also names the integer, for clients that
+    /// know ids as text only.
+    static func candidates(_ id: Value) -> [Value] {
+        guard case .string(let text) = id, let number = Int64(text), String(number) == text else { return [id] }
+        return [id, .int(number)]
+    }
+}

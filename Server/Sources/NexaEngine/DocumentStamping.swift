@@ -1,0 +1,213 @@
+import NexaValue
+
+/// The names of the fields that the engine keeps.
+enum MetaField {
+    static let id = Array("_id".utf8)
+    static let createdAt = Array("_created_at".utf8)
+    static let updatedAt = Array("_updated_at".utf8)
+    static let vector = Array("vector".utf8)
+}
+
+/// A document as it will be stored.
+struct StampedDocument {
+    /// The `_id`: the client's or a new one.
+    var id: Value
+    /// Whether the client chose it, so that it may be taken already.
+    var isClientID: Bool
+    /// The encoded document: `_id`, `_created_at`, `_updated_at`, then the client's fields in their order.
+    var bytes: [UInt8]
+}
+
+/// Puts `_id` and the time stamps in front of encoded documents, and merges encoded updates into them,
+/// without decoding the other fields.
+struct DocumentStamping {
+    /// The time to stamp with, as RFC 3339.
+    let now: [UInt8]
+    let identifiers: IdentifierGenerator
+    /// What the collection demands of a list under `vector`; 0 for nothing.
+    let vectorDimensions: Int
+
+    /// Stamps a new document. The bytes have been validated and are one map.
+    func stamp(_ document: RawSpan) throws(EngineError) -> StampedDocument {
+        var fields = try Fields(document, dimensions: vectorDimensions)
+        let idBytes = fields.take(MetaField.id)
+        let created = fields.take(MetaField.createdAt)
+        let updated = fields.take(MetaField.updatedAt)
+        let id: Value
+        if let idBytes {
+            id = try Self.decode(document, idBytes)
+        } else {
+            id = .string(identifiers.next())
+        }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(document.byteCount + 128)
+        Self.appendMapHead(fields.count + 3, to: &bytes)
+        Self.appendText(MetaField.id, to: &bytes)
+        if let idBytes {
+            Self.append(document, idBytes, to: &bytes)
+        } else {
+            bytes.append(contentsOf: MessagePack.encode(id))
+        }
+        Self.appendText(MetaField.createdAt, to: &bytes)
+        append(document, created, to: &bytes)
+        Self.appendText(MetaField.updatedAt, to: &bytes)
+        append(document, updated, to: &bytes)
+        for entry in fields.remaining { Self.append(document, entry.keyStart..<entry.value.upperBound, to: &bytes) }
+        return StampedDocument(id: id, isClientID: idBytes != nil, bytes: bytes)
+    }
+
+    /// Merges updates into a stored document: their fields replace those of the same name, in place, or are
+    /// appended. The identity and the time of creation stay; the time of the update is now.
+    ///
+    /// - Throws: `.badRequest` for update operators, and for an `_id` other than the document's.
+    func merge(_ updates: RawSpan, into document: RawSpan, id: Value) throws(EngineError) -> [UInt8] {
+        var changes = try Fields(updates, dimensions: vectorDimensions)
+        for entry in changes.remaining where entry.key.first == UInt8(ascii: "$") {
+            throw EngineError(
+                .badRequest, "Update operators such as '\(String(decoding: entry.key, as: UTF8.self))' are not available yet",
+                advice: "Send the fields to set, as a plain document")
+        }
+        if let range = changes.take(MetaField.id) {
+            guard try Self.decode(updates, range) == id else {
+                throw EngineError(.badRequest, "_id cannot be changed by an update")
+            }
+        }
+        _ = changes.take(MetaField.createdAt)
+        _ = changes.take(MetaField.updatedAt)
+        var fields = try Fields(document, dimensions: 0)
+        let storedID = fields.take(MetaField.id)
+        let created = fields.take(MetaField.createdAt)
+        _ = fields.take(MetaField.updatedAt)
+        // Place by name for documents with many fields; comparing all with all would be quadratic.
+        var positions: [[UInt8]: Int] = [:]
+        for (position, entry) in changes.remaining.enumerated() { positions[entry.key] = position }
+        var isUsed = [Bool](repeating: false, count: changes.count)
+        var body: [UInt8] = []
+        body.reserveCapacity(document.byteCount + updates.byteCount)
+        var count = 3
+        for entry in fields.remaining {
+            count += 1
+            Self.append(document, entry.keyStart..<entry.value.lowerBound, to: &body)
+            if let position = positions[entry.key] {
+                isUsed[position] = true
+                Self.append(updates, changes.remaining[position].value, to: &body)
+            } else {
+                Self.append(document, entry.value, to: &body)
+            }
+        }
+        for (position, entry) in changes.remaining.enumerated() where !isUsed[position] {
+            count += 1
+            Self.append(updates, entry.keyStart..<entry.value.upperBound, to: &body)
+        }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(body.count + 128)
+        Self.appendMapHead(count, to: &bytes)
+        Self.appendText(MetaField.id, to: &bytes)
+        if let storedID {
+            Self.append(document, storedID, to: &bytes)
+        } else {
+            bytes.append(contentsOf: MessagePack.encode(id))
+        }
+        Self.appendText(MetaField.createdAt, to: &bytes)
+        append(document, created, to: &bytes)
+        Self.appendText(MetaField.updatedAt, to: &bytes)
+        Self.appendText(now, to: &bytes)
+        bytes.append(contentsOf: body)
+        guard bytes.count <= EngineLimits.maximumDocumentBytes + 256 else {
+            throw .documentTooLarge(bytes.count)
+        }
+        return bytes
+    }
+
+    // MARK: Bytes
+
+    /// The value in a range, or the time stamp when there is none.
+    private func append(_ source: RawSpan, _ range: Range<Int>?, to bytes: inout [UInt8]) {
+        if let range { Self.append(source, range, to: &bytes) } else { Self.appendText(now, to: &bytes) }
+    }
+
+    private static func append(_ source: RawSpan, _ range: Range<Int>, to bytes: inout [UInt8]) {
+        source.extracting(range).withUnsafeBytes { bytes.append(contentsOf: $0) }
+    }
+
+    /// A string of at most 31 bytes.
+    private static func appendText(_ text: [UInt8], to bytes: inout [UInt8]) {
+        bytes.append(0xA0 | UInt8(truncatingIfNeeded: text.count))
+        bytes.append(contentsOf: text)
+    }
+
+    private static func appendMapHead(_ count: Int, to bytes: inout [UInt8]) {
+        switch count {
+        case ..<16: bytes.append(0x80 | UInt8(truncatingIfNeeded: count))
+        case ..<(1 << 16):
+            bytes.append(0xDE)
+            withUnsafeBytes(of: UInt16(truncatingIfNeeded: count).bigEndian) { bytes.append(contentsOf: $0) }
+        default:
+            bytes.append(0xDF)
+            withUnsafeBytes(of: UInt32(truncatingIfNeeded: count).bigEndian) { bytes.append(contentsOf: $0) }
+        }
+    }
+
+    private static func decode(_ source: RawSpan, _ range: Range<Int>) throws(EngineError) -> Value {
+        do throws(MessagePackError) {
+            return try MessagePack.decode(source.extracting(range))
+        } catch {
+            throw EngineError(error)
+        }
+    }
+}
+
+/// Where the fields of an encoded map lie.
+private struct Fields {
+    struct Entry {
+        var key: [UInt8]
+        var keyStart: Int
+        var value: Range<Int>
+    }
+
+    /// The fields that were not taken, in order.
+    private(set) var remaining: [Entry] = []
+    var count: Int { remaining.count }
+
+    init(_ map: RawSpan, dimensions: Int) throws(EngineError) {
+        do throws(MessagePackError) {
+            var reader = MessagePackReader(map)
+            let count = try reader.readMapHead()
+            remaining.reserveCapacity(count)
+            for _ in 0..<count {
+                let keyStart = reader.position
+                let key = try reader.readKey().withUnsafeBytes { Array($0) }
+                let start = reader.position
+                try reader.skip()
+                remaining.append(Entry(key: key, keyStart: keyStart, value: start..<reader.position))
+            }
+        } catch {
+            throw EngineError(error)
+        }
+        if dimensions > 0, let vector = remaining.first(where: { $0.key == MetaField.vector }) {
+            let head = RawValue(span: map, offset: vector.value.lowerBound).head
+            if case .array(let found)? = head, found != dimensions {
+                throw EngineError(
+                    .badRequest, "Vector dimension mismatch: collection expects \(dimensions) dimensions, got \(found)")
+            }
+        }
+    }
+
+    /// Removes a field and returns where its value is.
+    mutating func take(_ key: [UInt8]) -> Range<Int>? {
+        guard let index = remaining.firstIndex(where: { $0.key == key }) else { return nil }
+        return remaining.remove(at: index).value
+    }
+}
+
+extension EngineError {
+    init(_ error: MessagePackError) {
+        self.init(.badRequest, "The document is not acceptable MessagePack: \(error)")
+    }
+
+    static func documentTooLarge(_ count: Int) -> EngineError {
+        EngineError(
+            .limit, "The document has \(count) bytes; the limit is \(EngineLimits.maximumDocumentBytes)",
+            advice: "Split it into several documents")
+    }
+}

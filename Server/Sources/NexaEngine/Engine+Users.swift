@@ -1,0 +1,52 @@
+extension Engine {
+    /// The name of the first user.
+    public static let rootName = "root"
+    /// The password of `root` under `insecureDefaults`, for the tutorials of 3.0.
+    public static let insecureRootPassword = "nexadb123"
+
+    /// True when there is no user at all yet.
+    public var needsBootstrap: Bool { users.all.isEmpty }
+
+    /// Makes `root` with the role `admin` in a directory that has no users; otherwise does nothing.
+    ///
+    /// - Parameter password: the password, or `nil` to make one up.
+    /// - Returns: the password that was made up, to be shown once.
+    /// - Throws: `.badRequest` or `.limit` for an unusable password, `.storage`.
+    public func bootstrapRoot(password: String?) throws(EngineError) -> String? {
+        guard needsBootstrap else { return nil }
+        if let password {
+            try users.put(Self.rootName, role: .admin, password: password, isNew: true)
+            return nil
+        }
+        guard let generated = SystemRandom.password() else {
+            throw EngineError(.storage, "The system has no randomness for a password")
+        }
+        try users.put(Self.rootName, role: .admin, password: generated, isNew: true)
+        return generated
+    }
+
+    /// A user by name.
+    public func user(named name: String) -> User? { users.user(name) }
+
+    /// All users, sorted by name.
+    public func allUsers() -> [User] { users.all }
+
+    /// Checks a password with Argon2id: some 25 ms of a core, so call it on a worker thread.
+    public func verify(username: String, password: String) -> User? { users.verify(username, password) }
+
+    /// Checks a password against the last right one only: about 10 µs. `nil` means that `verify` decides.
+    public func verifyFast(username: String, password: String) -> User? { users.verifyFast(username, password) }
+
+    /// Makes a user; blocks for the hash and the commit. `.badRequest` when the name is taken.
+    public func createUser(_ name: String, password: String, role: User.Role) throws(EngineError) {
+        try users.put(name, role: role, password: password, isNew: true)
+    }
+
+    /// Changes the role or the password of a user; blocks. `.notFound` when there is no such user.
+    public func changeUser(_ name: String, password: String? = nil, role: User.Role? = nil) throws(EngineError) {
+        try users.put(name, role: role, password: password, isNew: false)
+    }
+
+    /// Removes a user; blocks for the commit. `.notFound` when there is no such user.
+    public func dropUser(_ name: String) throws(EngineError) { try users.remove(name) }
+}

@@ -1,0 +1,131 @@
+import NexaStorage
+import NexaValue
+import Synchronization
+
+/// A document database over one data directory. It knows nothing of connections or messages: every listener
+/// is a thin translator between a wire and the calls below.
+///
+/// Documents go in and out as MessagePack bytes. Writes answer through a completion, which is called once, by the
+/// thread that commits the write (possibly the caller's, before the call returns), never under a
+/// lock; there are `async` forms for programs. Reads answer at once and see committed data only. All calls
+/// may be made from any thread.
+public final class Engine: Sendable {
+    let store: Store
+    let catalog: Catalog
+    let users: UserDirectory
+    let latches = LatchTable()
+    let identifiers = IdentifierGenerator()
+
+    private init(_ store: Store, _ contents: CatalogRecord.Contents) {
+        self.store = store
+        catalog = Catalog(store, contents)
+        users = UserDirectory(store, contents.users)
+    }
+
+    /// Opens a data directory, making it if there is none, and recovers what a crash left in its log.
+    ///
+    /// - Throws: `.storage` with what to do when the directory is in use, has a newer format, or is damaged.
+    public static func open(at path: String, options: EngineOptions = EngineOptions()) throws(EngineError) -> Engine {
+        let onNotice = options.onNotice
+        let store = try translating { () throws(StorageError) in
+            try Store(at: path, options: options.storage) { notice in
+                onNotice(EngineNotice(isWarning: notice.severity == .warning, message: notice.message))
+            }
+        }
+        return Engine(store, try CatalogRecord.load(store))
+    }
+
+    /// Commits what was accepted, refuses everything later, and lets go of the directory. Idempotent.
+    public func close() { store.close() }
+
+    /// Gets deferred writes committed, on this thread where that is cheap; see `isDeferred` of the write calls.
+    public func flushPending() { store.commitPending(mayFlush: true) }
+
+    /// The number of the last commit that readers see.
+    public var commitSequence: UInt64 { store.commitSequence }
+
+    // MARK: Catalog
+
+    /// The names of all databases, sorted; `default` is always there.
+    public func databaseNames() -> [String] { catalog.databaseNames }
+
+    /// The names of the collections of a database, sorted; none for an unknown database, which is not made.
+    public func collectionNames(database: String) -> [String] { catalog.collectionNames(database) }
+
+    /// The recorded length of the vectors of a collection, if there is one.
+    public func vectorDimensions(database: String, collection: String) -> Int? {
+        catalog.collection(database, collection).map(\.vectorDimensions).flatMap { $0 > 0 ? $0 : nil }
+    }
+
+    /// Makes a database; succeeds when it is there already.
+    public func createDatabase(
+        _ name: String, completion: @escaping @Sendable (Result<Void, EngineError>) -> Void
+    ) {
+        start(completion) { () throws(EngineError) in try catalog.makeDatabase(name, completion) }
+    }
+
+    /// Makes a collection, and its database, and records the length of its vectors if one is given.
+    ///
+    /// Succeeds when it is there already, unless it has vectors of another length (`.badRequest`).
+    public func createCollection(
+        database: String, name: String, vectorDimensions: Int? = nil,
+        completion: @escaping @Sendable (Result<Void, EngineError>) -> Void
+    ) {
+        start(completion) { () throws(EngineError) in
+            try catalog.makeCollection(
+                database, name, vectorDimensions: vectorDimensions ?? 0, durability: .sync, completion)
+        }
+    }
+
+    /// Drops a collection with all its documents, in constant time. `.notFound` when it is not there.
+    public func dropCollection(
+        database: String, name: String, completion: @escaping @Sendable (Result<Void, EngineError>) -> Void
+    ) {
+        start(completion) { () throws(EngineError) in
+            try latches.holdingAll { () throws(EngineError) in
+                try catalog.dropCollection(database, name, completion)
+            }
+        }
+    }
+
+    /// Drops a database with all its collections. `.notFound` when it is not there, `.badRequest` for `default`.
+    public func dropDatabase(
+        _ name: String, completion: @escaping @Sendable (Result<Void, EngineError>) -> Void
+    ) {
+        start(completion) { () throws(EngineError) in
+            try latches.holdingAll { () throws(EngineError) in try catalog.dropDatabase(name, completion) }
+        }
+    }
+
+    /// Queues a change, then sees to its commit; a refusal is answered at once.
+    private func start<Success, Ignored>(
+        _ completion: @Sendable (Result<Success, EngineError>) -> Void, _ body: () throws(EngineError) -> Ignored
+    ) {
+        do throws(EngineError) {
+            _ = try body()
+        } catch {
+            return completion(.failure(error))
+        }
+        store.commitPending()
+    }
+
+    // MARK: Reading
+
+    /// Runs `body` on the encoded document with an id, in place, without a copy; false when there is none.
+    ///
+    /// - Parameter id: a string or an integer. A string of decimal digits also finds the integer, if no
+    ///   document has the string.
+    public func read(
+        database: String, collection: String, id: Value, _ body: (RawSpan) -> Void
+    ) throws(EngineError) -> Bool {
+        guard let collection = catalog.collection(database, collection) else { return false }
+        for candidate in DocumentKey.candidates(id) {
+            let key = try DocumentKey.make(collection.number, candidate)
+            let found: Void? = try translating { () throws(StorageError) in
+                try store.get(.documents, key.span.bytes, body)
+            }
+            if found != nil { return true }
+        }
+        return false
+    }
+}

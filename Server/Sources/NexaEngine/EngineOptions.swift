@@ -1,0 +1,78 @@
+import NexaStorage
+
+/// When a write counts as done.
+public enum Durability: String, Sendable, Hashable, CaseIterable {
+    /// On the device: survives a power cut.
+    case sync
+    /// With the operating system: survives the end of the process; on the device within about a second.
+    case os
+
+    var storage: NexaStorage.Durability { self == .sync ? .sync : .os }
+}
+
+/// Something worth a line in the server's log that stopped nothing.
+public struct EngineNotice: Sendable, Hashable, CustomStringConvertible {
+    /// Whether a person should look at it.
+    public var isWarning: Bool
+    /// What happened, in one or two sentences.
+    public var message: String
+
+    /// Creates a notice.
+    public init(isWarning: Bool, message: String) {
+        self.isWarning = isWarning
+        self.message = message
+    }
+
+    public var description: String { message }
+}
+
+/// How an engine is opened. The defaults suit a server with a few gigabytes of memory.
+public struct EngineOptions: Sendable {
+    /// What to do with a commit log that is damaged before its end.
+    public enum LogRecovery: String, Sendable, Hashable, CaseIterable {
+        /// Refuse to open, naming the file and what would be lost.
+        case strict
+        /// Keep everything before the damage and set the rest aside.
+        case discardAfterDamage = "discard-after-damage"
+    }
+
+    /// Bytes of table blocks kept in memory. Default 256 MiB.
+    public var blockCacheBytes = 256 << 20
+    /// Bytes of documents kept in memory as they were read. Default 128 MiB; 0 turns it off.
+    public var documentCacheBytes = 128 << 20
+    /// Bytes of new data kept in memory before they become a file. Default 64 MiB.
+    public var writeBufferBytes = 64 << 20
+    /// Bytes of writes that may wait to be committed; beyond, writes fail with `overloaded`. Default 256 MiB.
+    public var maximumQueuedBytes = 256 << 20
+    /// What to do with a damaged commit log. Default `strict`.
+    public var logRecovery = LogRecovery.strict
+    /// Gets what a person should know, on any thread, also after `open` has returned.
+    public var onNotice: @Sendable (EngineNotice) -> Void = { _ in }
+
+    /// Creates the defaults.
+    public init() {}
+
+    var storage: StoreOptions {
+        var storage = StoreOptions()
+        storage.blockCacheBytes = blockCacheBytes
+        storage.valueCacheBytes = documentCacheBytes
+        storage.writeBufferBytes = writeBufferBytes
+        storage.maximumQueuedBytes = maximumQueuedBytes
+        storage.logRecovery = logRecovery == .strict ? .strict : .discardAfterDamage
+        return storage
+    }
+}
+
+/// Limits on what a request may hold. A request beyond one fails with `limit`, naming it.
+public enum EngineLimits {
+    /// The size of one document as it is sent: 16 MiB.
+    public static let maximumDocumentBytes = 16 << 20
+    /// Documents in one `insertMany`.
+    public static let maximumBatchDocuments = 100_000
+    /// The length of a text `_id`, in bytes of UTF-8.
+    public static let maximumIDBytes = 1024
+    /// The length of the name of a database, collection or user, in bytes of UTF-8.
+    public static let maximumNameBytes = 120
+    /// The length of the vectors of a collection.
+    public static let maximumVectorDimensions = 65_536
+}
