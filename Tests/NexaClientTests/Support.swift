@@ -1,4 +1,5 @@
 import Glibc
+import NexaTransport
 import Synchronization
 
 /// A value that is set once and can be waited for.
