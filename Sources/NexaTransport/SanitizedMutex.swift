@@ -1,12 +1,12 @@
 #if NEXA_TSAN
     import Glibc
 
+    // @unchecked: `value` is reached between lock and unlock only.
     /// Stands in for `Synchronization.Mutex` under the thread sanitizer (`-Xswiftc -DNEXA_TSAN`).
     ///
     /// The standard mutex locks inside a library that is not instrumented, so the sanitizer reports everything
     /// it protects as a race. A POSIX mutex is understood. A module that uses `Mutex` says
     /// `typealias Mutex = NexaTransport.SanitizedMutex` under the same condition.
-    // @unchecked: `value` is reached between lock and unlock only.
     public struct SanitizedMutex<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
         private let lock: UnsafeMutablePointer<pthread_mutex_t>
         private let value: UnsafeMutablePointer<Value>
