@@ -74,3 +74,4 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
+

@@ -59,7 +59,12 @@ final class CommandLoop {
                 }
                 if let end = run(commands, source, file, stopsOnError) { return end }
             case .interrupted(let wasEmpty):
-                if wasEmpty, !isContinuing { show { () throws(OutputError) in try console.note("Use 'exit' to quit", .yellow) } }
+                if wasEmpty, !isContinuing {
+                    show { () throws(OutputError) in
+                        try console.note("Use 'exit' to quit", .yellow)
+                        try console.flush()
+                    }
+                }
                 assembler.discard()
                 entry = []
             case .end:
