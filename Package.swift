@@ -14,6 +14,7 @@ let package = Package(
     name: "nexa",
     products: [
         .library(name: "NexaClient", targets: ["NexaClient"]),
+        .library(name: "NexaTestSupport", targets: ["NexaTestSupport"]),
         .library(name: "NexaCore", targets: ["NexaValue", "NexaProtocol", "NexaTransport"])
     ],
     dependencies: [
@@ -29,6 +30,9 @@ let package = Package(
         .target(
             name: "NexaClient", dependencies: ["NexaValue", "NexaProtocol", "NexaTransport"],
             swiftSettings: swiftSettings),
+        .target(
+            name: "NexaTestSupport", dependencies: ["NexaValue", "NexaProtocol", "NexaTransport"],
+            swiftSettings: swiftSettings),
 
         .testTarget(name: "NexaValueTests", dependencies: ["NexaValue"], swiftSettings: swiftSettings),
         .testTarget(
@@ -38,7 +42,9 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaClientTests",
-            dependencies: ["NexaClient", .product(name: "NexaServer", package: "nexa-server")],
+            dependencies: [
+                "NexaClient", "NexaTestSupport", .product(name: "NexaServer", package: "nexa-server"),
+            ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaStorageTests", dependencies: [.product(name: "NexaEngine", package: "nexa-server")],

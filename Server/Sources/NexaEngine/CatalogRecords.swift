@@ -26,7 +26,7 @@ enum CatalogRecord {
 
     static func collectionKey(_ database: String, _ name: String) -> [UInt8] {
         var key: [UInt8] = [Kind.collection]
-        _ = KeyEncoding.append(.string(database), to: &key)
+        IDEncoding.append(database, to: &key)
         return key + Array(name.utf8)
     }
 
@@ -78,7 +78,7 @@ enum CatalogRecord {
         case Kind.database: contents.databases.append(name)
         case Kind.collection:
             var position = 1
-            let database = key.withUnsafeBytes { KeyEncoding.read($0, at: &position) }
+            let database = key.withUnsafeBytes { IDEncoding.read($0, at: &position) }
             guard let database = database?.string, let number = value["number"]?.int,
                 let number = UInt32(exactly: number)
             else { return false }

@@ -11,14 +11,14 @@ enum DocumentKey {
     static func make(_ collection: UInt32, _ id: Value) throws(EngineError) -> [UInt8] {
         var key = prefix(collection)
         switch id {
-        case .int(let number): KeyEncoding.append(number, to: &key)
+        case .int(let number): IDEncoding.append(number, to: &key)
         case .string(let text):
             guard !text.isEmpty else { throw EngineError(.badRequest, "_id is an empty string") }
             guard text.utf8.count <= EngineLimits.maximumIDBytes else {
                 throw EngineError(
                     .badRequest, "_id is a string of \(text.utf8.count) bytes; the limit is \(EngineLimits.maximumIDBytes)")
             }
-            _ = KeyEncoding.append(id, to: &key)
+            IDEncoding.append(text, to: &key)
         case .uint: throw EngineError(.badRequest, "_id is an integer above 9223372036854775807")
         default:
             throw EngineError(.badRequest, "_id must be a string or an integer, not a value of kind \(id.kindName)")
@@ -39,7 +39,7 @@ enum DocumentKey {
     /// The `_id` in a key; `nil` for a key of another form.
     static func id(in key: UnsafeRawBufferPointer) -> Value? {
         var position = prefixLength
-        guard let value = KeyEncoding.read(key, at: &position), position == key.count else { return nil }
+        guard let value = IDEncoding.read(key, at: &position), position == key.count else { return nil }
         return value
     }
 

@@ -99,3 +99,24 @@ extension Engine {
         return try result.get()
     }
 }
+
+extension Engine {
+    /// Runs a query to its end on the calling thread and decodes the result.
+    public func find(
+        _ filter: Document = [:], database: String = "default", collection: String,
+        options: QueryOptions = QueryOptions()
+    ) throws(EngineError) -> [Document] {
+        let execution = try query(database: database, collection: collection, filter: filter, options: options)
+        while try execution.step(budget: 4096) == .more {}
+        let bytes = execution.takeDocuments()
+        do throws(MessagePackError) {
+            var reader = MessagePackReader(bytes.span.bytes)
+            var documents: [Document] = []
+            documents.reserveCapacity(execution.documentCount)
+            while !reader.isAtEnd { documents.append(try reader.readDocument()) }
+            return documents
+        } catch {
+            throw EngineError(.storage, "A stored document is damaged: \(error)")
+        }
+    }
+}

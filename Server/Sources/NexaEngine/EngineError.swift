@@ -55,6 +55,6 @@ extension Result where Failure == EngineError {
 }
 
 /// Runs storage code in the engine's terms.
-func translating<Success>(_ body: () throws(StorageError) -> Success) throws(EngineError) -> Success {
+func translating<Success: ~Copyable>(_ body: () throws(StorageError) -> Success) throws(EngineError) -> Success {
     do throws(StorageError) { return try body() } catch { throw EngineError(error) }
 }

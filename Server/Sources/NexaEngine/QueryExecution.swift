@@ -1,0 +1,247 @@
+import NexaQuery
+import NexaStorage
+import NexaValue
+
+/// A query on its way: looks at some documents whenever it is told to, so that a listener can run a short one in
+/// place and move a long one to another thread.
+///
+/// `@unchecked Sendable`: it is used by one thread at a time, which may change between two steps; whoever
+/// hands it over provides the order.
+public final class QueryExecution: @unchecked Sendable {
+    /// How far a query is.
+    public enum Progress: Sendable, Hashable {
+        /// There is more to look at.
+        case more
+        /// The result is complete.
+        case done
+    }
+
+    private let store: Store
+    private let filter: QueryFilter
+    private let projection: Projection?
+    private let options: QueryOptions
+    private var sorter: TopSorter?
+    private var source: QuerySource
+    private var iterator: StoreIterator?
+    private var snapshot: Snapshot?
+    private var nextKey = 0
+    private var toSkip: Int
+    private var isDone = false
+    private var writer = MessagePackWriter(capacity: 1024)
+    private var scratch = MessagePackWriter(capacity: 16)
+
+    /// The number of documents in the result.
+    public private(set) var documentCount = 0
+    /// The number of documents found, behind `skip` and within `limit`; also when only counting.
+    public private(set) var count = 0
+    /// Where the next page begins; `nil` when there is none.
+    public private(set) var next: [UInt8]?
+    /// How many documents were looked at.
+    public private(set) var examined = 0
+
+    init(
+        _ store: Store, _ collection: Collection?, filter: Document, options: QueryOptions
+    ) throws(EngineError) {
+        try options.check()
+        let compiled = try translatingQuery { () throws(QueryError) in try QueryFilter(compiling: filter) }
+        self.store = store
+        self.options = options
+        self.filter = compiled
+        let projection = try translatingQuery { () throws(QueryError) in
+            try Projection(compiling: options.projection)
+        }
+        self.projection = projection.returnsWholeDocuments ? nil : projection
+        toSkip = options.after == nil ? options.skip : 0
+        if let order = try Self.order(options), !options.isCountOnly {
+            guard options.after == nil else {
+                throw EngineError(.badRequest, "A sorted result has no pages: 'after' and 'sort' exclude each other")
+            }
+            sorter = TopSorter(
+                order, keeping: options.limit == 0 ? nil : options.skip.addingReportingOverflow(options.limit),
+                maximumBytes: options.maximumSortBytes)
+        }
+        source =
+            collection.map { QuerySource($0.number, compiled.idConstraint, after: options.after) } ?? .nothing
+    }
+
+    /// The order that has to be made; `nil` for the order in which documents lie anyway.
+    private static func order(_ options: QueryOptions) throws(EngineError) -> SortOrder? {
+        if options.sort.isNull { return nil }
+        let order = try translatingQuery { () throws(QueryError) in try SortOrder(compiling: options.sort) }
+        if order.isEmpty || options.sort == ["_id": 1] || options.sort == [["_id", 1]] { return nil }
+        return order
+    }
+
+    /// The encoded documents of the result, one behind the other; the execution has none afterwards.
+    public func takeDocuments() -> [UInt8] {
+        let bytes = writer.bytes
+        writer.removeAll(keepingAtMost: 0)
+        return bytes
+    }
+
+    /// Looks at up to `budget` documents.
+    ///
+    /// - Throws: `.limit` when the result, the sort or a pattern outgrows its limit, `.storage`.
+    public func step(budget: Int) throws(EngineError) -> Progress {
+        guard !isDone else { return .done }
+        do throws(EngineError) {
+            switch source {
+            case .nothing: isDone = true
+            case .keys(let keys): try lookUp(keys, budget)
+            case .scan(let lower, let upper): try scan(lower, upper, budget)
+            }
+            if isDone { try finish() }
+        } catch {
+            isDone = true
+            release()
+            throw error
+        }
+        return isDone ? .done : .more
+    }
+
+    // MARK: Finding
+
+    private func lookUp(_ keys: [[UInt8]], _ budget: Int) throws(EngineError) {
+        var budget = budget
+        while !isDone, budget > 0, nextKey < keys.count {
+            let key = keys[nextKey]
+            nextKey += 1
+            budget -= 1
+            var outcome: Result<Void, EngineError> = .success(())
+            let examine = { (document: RawSpan) in
+                outcome = Result { () throws(EngineError) in try self.examine(document, key.span.bytes) }
+            }
+            try translating { () throws(StorageError) in
+                // One document is looked up in the cache; several have to be of one moment.
+                if keys.count == 1 {
+                    try store.get(.documents, key.span.bytes, examine)
+                } else {
+                    if snapshot == nil { snapshot = try store.snapshot() }
+                    try snapshot?.get(.documents, key.span.bytes, examine)
+                }
+            }
+            try outcome.get()
+        }
+        if nextKey == keys.count {
+            isDone = true
+            next = nil
+        }
+    }
+
+    private func scan(_ lower: [UInt8], _ upper: [UInt8], _ budget: Int) throws(EngineError) {
+        // Taken out while it is used, so that nobody else can move it.
+        if iterator == nil { iterator = try makeIterator(lower, upper) }
+        guard var iterator = iterator.take() else { return }
+        var budget = budget
+        while !isDone, budget > 0 {
+            budget -= 1
+            guard try Self.advance(&iterator) else {
+                isDone = true
+                return
+            }
+            try examine(iterator.value, iterator.key)
+        }
+        // A full page with nothing behind it is the last one.
+        if isDone, next != nil, try !Self.advance(&iterator) { next = nil }
+        self.iterator = consume iterator
+    }
+
+    private func makeIterator(_ lower: [UInt8], _ upper: [UInt8]) throws(EngineError) -> StoreIterator {
+        try translating { () throws(StorageError) in try store.makeIterator(.documents, lower: lower, upper: upper) }
+    }
+
+    private static func advance(_ iterator: inout StoreIterator) throws(EngineError) -> Bool {
+        do throws(StorageError) { return try iterator.advance() } catch { throw EngineError(error) }
+    }
+
+    // MARK: Taking
+
+    private func examine(_ document: RawSpan, _ key: RawSpan) throws(EngineError) {
+        examined += 1
+        guard try matches(document) else { return }
+        if let sorter {
+            try sorter.add(document) { document throws(EngineError) in try self.projected(document) }
+            return
+        }
+        if toSkip > 0 {
+            toSkip -= 1
+            return
+        }
+        count += 1
+        if !options.isCountOnly {
+            try append(document)
+            documentCount += 1
+        }
+        if count == options.limit {
+            isDone = true
+        } else if let page = options.page, !options.isCountOnly,
+            documentCount >= page.documents || writer.count >= page.bytes
+        {
+            next = key.extracting(DocumentKey.prefixLength..<key.byteCount).withUnsafeBytes { Array($0) }
+            isDone = true
+        }
+    }
+
+    private func matches(_ document: RawSpan) throws(EngineError) -> Bool {
+        if filter.matchesEverything { return true }
+        do throws(QueryError) { return try filter.matches(document) } catch { throw EngineError(error) }
+    }
+
+    private func append(_ document: RawSpan) throws(EngineError) {
+        if let projection {
+            do throws(QueryError) { try projection.apply(document, to: &writer) } catch { throw EngineError(error) }
+        } else {
+            writer.writeRaw(document)
+        }
+        try checkSize()
+    }
+
+    /// The bytes that the result will have of a document.
+    private func projected(_ document: RawSpan) throws(EngineError) -> [UInt8] {
+        guard let projection else { return document.withUnsafeBytes { Array($0) } }
+        scratch.removeAll(keepingAtMost: 1 << 20)
+        do throws(QueryError) { try projection.apply(document, to: &scratch) } catch { throw EngineError(error) }
+        return scratch.bytes
+    }
+
+    private func checkSize() throws(EngineError) {
+        guard writer.count > options.maximumResultBytes else { return }
+        throw EngineError(
+            .limit, "The result is larger than the limit of \(options.maximumResultBytes) bytes",
+            advice: "Ask for fewer documents or fields, or fetch the result in pages")
+    }
+
+    // MARK: Ending
+
+    private func finish() throws(EngineError) {
+        release()
+        guard let sorter else { return }
+        self.sorter = nil
+        for document in sorter.sorted().dropFirst(options.skip) {
+            writer.writeRaw(document)
+            try checkSize()
+            documentCount += 1
+            count += 1
+        }
+    }
+
+    /// Lets go of the moment that the query looks at; the store can drop old versions again.
+    private func release() {
+        iterator = nil
+        snapshot = nil
+        source = .nothing
+    }
+}
+
+extension Engine {
+    /// Begins a query. Nothing is looked at before the first `step`, and all steps see the documents as they were then.
+    ///
+    /// A filter on `_id` (equality, `$in`, a range) goes straight to the documents; any other looks at all of the
+    /// collection. An unknown collection has no documents.
+    /// - Throws: `.badRequest` for a filter, sort or projection that is not acceptable, `.limit` for one that is too large.
+    public func query(
+        database: String, collection: String, filter: Document = [:], options: QueryOptions = QueryOptions()
+    ) throws(EngineError) -> QueryExecution {
+        try QueryExecution(store, catalog.collection(database, collection), filter: filter, options: options)
+    }
+}

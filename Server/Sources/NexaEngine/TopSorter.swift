@@ -1,0 +1,91 @@
+import NexaQuery
+
+/// Sorts documents, keeping only as many as can be in the result.
+///
+/// Without a bound everything is kept and sorted at the end. With one, a heap holds the best documents seen so far,
+/// the worst of them on top. Equal documents stay in the order in which they came.
+final class TopSorter {
+    private struct Entry {
+        var key: SortKey
+        var number: Int
+        var document: [UInt8]
+
+        static func precedes(_ left: Entry, _ right: Entry) -> Bool {
+            if left.key == right.key { return left.number < right.number }
+            return left.key < right.key
+        }
+
+        var cost: Int { key.bytes.count + document.count + 96 }
+    }
+
+    private let order: SortOrder
+    private let bound: Int?
+    private let maximumBytes: Int
+    private var entries: [Entry] = []
+    private var bytes = 0
+    private var seen = 0
+
+    /// - Parameter keeping: how many documents can be in the result, with whether the number overflowed; `nil` for all.
+    init(_ order: SortOrder, keeping: (partialValue: Int, overflow: Bool)?, maximumBytes: Int) {
+        self.order = order
+        bound = keeping.flatMap { $0.overflow ? nil : $0.partialValue }
+        self.maximumBytes = maximumBytes
+    }
+
+    /// Adds a document; `copy` makes the bytes that are kept of it, if they are.
+    func add(
+        _ document: RawSpan, copy: (RawSpan) throws(EngineError) -> [UInt8]
+    ) throws(EngineError) {
+        let key: SortKey
+        do throws(QueryError) { key = try order.key(of: document) } catch { throw EngineError(error) }
+        seen += 1
+        if let bound, entries.count == bound, let worst = entries.first {
+            guard key < worst.key else { return }
+            let entry = Entry(key: key, number: seen, document: try copy(document))
+            bytes += entry.cost - worst.cost
+            entries[0] = entry
+            siftDown()
+        } else {
+            let entry = Entry(key: key, number: seen, document: try copy(document))
+            bytes += entry.cost
+            entries.append(entry)
+            if bound != nil { siftUp() }
+        }
+        guard bytes > maximumBytes else { return }
+        throw EngineError(
+            .limit, "The sort keeps more than its limit of \(maximumBytes) bytes",
+            advice: "Give the query a limit, a narrower filter or a projection")
+    }
+
+    /// The kept documents in order; the sorter is empty afterwards.
+    func sorted() -> [[UInt8]] {
+        let all = entries.sorted(by: Entry.precedes)
+        entries = []
+        return all.map(\.document)
+    }
+
+    // The first entry is the one that comes last.
+    private func siftUp() {
+        var child = entries.count - 1
+        while child > 0 {
+            let parent = (child - 1) / 2
+            guard Entry.precedes(entries[parent], entries[child]) else { return }
+            entries.swapAt(parent, child)
+            child = parent
+        }
+    }
+
+    private func siftDown() {
+        var parent = 0
+        while true {
+            var last = parent
+            for child in [2 * parent + 1, 2 * parent + 2]
+            where child < entries.count && Entry.precedes(entries[last], entries[child]) {
+                last = child
+            }
+            if last == parent { return }
+            entries.swapAt(parent, last)
+            parent = last
+        }
+    }
+}
