@@ -79,6 +79,3 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
-
-
-

@@ -91,10 +91,15 @@ struct LocalServer {
         }
     }
 
-    /// Waits for the server to be gone after the last connection was closed, so that the folder can be opened again.
-    static func waitForEnd(_ process: pid_t) {
+    /// Waits for the server to be gone after this shell's connections were closed, so that the folder can be opened at
+    /// once. A server that another shell still uses keeps its socket; that one is not waited for.
+    static func waitForEnd(_ process: pid_t, socket path: String) {
+        let start = Clock.now
         var code: CInt = 0
-        _ = nexa_wait_child(process, 5000, &code)
+        while nexa_wait_child(process, 10, &code) == 0 {
+            let patience = access(path, F_OK) == 0 ? 0.5 : 5
+            if Clock.now - start > patience { return }
+        }
     }
 
     // MARK: Starting

@@ -217,9 +217,10 @@ final class ShellRun {
         let closed = runner.run(Interruption()) {
             let server = await session.server
             await server.client.shutdown(drainingFor: .seconds(1))
-            return server.process
+            return (server.process, server.client.configuration.endpoints.first)
         }
-        if case .finished(let process?) = closed { LocalServer.waitForEnd(process) }
+        guard case .finished((let process?, .unix(let path)?)) = closed else { return }
+        LocalServer.waitForEnd(process, socket: path)
     }
 
     /// Ends the process by a signal, so that the parent sees it.
