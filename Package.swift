@@ -81,3 +81,4 @@ let package = Package(
 )
 
 
+

@@ -84,7 +84,7 @@ final class SilentServer {
     let port: UInt16
 
     init() throws {
-        listener = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        let listener = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
@@ -95,6 +95,7 @@ final class SilentServer {
             }
         }
         guard bound, listen(listener, 4) == 0 else { throw PTYError(description: "cannot listen") }
+        self.listener = listener
         port = UInt16(bigEndian: address.sin_port)
     }
 
