@@ -84,7 +84,8 @@ import Testing
 
     @Test func whatIsTypedAheadOfTheEndStaysForTheParent() throws {
         let fixture = try ShellFixture()
-        let script = "'\(fixture.nexa)' --local '\(fixture.database)'; echo status $?; IFS= read -r line; echo \"got $line\""
+        let script =
+            "'\(fixture.nexa)' --local '\(fixture.database)'; echo status $?; IFS= read -r line; echo \"got $line\""
         let session = try Session("/bin/sh", ["-c", script], environment: fixture.environment)
         #expect(session.prompts("nexa>"))
         session.send("exit\rnext line\r")

@@ -25,7 +25,8 @@ final class ShellFixture {
     }
 
     /// Runs the shell to its end with pipes.
-    func run(_ arguments: [String], input: String? = "", closesOutputAfter limit: Int = .max) throws -> Program.Outcome {
+    func run(_ arguments: [String], input: String? = "", closesOutputAfter limit: Int = .max) throws -> Program.Outcome
+    {
         try Program.run(
             nexa, ["--local", database] + arguments, input: input, environment: environment, closesOutputAfter: limit)
     }

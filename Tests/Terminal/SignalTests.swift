@@ -7,7 +7,8 @@ import Testing
         for end in ["exit\r", "\u{4}", "TERM", "HUP", "QUIT", "INT-EXIT"] {
             let fixture = try ShellFixture()
             let session = try Session(
-                "/bin/sh", ["-c", "'\(fixture.nexa)' --local '\(fixture.database)'; stty -a >'\(fixture.folder.path)/after'"],
+                "/bin/sh",
+                ["-c", "'\(fixture.nexa)' --local '\(fixture.database)'; stty -a >'\(fixture.folder.path)/after'"],
                 environment: fixture.environment)
             #expect(session.prompts("nexa>"))
             let shell = try #require(Self.child(of: session.process))
@@ -96,14 +97,54 @@ import Testing
         #expect(session.prompts("nexa(other)>"))
     }
 
-    /// The only child of a process.
-    private static func child(of process: pid_t) -> pid_t? {
-        let path = "/proc/\(process)/task/\(process)/children"
-        let descriptor = Glibc.open(path, O_RDONLY)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 64)
-        let count = read(descriptor, &bytes, bytes.count)
-        return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(separator: " ").first.flatMap { pid_t($0) }
+    @Test func ctrlCBringsThePromptBackWhateverTheServerDoes() throws {
+        let fixture = try ShellFixture()
+        let session = try fixture.open()
+        session.send("use movies\r")
+        #expect(session.prompts("nexa(movies)>"))
+        let server = try #require(Self.child(of: session.process))
+        kill(server, SIGSTOP)
+        defer { kill(server, SIGCONT) }
+        session.send("count\r")
+        #expect(session.wait { !$0.screen.isBracketingPaste })  // it is running
+        session.send("\u{3}")
+        #expect(session.sees("⚠ Cancelled"))
+        #expect(session.prompts("nexa(movies)>"))
+        kill(server, SIGCONT)
+        session.send("ping\r")
+        #expect(session.sees("✓ Pong"))
+    }
+
+    @Test func aServerThatDiedIsStartedAgain() throws {
+        let session = try ShellFixture().open()
+        session.send("use movies\rcreate {\"_id\": 1}\r")
+        #expect(session.sees("✓ Document created: 1"))
+        let server = try #require(Self.child(of: session.process))
+        kill(server, SIGKILL)
+        session.send("count\r")
+        #expect(session.wait { $0.screen.text.contains("✗ Error") || $0.screen.text.contains("Document count: 1") })
+        session.send("count\r")
+        #expect(session.sees("✓ Document count: 1"))
+        session.send("exit\r")
+        #expect(session.finish() == 0)
+    }
+
+    /// The only child of a process, whichever of its threads started it.
+    static func child(of process: pid_t) -> pid_t? {
+        guard let threads = opendir("/proc/\(process)/task") else { return nil }
+        defer { closedir(threads) }
+        while let entry = readdir(threads) {
+            let thread = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            let file = Glibc.open("/proc/\(process)/task/\(thread)/children", O_RDONLY)
+            guard file >= 0 else { continue }
+            defer { close(file) }
+            var bytes = [UInt8](repeating: 0, count: 64)
+            let count = read(file, &bytes, bytes.count)
+            let children = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(separator: " ")
+            if let child = children.first { return pid_t(child) }
+        }
+        return nil
     }
 }

@@ -28,7 +28,8 @@ struct ConnectionPlan {
             }
             guard configuration.credentials?.password == nil else {
                 throw UsageError(
-                    "a password in --url is seen by everybody who lists processes; use --password-file or NEXADB_PASSWORD")
+                    "a password in --url is seen by everybody who lists processes; use --password-file or NEXADB_PASSWORD"
+                )
             }
         }
         let isLocal = invocation.localDirectory != nil
@@ -47,7 +48,8 @@ struct ConnectionPlan {
                 configuration.endpoints = [.tcp(host: host, port: port)]
             }
         }
-        username = invocation.username ?? configuration.credentials?.username
+        username =
+            invocation.username ?? configuration.credentials?.username
             ?? Self.given(environment, "NEXADB_USERNAME") ?? "root"
         configuration.credentials = .init(username: username, password: configuration.credentials?.password)
         configuration.applicationName = "nexa"

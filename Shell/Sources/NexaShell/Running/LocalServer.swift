@@ -16,7 +16,7 @@ struct LocalServer {
     private static let socketName = "nexadb.sock"
 
     /// A server that was started, or found.
-    struct Running {
+    struct Running: Sendable {
         var client: NexaClient
         var info: ServerInfo
         /// The process, when this shell started it.
@@ -72,7 +72,8 @@ struct LocalServer {
                 process = try start(log)
             }
             guard Clock.now < deadline else {
-                throw ShellError("nexadb did not answer on \(socketPath) in time\(Self.tail(of: log))", exit: .noConnection)
+                throw ShellError(
+                    "nexadb did not answer on \(socketPath) in time\(Self.tail(of: log))", exit: .noConnection)
             }
             pause(milliseconds: 2)
         }
