@@ -14,6 +14,7 @@ let package = Package(
     name: "nexa",
     products: [
         .library(name: "NexaClient", targets: ["NexaClient"]),
+        .library(name: "NexaTestSupport", targets: ["NexaTestSupport"]),
         .library(name: "NexaCore", targets: ["NexaValue", "NexaProtocol", "NexaTransport"])
     ],
     dependencies: [
@@ -29,6 +30,9 @@ let package = Package(
         .target(
             name: "NexaClient", dependencies: ["NexaValue", "NexaProtocol", "NexaTransport"],
             swiftSettings: swiftSettings),
+        .target(
+            name: "NexaTestSupport", dependencies: ["NexaValue", "NexaProtocol", "NexaTransport"],
+            swiftSettings: swiftSettings),
 
         .testTarget(name: "NexaValueTests", dependencies: ["NexaValue"], swiftSettings: swiftSettings),
         .testTarget(
@@ -38,7 +42,9 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaClientTests",
-            dependencies: ["NexaClient", .product(name: "NexaServer", package: "nexa-server")],
+            dependencies: [
+                "NexaClient", "NexaTestSupport", .product(name: "NexaServer", package: "nexa-server"),
+            ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaStorageTests", dependencies: [.product(name: "NexaEngine", package: "nexa-server")],
@@ -58,8 +64,20 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "NexaShellTests", dependencies: [.product(name: "NexaShell", package: "nexa-shell")],
-            swiftSettings: swiftSettings)
+            name: "NexaShellTests",
+            dependencies: ["NexaValue", "NexaClient", "PTYKit", .product(name: "NexaShell", package: "nexa-shell")],
+            swiftSettings: swiftSettings),
+        .target(name: "CPTYKit", path: "Tests/CPTYKit", linkerSettings: [.linkedLibrary("util")]),
+        .target(name: "PTYKit", dependencies: ["CPTYKit"], path: "Tests/PTYKit", swiftSettings: swiftSettings),
+        .testTarget(
+            name: "TerminalTests",
+            dependencies: [
+                "PTYKit", .product(name: "nexa", package: "nexa-shell"),
+                .product(name: "nexadb", package: "nexa-server")
+            ],
+            path: "Tests/Terminal", swiftSettings: swiftSettings)
     ],
     swiftLanguageModes: [.v6]
 )
+
+

@@ -16,33 +16,18 @@ extension Channel {
         reactor.runSoon { [self] in
             isContinueScheduled = false
             guard isOpen, !isReadingPaused else { return }
-            if pendingInput > 0 { deliverOwned() }
+            if input.count > 0 { deliver() }
             guard isOpen, !isReadingPaused else { return }
             if mayHaveInput { readSome(untilEmpty: true) }
         }
     }
 
     private func readOnce(untilEmpty: Bool) {
-        let room: Int
-        let result: TransferResult
-        if pendingInput == 0 {
-            room = reactor.scratch.count
-            result = socket.read(into: reactor.scratch)
-        } else {
-            makeRoom()
-            room = input.count - inputEnd
-            result = input.withUnsafeMutableBytes { socket.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[inputEnd...])) }
-        }
-        switch result {
-        case .moved(let count):
+        switch input.fill(from: socket, on: reactor) {
+        case .moved:
             // A short read has emptied the socket: what comes later is a new edge.
-            if count < room && !untilEmpty { mayHaveInput = false }
-            if pendingInput == 0 {
-                deliverScratch(count)
-            } else {
-                inputEnd += count
-                deliverOwned()
-            }
+            if input.wasShort && !untilEmpty { mayHaveInput = false }
+            deliver()
         case .wouldBlock: mayHaveInput = false
         case .endOfStream:
             isReadingEnded = true
@@ -53,74 +38,14 @@ extension Channel {
         }
     }
 
-    /// Delivers bytes straight from the shared buffer and keeps what is left over.
-    private func deliverScratch(_ count: Int) {
+    private func deliver() {
         guard let handler else { return }
         isDelivering = true
-        let bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(reactor.scratch)[..<count])
-        let consumed = handler.channel(self, received: bytes.bytes)
+        let consumed = input.withBytes(on: reactor) { handler.channel(self, received: $0) }
         isDelivering = false
-        precondition(consumed >= 0 && consumed <= count, "a handler consumed more than it was given")
-        guard isOpen, consumed < count else { return }
-        var capacity = Self.initialInput
-        while capacity < count - consumed { capacity *= 2 }
-        input = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, initialized in
-            buffer.initialize(repeating: 0)
-            UnsafeMutableRawBufferPointer(buffer).copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[consumed...]))
-            initialized = capacity
-        }
-        inputStart = 0
-        inputEnd = count - consumed
-        checkInputLimit()
-    }
-
-    /// Delivers from the channel's own buffer and gives it back when it is empty.
-    private func deliverOwned() {
-        guard let handler else { return }
-        isDelivering = true
-        let available = pendingInput
-        let consumed = input.withUnsafeBytes { raw in
-            handler.channel(self, received: UnsafeRawBufferPointer(rebasing: raw[inputStart..<inputEnd]).bytes)
-        }
-        isDelivering = false
-        precondition(consumed >= 0 && consumed <= available, "a handler consumed more than it was given")
         guard isOpen else { return }
-        inputStart += consumed
-        if pendingInput == 0 {
-            input = []
-            (inputStart, inputEnd) = (0, 0)
-        } else {
-            checkInputLimit()
-        }
-    }
-
-    private func checkInputLimit() {
-        if pendingInput > maximumInput { close(reason: .inputTooLarge) }
-    }
-
-    /// Makes room behind the unconsumed bytes: by moving them down, or by doubling the buffer.
-    private func makeRoom() {
-        guard input.count - inputEnd < Self.initialInput / 4 || inputEnd == input.count else { return }
-        let pending = pendingInput
-        if inputStart > 0 && pending <= input.count / 2 {
-            input.withUnsafeMutableBytes { raw in
-                let source = UnsafeRawBufferPointer(rebasing: raw[inputStart..<inputEnd])
-                UnsafeMutableRawBufferPointer(rebasing: raw[..<pending]).copyMemory(from: source)
-            }
-        } else {
-            let capacity = max(Self.initialInput, input.count * 2)
-            let old = input
-            let range = inputStart..<inputEnd
-            input = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, initialized in
-                buffer.initialize(repeating: 0)
-                old.withUnsafeBytes {
-                    UnsafeMutableRawBufferPointer(buffer).copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[range]))
-                }
-                initialized = capacity
-            }
-        }
-        inputStart = 0
-        inputEnd = pending
+        input.consume(consumed, on: reactor)
+        if input.count > maximumInput { close(reason: .inputTooLarge) }
     }
 
     /// While closing gracefully: throws bytes away until the peer closes, so that the kernel does not turn

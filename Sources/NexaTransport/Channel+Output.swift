@@ -74,8 +74,7 @@ extension Channel {
         if isReadingEnded { return close(reason: reason) }
         state = .lingering(reason)
         socket.shutdownWriting()
-        input = []
-        (inputStart, inputEnd) = (0, 0)
+        input.removeAll()
         readSome(untilEmpty: true)
     }
 

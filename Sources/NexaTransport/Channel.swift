@@ -33,9 +33,7 @@ extension ChannelHandler {
 
 /// A buffered connection that lives on a reactor.
 ///
-/// *Input.* Bytes are read into a buffer that all connections share; a channel owns input memory only while
-/// a message is incomplete. That buffer starts at 4 KiB and doubles with what arrives, whatever a length
-/// field announces, and is given back when the message is complete.
+/// *Input* is kept in a `StreamInput`: a channel owns input memory only while a message is incomplete.
 ///
 /// *Output.* `write` appends; everything written in one turn is sent together at the end of the turn. When
 /// the kernel takes less, the rest waits for writability. An empty output buffer goes back to a small pool,
@@ -43,7 +41,6 @@ extension ChannelHandler {
 ///
 /// Everything must happen on the reactor's thread.
 public final class Channel: EventHandler {
-    static let initialInput = 4 << 10
     static let readsPerTurn = 4
     static let keptOutputCapacity = 64 << 10
     static let sparesKept = 32
@@ -68,9 +65,7 @@ public final class Channel: EventHandler {
 
     var handler: (any ChannelHandler)?
     var state = State.open
-    var input: [UInt8] = []
-    var inputStart = 0
-    var inputEnd = 0
+    var input = StreamInput()
     var isReadingPaused = false
     /// An edge was reported whose bytes have not all been read.
     var mayHaveInput = false
@@ -108,7 +103,7 @@ public final class Channel: EventHandler {
     /// Whether more output should wait for `channelDrained`.
     public var isAboveHighWater: Bool { pendingOutput > highWater }
     /// Bytes that arrived and were not consumed.
-    public var pendingInput: Int { inputEnd - inputStart }
+    public var pendingInput: Int { input.count }
 
     /// Stops reading: the kernel's buffers fill, and the peer is slowed down.
     public func pauseReading() {
@@ -153,9 +148,9 @@ public final class Channel: EventHandler {
         }
         lingerTimer = nil
         socket.close()
-        input = []
+        input.removeAll()
         output = []
-        (inputStart, inputEnd, outputStart) = (0, 0, 0)
+        outputStart = 0
         let handler = handler
         self.handler = nil
         handler?.channelClosed(self, reason: reason)

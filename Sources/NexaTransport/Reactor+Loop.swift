@@ -124,27 +124,21 @@ extension Reactor {
         }
         timers.removeAll()
         turnEnd = nil
-        while true {
-            let isDone = shared.withLock { shared -> Bool in
-                swap(&closures, &shared.closures)
-                localJobs.append(contentsOf: shared.jobs)
-                shared.jobs.removeAll()
-                if closures.isEmpty, localJobs.isEmpty, soon.isEmpty, !shared.isSignalled {
-                    shared.isStopped = true
-                    return true
-                }
-                return false
-            }
-            if isDone { break }
-            for closure in closures { closure() }
-            closures.removeAll()
-            runLocalWork()
-            drainWakeup()
+        // From here on nothing more is accepted, or a busy producer could keep the thread for ever.
+        shared.withLock { shared in
+            shared.isStopped = true
+            swap(&closures, &shared.closures)
+            localJobs.append(contentsOf: shared.jobs)
+            shared.jobs = []
         }
+        for closure in closures { closure() }
+        closures = []
+        while !localJobs.isEmpty || !soon.isEmpty { runLocalWork() }
+        while shared.withLock({ $0.isSignalled }) { drainWakeup() }
         dirtyChannels.removeAll()
         spareOutputs.removeAll()
         // Nobody writes to `wakeup` any more: a writer claims the wake-up under the lock before it writes,
-        // and the loop above waited until every claimed wake-up had been read.
+        // and a claimed one has been read above.
         _ = Glibc.close(wakeup)
         _ = Glibc.close(epoll)
         threadID.store(0, ordering: .relaxed)
@@ -152,7 +146,6 @@ extension Reactor {
 
     /// Reads a wake-up that was claimed but may not have been written yet.
     private func drainWakeup() {
-        guard shared.withLock({ $0.isSignalled }) else { return }
         var waiting = pollfd(fd: wakeup, events: Int16(POLLIN), revents: 0)
         guard poll(&waiting, 1, -1) > 0 else { return }
         var count: UInt64 = 0

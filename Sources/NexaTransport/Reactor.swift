@@ -198,12 +198,6 @@ public final class Reactor: @unchecked Sendable {
         turnEnd = body
     }
 
-    /// A buffer for one read, shared by all connections of this reactor; valid until the handler returns.
-    func withScratch<R>(_ body: (UnsafeMutableRawBufferPointer) -> R) -> R {
-        preconditionOnThread()
-        return body(scratch)
-    }
-
     func signal() {
         var one: UInt64 = 1
         // An eventfd write fails only when the counter would overflow; one signal is outstanding at most.

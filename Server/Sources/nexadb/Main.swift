@@ -1,1 +1,74 @@
-@main struct Main { static func main() {} }
+import Glibc
+import NexaEngine
+import NexaServer
+
+@main
+enum Main {
+    static func main() {
+        let options: Options
+        do throws(Options.Problem) {
+            options = try Options(arguments: Array(CommandLine.arguments.dropFirst())) { name in
+                getenv(name).map { String(cString: $0) }
+            }
+        } catch {
+            say("nexadb: \(error.message)\nTry 'nexadb --help'.\n")
+            exit(2)
+        }
+        switch options.action {
+        case .help: print(Options.help, terminator: "")
+        case .version: print("nexadb \(NexaServer.version)")
+        case .run: run(options)
+        }
+    }
+
+    private static func run(_ options: Options) {
+        // Children inherit nothing of the secret.
+        unsetenv("NEXADB_ROOT_PASSWORD")
+        signal(SIGPIPE, SIG_IGN)
+        // Blocked before the first thread starts, so that only the waiting thread below sees them.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for number in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&signals, number) }
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+        do throws(ServerError) {
+            let server = try NexaServer.startBlocking(configuration(options))
+            if let password = server.generatedRootPassword {
+                say(
+                    "The password of root is \(password)\nIt is shown only this once. Set NEXADB_ROOT_PASSWORD before the first start to choose one.\n"
+                )
+            }
+            waitForSignals(signals, server)
+            server.waitUntilShutdownRequested()
+            server.shutdownBlocking()
+        } catch {
+            say("nexadb: \(error.message)\n")
+            exit(1)
+        }
+    }
+
+    private static func configuration(_ options: Options) -> NexaServer.Configuration {
+        var configuration = NexaServer.Configuration(dataDirectory: options.dataDirectory)
+        let isSocketOnly = options.socketPath != nil && options.host == nil && options.port == nil
+        configuration.host = isSocketOnly ? nil : options.host ?? "127.0.0.1"
+        configuration.port = options.port ?? 6970
+        configuration.socketPath = options.socketPath
+        configuration.durability = options.durability == "os" ? .os : .sync
+        configuration.rootPassword = options.rootPassword
+        configuration.insecureDefaults = options.insecureDefaults
+        configuration.exitWhenIdle = options.exitWhenIdle
+        if let reactors = options.reactors { configuration.reactors = reactors }
+        configuration.log = .standardError(minimumLevel: options.isVerbose ? .debug : .info)
+        return configuration
+    }
+
+    /// A thread that turns SIGTERM and SIGINT into a request to leave; a second one leaves at once.
+    private static func waitForSignals(_ signals: sigset_t, _ server: NexaServer) {
+        let waiter = SignalWaiter(signals: signals) { server.requestShutdown() }
+        waiter.start()
+    }
+
+    private static func say(_ text: String) {
+        var text = text
+        text.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    }
+}

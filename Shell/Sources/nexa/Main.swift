@@ -1,1 +1,7 @@
-@main struct Main { static func main() {} }
+import Glibc
+import NexaShell
+
+@main
+struct Main {
+    static func main() { exit(Shell.main()) }
+}

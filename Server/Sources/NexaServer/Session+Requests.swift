@@ -1,0 +1,316 @@
+import Glibc
+import NexaEngine
+import NexaProtocol
+import NexaTransport
+import NexaValue
+import Synchronization
+
+/// From a request to the engine, and from its result to a reply.
+extension Session {
+    /// Starts a request that may start now and is permitted.
+    func perform(_ request: Request) {
+        switch request {
+        case .connect(let connect): logIn(connect)
+        case .ping: reply { Reply.encodePong(timestamp: Self.secondsSince1970(), into: &$0) }
+        case .disconnect:
+            reply(.fields(["status": "goodbye"]))
+            closeAfterReplies()
+        case .read(let read): self.read(read)
+        case .query(let query): self.query(query)
+        case .insert(let insert): self.insert(insert)
+        case .insertMany(let batch): insertMany(batch)
+        case .update(let update): self.update(update)
+        case .delete(let delete): self.delete(delete)
+        case .createDatabase(let name): createDatabase(name)
+        case .dropDatabase(let name, let viaCollection): dropDatabase(name, viaCollection: viaCollection)
+        case .dropCollection(let namespace): dropCollection(namespace)
+        case .listCollections(let database):
+            let names = shared.engine.collectionNames(database: database)
+            reply { Reply.encodeNames(names, of: .collections(database: database), into: &$0) }
+        case .listDatabases: listDatabases()
+        }
+    }
+
+    private static func secondsSince1970() -> Double {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
+    }
+
+    private func listDatabases() {
+        guard case .user(let user, _) = login else { return }
+        let names = shared.engine.databaseNames().filter { user.may(.read, database: $0) }
+        reply { Reply.encodeNames(names, of: .databases, into: &$0) }
+    }
+
+    // MARK: Login
+
+    private func logIn(_ connect: Request.Connect) {
+        let engine = shared.engine
+        if connect.password == nil, isTrustedPeer, let user = engine.user(named: connect.username) {
+            return welcome(user, connect)
+        }
+        guard let password = connect.password else {
+            return reply(.failure(RequestError("Missing 'username' or 'password' field in CONNECT message")))
+        }
+        if let user = engine.verifyFast(username: connect.username, password: password) {
+            return welcome(user, connect)
+        }
+        // Hashing takes tens of milliseconds: not on the reactor. Until it is done nothing else of this
+        // connection starts.
+        let slot = begin(.exclusive)
+        let isAccepted = shared.workers.submit { [self] in
+            let user = engine.verify(username: connect.username, password: password)
+            reactor.execute { [self] in
+                guard let user else {
+                    complete(slot, with: .failure(Self.wrongPassword))
+                    shared.configuration.log(
+                        .warning, "login refused", [("user", connect.username), ("peer", peerName)])
+                    return loginFailed()
+                }
+                complete(slot, with: .connected(accept(user, connect)))
+            }
+        }
+        if !isAccepted { complete(slot, with: .failure(Self.overloaded)) }
+    }
+
+    private static let wrongPassword = RequestError("Invalid username or password", code: .notAuthenticated)
+    private static let overloaded = RequestError(
+        "Too much is waiting for a worker thread; try again in a moment", code: .overloaded)
+
+    private func welcome(_ user: User, _ connect: Request.Connect) {
+        reply(.connected(accept(user, connect)))
+    }
+
+    private func accept(_ user: User, _ connect: Request.Connect) -> Reply.Connected {
+        let granted = Capability.all.filter(connect.capabilities.contains)
+        loggedIn(user, capabilities: Set(granted))
+        shared.configuration.log(
+            .debug, "logged in",
+            [("user", user.name), ("peer", peerName), ("application", connect.applicationName ?? "")])
+        return Reply.Connected(
+            username: user.name, role: user.role.rawValue, capabilities: granted, serverVersion: NexaServer.version)
+    }
+
+    // MARK: Reads
+
+    private func read(_ read: Request.Read) {
+        do throws(EngineError) {
+            let isFound = try shared.engine.read(
+                database: read.namespace.database, collection: read.namespace.collection, id: read.id
+            ) { document in
+                reply { Reply.encodeDocument(read.namespace, document, into: &$0) }
+            }
+            if !isFound { reply(.notFound) }
+        } catch {
+            reply(.failure(RequestError(error)))
+        }
+    }
+
+    /// How many documents a query may look at before it moves to a worker thread.
+    private static var inlineBudget: Int { 64 }
+
+    private func query(_ query: Request.Query) {
+        let execution: QueryExecution
+        do throws(EngineError) {
+            execution = try shared.engine.query(
+                database: query.namespace.database, collection: query.namespace.collection, filter: query.filter,
+                options: QueryOptions(query, maximumResultBytes: shared.configuration.maximumResultBytes))
+            if try execution.step(budget: Self.inlineBudget) == .done {
+                return reply(.documents(query.namespace, PendingReply.QueryResult(execution)))
+            }
+        } catch {
+            return reply(.failure(RequestError(error)))
+        }
+        let slot = begin(.exclusive)
+        let isAccepted = shared.workers.submit { [self] in
+            do throws(EngineError) {
+                // A connection that is gone wants no answer: look now and then.
+                while try execution.step(budget: 4096) != .done {
+                    guard !isGone, !shared.isStopping.load(ordering: .relaxed) else { return }
+                }
+                complete(slot, with: .documents(query.namespace, PendingReply.QueryResult(execution)))
+            } catch {
+                complete(slot, with: .failure(RequestError(error)))
+            }
+        }
+        if !isAccepted { complete(slot, with: .failure(Self.overloaded)) }
+    }
+
+    // MARK: Writes
+
+    private func durability(_ requested: Request.Durability?) -> Durability {
+        switch requested {
+        case .sync: .sync
+        case .os: .os
+        case nil: shared.configuration.durability
+        }
+    }
+
+    private func insert(_ insert: Request.Insert) {
+        let namespace = insert.namespace
+        if let marker = CollectionMarker(insert.document) { return createCollection(namespace, marker) }
+        let slot = begin(.write)
+        shared.engine.insert(
+            database: namespace.database, collection: namespace.collection, document: insert.document,
+            durability: durability(insert.durability), isDeferred: true
+        ) { [self] result in
+            complete(slot, with: PendingReply(result) { .done(.inserted, namespace, id: $0) })
+        }
+    }
+
+    private func insertMany(_ batch: Request.InsertMany) {
+        let namespace = batch.namespace
+        let slot = begin(.write)
+        shared.engine.insertMany(
+            database: namespace.database, collection: namespace.collection, documents: batch.documents,
+            durability: durability(batch.durability), isDeferred: true
+        ) { [self] result in
+            complete(slot, with: PendingReply(result) { .insertedMany(namespace, ids: $0) })
+        }
+    }
+
+    private func update(_ update: Request.Update) {
+        let slot = begin(.write)
+        shared.engine.update(
+            database: update.namespace.database, collection: update.namespace.collection, id: update.id,
+            updates: update.updates, durability: durability(update.durability), isDeferred: true
+        ) { [self] result in
+            complete(
+                slot, with: PendingReply(result) { $0 ? .done(.updated, update.namespace, id: update.id) : .notFound })
+        }
+    }
+
+    private func delete(_ delete: Request.Delete) {
+        let slot = begin(.write)
+        shared.engine.delete(
+            database: delete.namespace.database, collection: delete.namespace.collection, id: delete.id,
+            durability: durability(delete.durability), isDeferred: true
+        ) { [self] result in
+            complete(
+                slot, with: PendingReply(result) { $0 ? .done(.deleted, delete.namespace, id: delete.id) : .notFound })
+        }
+    }
+
+    // MARK: Catalog
+
+    /// Existing clients create a collection by inserting a marker document. The collection is made and the
+    /// marker itself is never stored, so nobody has to hide it.
+    private func createCollection(_ namespace: Request.Namespace, _ marker: CollectionMarker) {
+        let slot = begin(.write)
+        shared.engine.createCollection(
+            database: namespace.database, name: namespace.collection, vectorDimensions: marker.vectorDimensions
+        ) { [self] result in
+            let id = Value.string("_collection_marker")
+            complete(slot, with: PendingReply(result) { _ in .done(.inserted, namespace, id: id) })
+        }
+    }
+
+    private func createDatabase(_ name: String) {
+        let slot = begin(.write)
+        shared.engine.createDatabase(name) { [self] result in
+            complete(
+                slot,
+                with: PendingReply(result) { _ in .fields(["database": .string(name), "message": "Database created"]) })
+        }
+    }
+
+    private func dropDatabase(_ name: String, viaCollection: Bool) {
+        let slot = begin(.exclusive)
+        shared.engine.dropDatabase(name) { [self] result in
+            var fields: Document = viaCollection ? ["success": true] : [:]
+            fields["database"] = .string(name)
+            fields["message"] = .string("Database '\(name)' dropped successfully")
+            complete(slot, with: PendingReply(result) { [fields] _ in .fields(fields) })
+        }
+    }
+
+    private func dropCollection(_ namespace: Request.Namespace) {
+        let slot = begin(.exclusive)
+        shared.engine.dropCollection(database: namespace.database, name: namespace.collection) { [self] result in
+            complete(
+                slot,
+                with: PendingReply(result) { _ in
+                    .fields([
+                        "database": .string(namespace.database), "collection": .string(namespace.collection),
+                        "message": "Collection dropped"
+                    ])
+                })
+        }
+    }
+}
+
+extension PendingReply {
+    /// The reply for a result of the engine.
+    init<Success>(_ result: Result<Success, EngineError>, _ success: (Success) -> PendingReply) {
+        switch result {
+        case .success(let value): self = success(value)
+        case .failure(let error): self = .failure(RequestError(error))
+        }
+    }
+}
+
+extension PendingReply.QueryResult {
+    init(_ execution: QueryExecution) {
+        documents = execution.takeDocuments()
+        documentCount = execution.documentCount
+        count = execution.count
+        next = execution.next
+    }
+}
+
+extension QueryOptions {
+    init(_ query: Request.Query, maximumResultBytes: Int) {
+        self.init()
+        limit = query.limit
+        skip = query.skip
+        sort = query.sort
+        projection = query.projection
+        isCountOnly = query.isCountOnly
+        self.maximumResultBytes = maximumResultBytes
+        page = query.page.map { Page(documents: $0.documents, bytes: min($0.bytes, maximumResultBytes)) }
+        after = query.after
+    }
+}
+
+extension RequestError {
+    /// What a client is told of a failure of the engine.
+    init(_ error: EngineError) {
+        let code: ServerErrorCode =
+            switch error.code {
+            case .duplicateID: .duplicateID
+            case .badRequest: .badRequest
+            case .notFound: .notFound
+            case .limit: .limit
+            case .overloaded: .overloaded
+            case .storage: .storage
+            case .shuttingDown: .shuttingDown
+            }
+        self.init(error.description, code: code)
+    }
+}
+
+/// The document by which existing clients create a collection.
+struct CollectionMarker {
+    /// The length of the vectors that the collection takes, if the client says.
+    var vectorDimensions: Int?
+
+    /// `nil` when the document is an ordinary one.
+    init?(_ document: [UInt8]) {
+        // Nearly every document is ordinary and larger than a marker: two look-ups in the bytes.
+        do throws(MessagePackError) {
+            let raw = try RawDocument(document.span.bytes)
+            let isMarker =
+                raw.value(forKey: "_nexadb_collection_marker")?.head == .bool(true)
+                || raw.value(forKey: "_collection_init")?.head == .bool(true)
+            guard isMarker else { return nil }
+            if case .int(let dimensions)? = raw.value(forKey: "_vector_dimensions")?.head {
+                vectorDimensions = Int(clamping: dimensions)
+            } else if case .array(let count)? = raw.value(forKey: "vector")?.head {
+                vectorDimensions = count
+            }
+        } catch {
+            return nil
+        }
+    }
+}

@@ -1,0 +1,144 @@
+import NexaServer
+
+/// What the command line and the environment of `nexadb` say.
+struct Options {
+    enum Action: Equatable {
+        case run
+        case help
+        case version
+    }
+
+    var action = Action.run
+    var dataDirectory = "./nexadb_data"
+    var host: String?
+    var port: UInt16?
+    var socketPath: String?
+    var durability = "sync"
+    var rootPassword: String?
+    var insecureDefaults = false
+    var exitWhenIdle = false
+    var reactors: Int?
+    var isVerbose = false
+
+    /// One option: everything that help and parsing need to know of it.
+    struct Definition {
+        var flag: String
+        var placeholder: String?
+        var environment: String?
+        var help: String
+        var set: @Sendable (inout Options, String) throws(Problem) -> Void
+    }
+
+    struct Problem: Error {
+        var message: String
+    }
+
+    static let definitions: [Definition] = [
+        Definition(
+            flag: "--data-dir", placeholder: "DIR", environment: "NEXADB_DATA_DIR",
+            help: "where the documents are (default ./nexadb_data)"
+        ) { $0.dataDirectory = $1 },
+        Definition(
+            flag: "--host", placeholder: "ADDRESS", environment: "NEXADB_BINARY_HOST",
+            help: "IP address to listen on (default 127.0.0.1; 0.0.0.0 for every network)"
+        ) { $0.host = $1 },
+        Definition(
+            flag: "--port", placeholder: "N", environment: "NEXADB_BINARY_PORT",
+            help: "TCP port (default 6970; 0 lets the system choose)"
+        ) { options, text throws(Problem) in
+            guard let port = UInt16(text) else {
+                throw Problem(message: "a port is a number from 0 to 65535, not '\(text)'")
+            }
+            options.port = port
+        },
+        Definition(
+            flag: "--socket", placeholder: "PATH", environment: "NEXADB_SOCKET",
+            help: "Unix socket to listen on; alone it turns TCP off. No password for the same user"
+        ) { $0.socketPath = $1 },
+        Definition(
+            flag: "--durability", placeholder: "sync|os", environment: "NEXADB_DURABILITY",
+            help: "what an acknowledged write survives: loss of power (sync, default) or of the process (os)"
+        ) { options, text throws(Problem) in
+            guard text == "sync" || text == "os" else {
+                throw Problem(message: "durability is 'sync' or 'os', not '\(text)'")
+            }
+            options.durability = text
+        },
+        Definition(
+            flag: "--reactors", placeholder: "N", environment: "NEXADB_REACTORS",
+            help: "threads that serve connections (default: one for each processor)"
+        ) { options, text throws(Problem) in
+            guard let count = Int(text), (1...256).contains(count) else {
+                throw Problem(message: "the number of reactors is from 1 to 256, not '\(text)'")
+            }
+            options.reactors = count
+        },
+        Definition(
+            flag: "--insecure-defaults", placeholder: nil, environment: nil,
+            help: "first start: root gets the password of the old tutorials; loopback only"
+        ) { options, _ in options.insecureDefaults = true },
+        Definition(
+            flag: "--exit-when-idle", placeholder: nil, environment: nil,
+            help: "leave when the last connection is closed"
+        ) { options, _ in options.exitWhenIdle = true },
+        Definition(flag: "--verbose", placeholder: nil, environment: nil, help: "log more") { options, _ in
+            options.isVerbose = true
+        },
+        Definition(flag: "--help", placeholder: nil, environment: nil, help: "show this text") { options, _ in
+            options.action = .help
+        },
+        Definition(flag: "--version", placeholder: nil, environment: nil, help: "show the version") { options, _ in
+            options.action = .version
+        }
+    ]
+
+    /// Reads the environment first, then the flags, which win.
+    init(arguments: [String], environment: (String) -> String?) throws(Problem) {
+        for definition in Self.definitions {
+            guard let name = definition.environment, let value = environment(name), !value.isEmpty else { continue }
+            do throws(Problem) {
+                try definition.set(&self, value)
+            } catch {
+                throw Problem(message: "\(name): \(error.message)")
+            }
+        }
+        rootPassword = environment("NEXADB_ROOT_PASSWORD")
+        var rest = arguments[...]
+        while let argument = rest.popFirst() {
+            let parts = argument.split(separator: "=", maxSplits: 1)
+            let flag = argument == "-h" ? "--help" : argument == "-V" ? "--version" : String(parts.first ?? "")
+            guard let definition = Self.definitions.first(where: { $0.flag == flag }) else {
+                throw Problem(message: "unknown option '\(argument)'")
+            }
+            if definition.placeholder == nil {
+                guard parts.count == 1 else { throw Problem(message: "\(flag) takes no value") }
+                try definition.set(&self, "")
+            } else {
+                guard let value = parts.count == 2 ? String(parts[1]) : rest.popFirst(), !value.isEmpty else {
+                    throw Problem(message: "\(flag) needs a value")
+                }
+                do throws(Problem) {
+                    try definition.set(&self, value)
+                } catch {
+                    throw Problem(message: "\(flag): \(error.message)")
+                }
+            }
+        }
+    }
+
+    /// The text of `--help`, made of the definitions.
+    static var help: String {
+        var text = "usage: nexadb [options]\n\nThe NexaDB server.\n\n"
+        for definition in definitions {
+            let left = "  \(definition.flag)" + (definition.placeholder.map { " \($0)" } ?? "")
+            text += left + String(repeating: " ", count: max(1, 26 - left.count)) + definition.help + "\n"
+            if let name = definition.environment { text += String(repeating: " ", count: 26) + "[\(name)]\n" }
+        }
+        return text + """
+
+            The first start makes the user root, with the password of NEXADB_ROOT_PASSWORD or one that is
+            printed once. SIGTERM and SIGINT answer what was received, then leave with code 0.
+
+            """
+    }
+}

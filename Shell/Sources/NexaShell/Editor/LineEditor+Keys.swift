@@ -1,0 +1,225 @@
+import CLineEditor
+import Glibc
+
+/// The functions behind keys, and which keys those are.
+extension LineEditor {
+    /// Pastes above either of these are kept aside instead of drawn.
+    private static let drawnPasteLines = 20
+    private static let drawnPasteBytes = 16 << 10
+
+    func addFunctions() {
+        let functions: [(String, String, nexa_key_function)] = [
+            ("nexa-cancel", "Drop the line", LineEditor.cancel),
+            ("nexa-end", "Leave, or delete forward", LineEditor.endOrDelete),
+            ("nexa-up", "Line up, or an older entry", { handle, _ in LineEditor.move(handle, up: true, withinText: true) }),
+            ("nexa-down", "Line down, or a newer entry", { handle, _ in LineEditor.move(handle, up: false, withinText: true) }),
+            ("nexa-older", "An older entry", { handle, _ in LineEditor.move(handle, up: true, withinText: false) }),
+            ("nexa-newer", "A newer entry", { handle, _ in LineEditor.move(handle, up: false, withinText: false) }),
+            ("nexa-search", "Search the history", LineEditor.search),
+            ("nexa-suspend", "Suspend", LineEditor.suspend),
+            ("nexa-paste", "Insert a bracketed paste", LineEditor.paste),
+            ("nexa-newline", "Insert a line break", LineEditor.insertLineBreak),
+        ]
+        for (name, help, function) in functions { _ = nexa_el_add_function(editor, name, help, function) }
+    }
+
+    func bindKeys() {
+        // Keys that work the same in every map. Ctrl-R has to be bound because the terminal's reprint key would take it.
+        let always = [
+            ("^C", "nexa-cancel"), ("^Z", "nexa-suspend"), ("^D", "nexa-end"), ("^R", "nexa-search"), ("^L", "ed-clear-screen"),
+        ]
+        for (key, function) in always {
+            _ = nexa_el_bind(editor, nil, key, function)
+            if isVi { _ = nexa_el_bind(editor, "-a", key, function) }
+        }
+        // In vi's insert map a sequence that begins with ESC would stop ESC from leaving it: ESC goes to the command map
+        // first, and the rest of the sequence is bound there.
+        let map = isVi ? "-a" : nil
+        let lead = isVi ? "" : "\u{1B}"
+        for (sequence, function) in Self.sequences { _ = nexa_el_bind(editor, map, lead + sequence, function) }
+        guard !isVi else { return }
+        let emacs = [
+            ("^I", "ed-insert"), ("^P", "nexa-older"), ("^N", "nexa-newer"), ("^W", "ed-delete-prev-word"),
+            ("\u{1B}^M", "nexa-newline"), ("\u{1B}^J", "nexa-newline"),
+            // Private sequences, for functions that hand over to libedit's own.
+            ("\u{18}1", "ed-prev-line"), ("\u{18}2", "ed-next-line"), ("\u{18}3", "em-inc-search-prev"),
+        ]
+        for (key, function) in emacs { _ = nexa_el_bind(editor, nil, key, function) }
+    }
+
+    /// What terminals send behind ESC: xterm, screen, the Linux console, vt220, rxvt.
+    private static let sequences: [(String, String)] = [
+        ("[200~", "nexa-paste"),
+        ("[A", "nexa-up"), ("OA", "nexa-up"), ("[B", "nexa-down"), ("OB", "nexa-down"),
+        ("[C", "ed-next-char"), ("OC", "ed-next-char"), ("[D", "ed-prev-char"), ("OD", "ed-prev-char"),
+        ("[H", "ed-move-to-beg"), ("OH", "ed-move-to-beg"), ("[1~", "ed-move-to-beg"), ("[7~", "ed-move-to-beg"),
+        ("[F", "ed-move-to-end"), ("OF", "ed-move-to-end"), ("[4~", "ed-move-to-end"), ("[8~", "ed-move-to-end"),
+        ("[3~", "ed-delete-next-char"),
+        ("[1;5D", "ed-prev-word"), ("[1;5C", "em-next-word"), ("[5D", "ed-prev-word"), ("[5C", "em-next-word"),
+    ]
+
+    private static func code(_ code: CInt) -> UInt8 { UInt8(truncatingIfNeeded: code) }
+
+    /// Ctrl-C. It is a key here: the terminal sends no signals while a line is edited.
+    private static let cancel: nexa_key_function = { handle, _ in
+        guard let self = LineEditor.of(handle) else { return code(CC_ERROR) }
+        self.abandonLine()
+        return code(CC_NEWLINE)
+    }
+
+    /// Leaves the line on the screen, marked, and ends reading it.
+    private func abandonLine() {
+        let (before, behind) = parts
+        outcome = .interrupted(wasEmpty: before.isEmpty && behind.isEmpty && heldPaste.isEmpty)
+        if !behind.isEmpty {
+            _ = el_cursor(editor, CInt(behind.unicodeScalars.count))
+            _ = nexa_el_refresh(editor)
+        }
+        draw("^C\r\n")
+    }
+
+    private static let endOrDelete: nexa_key_function = { handle, _ in
+        guard let self = LineEditor.of(handle) else { return code(CC_ERROR) }
+        let (before, behind) = self.parts
+        if before.isEmpty, behind.isEmpty {
+            guard self.heldPaste.isEmpty else { return code(CC_ERROR) }
+            self.outcome = .end
+            return code(CC_EOF)
+        }
+        if behind.isEmpty { return code(CC_ERROR) }
+        _ = el_cursor(self.editor, 1)
+        el_deletestr(self.editor, 1)
+        return code(CC_REFRESH)
+    }
+
+    private static let insertLineBreak: nexa_key_function = { handle, _ in
+        guard let self = LineEditor.of(handle) else { return code(CC_ERROR) }
+        return code(el_insertstr(self.editor, "\n") == 0 ? CC_REFRESH : CC_ERROR)
+    }
+
+    private static let suspend: nexa_key_function = { handle, _ in
+        guard let self = LineEditor.of(handle) else { return code(CC_ERROR) }
+        _ = nexa_el_set_number(self.editor, EL_PREP_TERM, 0)
+        nexa_terminal_suspend()
+        _ = nexa_el_set_modes(self.editor, "-x", "-icanon", "-echo")
+        _ = nexa_el_set_number(self.editor, EL_PREP_TERM, 1)
+        return code(CC_REDISPLAY)
+    }
+
+    private static let search: nexa_key_function = { handle, _ in
+        guard let self = LineEditor.of(handle) else { return code(CC_ERROR) }
+        self.loadSearchable()
+        el_push(self.editor, "\u{18}3")
+        return code(CC_NORM)
+    }
+
+    /// Within a text of several lines Up and Down move by line; at its edge they walk through the entries that begin
+    /// with what had been typed.
+    private static func move(_ handle: OpaquePointer?, up: Bool, withinText: Bool) -> UInt8 {
+        guard let self = LineEditor.of(handle) else { return code(CC_ERROR) }
+        let (before, behind) = self.parts
+        if withinText, !self.isVi, (up ? before : behind).contains("\n") {
+            el_push(self.editor, up ? "\u{18}1" : "\u{18}2")
+            return code(CC_NORM)
+        }
+        let now = before + behind
+        let entries = self.history.entries
+        if self.walk.position == nil || self.walk.shown != now {
+            self.walk = HistoryWalk(position: entries.count, prefix: now, shown: now)
+        }
+        var position = self.walk.position ?? entries.count
+        repeat {
+            position += up ? -1 : 1
+        } while entries.indices.contains(position)
+            && (!entries[position].hasPrefix(self.walk.prefix) || entries[position] == now)
+        guard position >= 0, position <= entries.count else { return code(CC_ERROR) }
+        let text = position == entries.count ? self.walk.prefix : entries[position]
+        self.replaceLine(with: text)
+        self.walk.position = position
+        self.walk.shown = text
+        return code(CC_REFRESH)
+    }
+
+    private static let paste: nexa_key_function = { handle, _ in
+        guard let self = LineEditor.of(handle) else { return code(CC_ERROR) }
+        return self.insertPaste(self.readPaste())
+    }
+
+    /// Reads up to the end mark of a bracketed paste. Line ends become line feeds.
+    private func readPaste() -> String {
+        input.readsAhead = true
+        defer { input.readsAhead = false }
+        let mark = Array("\u{1B}[201~".unicodeScalars)
+        var text: [Unicode.Scalar] = []
+        var isReturn = false
+        reading: while true {
+            switch input.next() {
+            case .scalar(let scalar):
+                if scalar == "\r" {
+                    text.append("\n")
+                } else if scalar != "\n" || !isReturn {
+                    text.append(scalar)
+                }
+                isReturn = scalar == "\r"
+                if scalar == "~", text.suffix(mark.count).elementsEqual(mark) {
+                    text.removeLast(mark.count)
+                    break reading
+                }
+            case .signal(SIGWINCH): continue
+            case .signal(let signal):
+                outcome = .signal(signal)
+                break reading
+            case .end, .failure: break reading
+            }
+        }
+        var string = String.UnicodeScalarView()
+        string.append(contentsOf: text)
+        return String(string)
+    }
+
+    private func insertPaste(_ pasted: String) -> UInt8 {
+        if outcome != nil { return Self.code(CC_EOF) }
+        let lineCount = pasted.utf8.reduce(1) { $0 + ($1 == 0x0A ? 1 : 0) } - (pasted.hasSuffix("\n") ? 1 : 0)
+        if lineCount > Self.drawnPasteLines || pasted.utf8.count > Self.drawnPasteBytes || !heldPaste.isEmpty {
+            let (before, behind) = parts
+            heldPaste += before + pasted
+            replaceLine(with: behind)
+            _ = el_cursor(editor, -CInt(behind.unicodeScalars.count))
+            let size = heldPaste.utf8.count
+            let amount = size < 10_000 ? "\(size) bytes" : "\(size / 1000) KB"
+            draw("\r\n[pasted \(lineCount) line\(lineCount == 1 ? "" : "s"), \(amount): Enter runs, ^C discards]\r\n")
+            if isVi { el_push(editor, "a") }
+            return Self.code(CC_REDISPLAY)
+        }
+        var text = pasted
+        while text.hasSuffix("\n") { text.removeLast() }
+        // In vi mode ESC has gone to the command map, one character back: step forward, insert, return.
+        if isVi, !parts.behind.isEmpty { _ = el_cursor(editor, 1) }
+        if !text.isEmpty { el_insertstr(editor, text) }
+        if isVi { el_push(editor, "a") }
+        return Self.code(CC_REFRESH)
+    }
+
+    /// libedit's source of characters.
+    static let read: nexa_read_function = { handle, character in
+        guard let self = LineEditor.of(handle) else { return -1 }
+        while true {
+            switch self.input.next() {
+            case .scalar(let scalar):
+                // A NUL would end the line early for everything that reads it as a C string.
+                guard scalar != "\0" else { continue }
+                character?.pointee = wchar_t(bitPattern: scalar.value)
+                return 1
+            case .signal(SIGWINCH): self.redrawAfterResize()
+            case .signal(SIGINT):
+                self.abandonLine()
+                return -1
+            case .signal(let signal):
+                self.outcome = .signal(signal)
+                return -1
+            case .end: return 0
+            case .failure: return -1
+            }
+        }
+    }
+}

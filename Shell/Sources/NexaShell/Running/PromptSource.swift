@@ -1,0 +1,55 @@
+/// Lines that a person types.
+final class PromptSource: LineSource {
+    private let editor: LineEditor
+    private let isColoured: Bool
+    /// The rest of a paste.
+    private var waiting: ArraySlice<Substring> = []
+
+    init(_ editor: LineEditor, isColoured: Bool) {
+        self.editor = editor
+        self.isColoured = isColoured
+    }
+
+    /// Whether lines of a paste wait: they are not commented on one by one.
+    var isPasting: Bool { !waiting.isEmpty }
+
+    func next(_ purpose: LinePurpose) -> LineEvent {
+        if let line = waiting.popFirst() { return .line(String(line)) }
+        switch editor.readLine(LineEditor.Prompt(text: Self.prompt(purpose), isColoured: isColoured)) {
+        case .line(let text):
+            waiting = text.split(separator: "\n", omittingEmptySubsequences: false)[...]
+            return .line(waiting.popFirst().map(String.init) ?? "")
+        case .interrupted(let wasEmpty):
+            waiting = []
+            return .interrupted(wasEmpty: wasEmpty)
+        case .end: return .end
+        case .signal(let signal): return .signal(signal)
+        }
+    }
+
+    /// Drops what is left of a paste.
+    func discardPaste() { waiting = [] }
+
+    /// The prompt shows where commands go; the database only when it is not the default one.
+    static func prompt(_ purpose: LinePurpose) -> String {
+        switch purpose {
+        case .command(let location): location.prompt
+        case .continuation(let location):
+            String(repeating: " ", count: max(3, CharacterWidth.of(location.prompt) - 5)) + "...> "
+        case .answer: "> "
+        }
+    }
+}
+
+/// The database and the collection that commands go to.
+struct Location: Sendable, Equatable {
+    var database = "default"
+    var collection: String?
+
+    /// `nexa> `, `nexa(movies)> `, `nexa(staging:)> `, `nexa(staging:movies)> `.
+    var prompt: String {
+        let name = TerminalText.harmless(collection ?? "")
+        if database == "default" { return collection == nil ? "nexa> " : "nexa(\(name))> " }
+        return "nexa(\(TerminalText.harmless(database)):\(name))> "
+    }
+}

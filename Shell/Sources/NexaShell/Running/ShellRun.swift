@@ -1,0 +1,212 @@
+import CLineEditor
+import Glibc
+import NexaClient
+
+/// One run of the shell: connect, take commands, leave.
+final class ShellRun {
+    private let invocation: Invocation
+    private let plan: Plan
+    private let connection: ConnectionPlan
+    private let environment: [String: String]
+    private let signals: CInt
+    private let console: Console
+    private let standardInput: ByteInput
+
+    init(
+        _ invocation: Invocation, _ plan: Plan, _ connection: ConnectionPlan, _ environment: [String: String],
+        _ signals: CInt
+    ) {
+        self.invocation = invocation
+        self.plan = plan
+        self.connection = connection
+        self.environment = environment
+        self.signals = signals
+        console = Console(
+            output: DescriptorSink(STDOUT_FILENO, name: "standard output"),
+            errors: DescriptorSink(STDERR_FILENO, name: "standard error"), presentation: plan.presentation)
+        standardInput = ByteInput(STDIN_FILENO, name: "standard input", signals: signals)
+    }
+
+    func warnOfVisiblePassword() {
+        warn("A password on the command line can be seen by others; use --password-file, -p alone or NEXADB_PASSWORD")
+    }
+
+    /// Warnings about the run itself never stand among data, not even among the lines of a classic script.
+    private func warn(_ text: String) {
+        try? console.errors.write("⚠ \(text)\n")
+        try? console.errors.flush()
+    }
+
+    func run() -> Int32 {
+        let runner = TaskRunner(signals: signals)
+        var configuration = connection.configuration
+        do throws(PasswordError) {
+            configuration.credentials = try credentials()
+        } catch {
+            switch error {
+            case .signal(let signal): return die(signal)
+            case .unusable(let reason):
+                warn(reason)
+                return ExitCode.usage.rawValue
+            }
+        }
+        announce()
+        let connected: LocalServer.Running
+        switch runner.run(Interruption(), { [invocation, environment, configuration] in
+            await Self.connect(invocation, configuration, environment)
+        }) {
+        case .signal(let signal): return die(signal)
+        case .finished(.failure(let error)):
+            if error.exit == .interrupted { return die(SIGINT) }
+            return reportNoConnection(error)
+        case .finished(.success(let running)): connected = running
+        }
+        return serve(connected, runner)
+    }
+
+    private func credentials() throws(PasswordError) -> NexaConfiguration.Credentials {
+        var credentials = connection.configuration.credentials ?? .init(username: connection.username, password: nil)
+        guard credentials.password == nil || !invocation.passwords.isEmpty else { return credentials }
+        // The server of a folder trusts its own user; a password is only used when one is given.
+        let isLocal = invocation.localDirectory != nil
+        if isLocal, invocation.passwords.isEmpty { return .init(username: connection.username, password: nil) }
+        let finder = PasswordFinder(
+            invocation: invocation, environment: environment, standardInput: standardInput, signals: signals)
+        let found = try finder.find(username: connection.username, isLoopback: connection.isLoopback)
+        if found.isDefault, !invocation.isQuiet { warn("Using the default password") }
+        credentials.password = found.password
+        return credentials
+    }
+
+    private static func connect(
+        _ invocation: Invocation, _ configuration: NexaConfiguration, _ environment: [String: String]
+    ) async -> Result<LocalServer.Running, ShellError> {
+        do throws(ShellError) {
+            if let directory = invocation.localDirectory {
+                return .success(try await LocalServer(directory, environment: environment).connect(configuration))
+            }
+            let client = NexaClient(configuration)
+            do throws(NexaError) {
+                let info = try await client.serverInfo(CallOptions(timeout: configuration.connectTimeout))
+                return .success(LocalServer.Running(client: client, info: info, process: nil))
+            } catch {
+                await client.shutdown(drainingFor: .zero)
+                throw ShellError(error)
+            }
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    // MARK: The lines around a session
+
+    private var greets: Bool { console.presentation.talksOnOutput && !invocation.isQuiet }
+
+    private func announce() {
+        guard greets else { return }
+        try? console.result(Banner.text(version: Shell.version), .cyan)
+        try? console.note("Connecting to \(connection.display)...", .cyan)
+        try? console.flush()
+    }
+
+    private func reportNoConnection(_ error: ShellError) -> Int32 {
+        try? console.failure("Connection failed: \(error.message)")
+        if invocation.localDirectory == nil {
+            try? console.note("Make sure NexaDB server is running:", .blue)
+            try? console.note("  $ nexadb start", .blue)
+        }
+        try? console.flush()
+        return error.exit == .commandFailed ? ExitCode.noConnection.rawValue : error.exit.rawValue
+    }
+
+    // MARK: Commands
+
+    private func serve(_ server: LocalServer.Running, _ runner: TaskRunner) -> Int32 {
+        if greets {
+            try? console.success("Connected to NexaDB v\(server.info.version ?? "3.0")")
+            try? console.note("")
+            try? console.flush()
+        }
+        var settings = Session.Settings()
+        settings.limit = invocation.limit
+        settings.assumesYes = invocation.assumesYes
+        settings.input = isatty(STDIN_FILENO) == 1 ? nil : standardInput
+        settings.version = Shell.version
+        let session = Session(server.client, console, settings, at: connection.location)
+        let history = plan.prompts && invocation.usesHistory ? HistoryStore(path: historyPath) : nil
+        let loop = CommandLoop(session, console, runner, history: history, location: connection.location)
+        let end = takeCommands(loop, history)
+        if case .endOfInput = end, plan.readsStandardInput, console.presentation.talksOnOutput {
+            try? console.note("")
+            try? console.note("Goodbye! 👋", .blue)
+        }
+        var code = loop.exitCode
+        do throws(OutputError) { try console.flush() } catch { if code == .success { code = .file } }
+        nexa_terminal_restore()
+        history?.trim()
+        close(server, runner)
+        if case .signal(let signal) = end { return die(signal) }
+        if code == .commandFailed, plan.presentation.mode == .classicScript, environment["NEXA_COMPAT_EXIT"] == "1" {
+            return ExitCode.success.rawValue
+        }
+        // A person has seen the errors; only a script's exit code tells of them.
+        return plan.prompts ? ExitCode.success.rawValue : code.rawValue
+    }
+
+    private func takeCommands(_ loop: CommandLoop, _ history: HistoryStore?) -> CommandLoop.End {
+        for source in invocation.sources {
+            let lines: any LineSource
+            var file: String?
+            switch source {
+            case .command(let text): lines = TextLines(text)
+            case .file("-"): lines = standardInput
+            case .file(let path):
+                file = path
+                do throws(ShellError) {
+                    lines = try ByteInput(path: path, signals: signals)
+                } catch {
+                    loop.fail(error, nil, nil)
+                    if plan.stopsOnError { return .leave }
+                    continue
+                }
+            }
+            let end = loop.run(lines, file: file, stopsOnError: plan.stopsOnError)
+            if end != .endOfInput { return end }
+        }
+        guard plan.readsStandardInput else { return .endOfInput }
+        guard plan.prompts else { return loop.run(standardInput, stopsOnError: plan.stopsOnError) }
+        guard let prompt = makePrompt(history ?? HistoryStore(path: nil)) else {
+            return loop.run(standardInput, stopsOnError: plan.stopsOnError)
+        }
+        return loop.run(prompt, stopsOnError: false)
+    }
+
+    private func makePrompt(_ history: HistoryStore) -> PromptSource? {
+        nexa_terminal_remember(STDIN_FILENO)
+        var display = STDOUT_FILENO
+        if plan.promptsOnTerminalDevice {
+            display = open("/dev/tty", O_RDWR | O_CLOEXEC)
+            guard display >= 0 else { return nil }
+        }
+        guard let editor = LineEditor(history: history, display: display, signals: signals) else { return nil }
+        return PromptSource(editor, isColoured: plan.presentation.coloursOutput || plan.promptsOnTerminalDevice)
+    }
+
+    private var historyPath: String? {
+        if let path = environment["NEXA_HISTFILE"] { return path }
+        return environment["HOME"].map { $0 + "/.nexadb_history" }
+    }
+
+    private func close(_ server: LocalServer.Running, _ runner: TaskRunner) {
+        _ = runner.run(Interruption()) { await server.client.shutdown(drainingFor: .seconds(1)) }
+        if let process = server.process { LocalServer.waitForEnd(process) }
+    }
+
+    /// Ends the process by a signal, so that the parent sees it.
+    private func die(_ signal: CInt) -> Int32 {
+        try? console.flush()
+        nexa_terminal_restore()
+        nexa_signals_die(signal)
+        return 128 + signal
+    }
+}

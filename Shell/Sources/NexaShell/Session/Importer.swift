@@ -1,0 +1,235 @@
+import NexaClient
+import NexaValue
+import Synchronization
+
+/// Inserts the documents of an NDJSON stream: lines are parsed and sent in batches, several on their way at once.
+///
+/// Memory holds the batches on their way and a few pieces of input, however long the stream is. Only what the server
+/// acknowledged is counted.
+struct Importer {
+    /// One line and its document.
+    struct Item: Sendable {
+        var document: Document
+        var line: Int
+        /// The text as it was read; kept only when rejected lines are written to a file.
+        var text: [UInt8]
+    }
+
+    /// What became of a batch.
+    struct BatchResult: Sendable {
+        var written = 0
+        var rejected: [(item: Item, reason: String)] = []
+        /// Nothing more should be sent.
+        var fatal: ShellError?
+    }
+
+    /// What became of the import.
+    struct Report: Sendable {
+        var written = 0
+        var rejected = 0
+        /// Documents taken from the input, those passed over by `--skip` included.
+        var taken = 0
+        var wasStopped = false
+        var error: ShellError?
+    }
+
+    static let batchDocuments = 1000
+    static let batchBytes = 4 << 20
+    static let batchesInFlight = 4
+    static let maximumLineBytes = 64 << 20
+
+    let arguments: ImportArguments
+    let input: ByteInput
+    let collection: NexaCollection<Document>
+    let progress: Progress
+    let rejects: RejectFile?
+
+    /// Runs to the end of the input, to the first error that stops it, or until Ctrl-C.
+    func run(_ interruption: Interruption) async throws(ShellError) -> Report {
+        let reader = try ChunkReader(input)
+        defer { reader.stop() }
+        let stopped = StopFlag()
+        let result = await interruption.handled(by: {
+            stopped.set()
+            reader.stop()
+        }) {
+            await withTaskGroup(of: BatchResult.self, returning: Report.self) { group in
+                var run = Run(importer: self)
+                await run.readAll(reader, &group, stopped)
+                while let result = await group.next() { run.take(result) }
+                run.report.wasStopped = stopped.isSet
+                if run.report.error == nil { run.report.error = run.inputFault }
+                return run.report
+            }
+        }
+        try rejects?.finish()
+        return result
+    }
+
+    /// Ctrl-C was pressed.
+    private final class StopFlag: Sendable {
+        private let flag = Mutex(false)
+        var isSet: Bool { flag.withLock { $0 } }
+        func set() { flag.withLock { $0 = true } }
+    }
+
+    /// The moving parts of one run.
+    private struct Run {
+        let importer: Importer
+        var report = Report()
+        /// Why reading ended early. What came before it is still sent.
+        var inputFault: ShellError?
+        private var batch: [Item] = []
+        private var batchSize = 0
+        private var inFlight = 0
+
+        init(importer: Importer) { self.importer = importer }
+
+        mutating func readAll(
+            _ reader: ChunkReader, _ group: inout TaskGroup<BatchResult>, _ stopped: StopFlag
+        ) async {
+            var splitter = LineSplitter(maximumBytes: Importer.maximumLineBytes)
+            do throws(LineSplitter.TooLong) {
+                reading: while !isFinished(stopped) {
+                    switch await reader.next() {
+                    case .bytes(let bytes):
+                        importer.progress.read(bytes.count)
+                        splitter.append(bytes)
+                        while !isFinished(stopped), let line = try splitter.next() { await add(line, &group) }
+                    case .end:
+                        if let line = try splitter.last() { await add(line, &group) }
+                        break reading
+                    case .failure(let error):
+                        inputFault = error
+                        break reading
+                    case .stopped: break reading
+                    }
+                }
+            } catch {
+                inputFault = ShellError("line \(error.number) is longer than \(Importer.maximumLineBytes >> 20) MiB")
+            }
+            if !batch.isEmpty, !stopped.isSet, !Task.isCancelled { await send(&group) }
+        }
+
+        private func isFinished(_ stopped: StopFlag) -> Bool {
+            report.error != nil || inputFault != nil || stopped.isSet || Task.isCancelled
+                || (importer.arguments.limit.map { report.taken - importer.arguments.skip >= $0 } ?? false)
+        }
+
+        private mutating func add(_ line: LineSplitter.Line, _ group: inout TaskGroup<BatchResult>) async {
+            var bytes = line.bytes
+            if line.number == 1, bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes = bytes.dropFirst(3) }
+            guard !bytes.allSatisfy(NestingScan.isBlank) else { return }
+            report.taken += 1
+            guard report.taken > importer.arguments.skip else { return }
+            do throws(JSONError) {
+                let document = try JSON.decodeDocument(
+                    bytes.span.bytes, JSON.Options(isRelaxed: false, readsExtendedForms: true))
+                batch.append(
+                    Item(document: document, line: line.number, text: importer.rejects == nil ? [] : Array(bytes)))
+            } catch {
+                let text = String(decoding: bytes, as: UTF8.self)
+                if importer.arguments.onError == .stop {
+                    report.taken -= 1
+                    inputFault = importer.fault(error, line: line.number, text)
+                } else {
+                    reject(Item(document: [:], line: line.number, text: Array(bytes)), importer.reason(error, line.number))
+                }
+                return
+            }
+            batchSize += bytes.count
+            if batch.count >= Importer.batchDocuments || batchSize >= Importer.batchBytes { await send(&group) }
+        }
+
+        private mutating func send(_ group: inout TaskGroup<BatchResult>) async {
+            while inFlight >= Importer.batchesInFlight, let result = await group.next() { take(result) }
+            guard report.error == nil else { return }
+            let (items, importer) = (batch, importer)
+            batch = []
+            batchSize = 0
+            inFlight += 1
+            group.addTask { await importer.insert(items) }
+        }
+
+        mutating func take(_ result: BatchResult) {
+            inFlight = max(0, inFlight - 1)
+            report.written += result.written
+            importer.progress.acknowledged(result.written)
+            for (item, reason) in result.rejected { reject(item, reason) }
+            if let fatal = result.fatal, report.error == nil { report.error = fatal }
+        }
+
+        private mutating func reject(_ item: Item, _ reason: String) {
+            report.rejected += 1
+            do throws(ShellError) {
+                try importer.rejects?.add(item.text, reason)
+            } catch {
+                report.error = error
+            }
+        }
+    }
+
+    // MARK: One batch
+
+    private func insert(_ items: [Item]) async -> BatchResult {
+        var result = BatchResult()
+        let outcomes: [Result<DocumentID, NexaError>]
+        do throws(NexaError) {
+            outcomes = try await collection.insert(contentsOf: items.map(\.document)).outcomes
+        } catch {
+            outcomes = items.map { _ in .failure(error) }
+        }
+        var failed: [Item] = []
+        for (item, outcome) in zip(items, outcomes) {
+            switch outcome {
+            case .success: result.written += 1
+            case .failure(let error):
+                // Without the server's own answer nobody knows what is stored: inserting again could store it twice.
+                guard error.delivery == .answered, Self.isAboutDocuments(error) else {
+                    result.fatal = ShellError(error)
+                    return result
+                }
+                failed.append(item)
+            }
+        }
+        // A batch is stored whole or not at all, so one bad document fails its neighbours: they go one by one.
+        for item in failed {
+            do throws(NexaError) {
+                _ = try await collection.insert(item.document)
+                result.written += 1
+            } catch {
+                let reason = error.serverMessage ?? error.message
+                guard error.delivery == .answered, Self.isAboutDocuments(error) else {
+                    result.fatal = ShellError(error)
+                    return result
+                }
+                guard arguments.onError != .stop else {
+                    result.fatal = ShellError("\(reason) at line \(item.line)\(place)")
+                    return result
+                }
+                result.rejected.append((item, "line \(item.line): \(reason)"))
+            }
+        }
+        return result
+    }
+
+    /// Whether another document might fare better.
+    private static func isAboutDocuments(_ error: NexaError) -> Bool {
+        switch error.code {
+        case .duplicateID, .invalidRequest, .server, .encoding, .frameTooLarge, .limitExceeded: true
+        default: false
+        }
+    }
+
+    private var place: String { input.descriptor == 0 ? "" : " of \(input.name)" }
+
+    private func reason(_ error: JSONError, _ line: Int) -> String {
+        "line \(line): \(error.message) at column \(error.column)"
+    }
+
+    private func fault(_ error: JSONError, line: Int, _ text: String) -> ShellError {
+        var fault = ShellError("\(error.message) at line \(line) column \(error.column)\(place)")
+        fault.pointer = TextPosition(of: error.offset, in: text).pointer(in: text)
+        return fault
+    }
+}

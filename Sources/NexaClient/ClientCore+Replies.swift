@@ -1,0 +1,99 @@
+import NexaProtocol
+import NexaValue
+
+/// A reply that is not an error.
+struct Answer: Sendable {
+    /// False for NOT_FOUND.
+    var isFound: Bool
+    var payload: [UInt8]
+    var operation: StaticString
+    var endpoint: String?
+
+    /// The decoded fields.
+    func fields() throws(NexaError) -> Document {
+        do throws(MessagePackError) {
+            return try MessagePack.decodeDocument(payload)
+        } catch {
+            throw malformed("\(error)")
+        }
+    }
+
+    /// The bytes of one field's value, or `nil` when the reply lacks it.
+    func encoded(_ key: String) throws(NexaError) -> [UInt8]? {
+        do throws(MessagePackError) {
+            let document = try RawDocument(payload.span.bytes)
+            guard let value = document.value(forKey: key) else { return nil }
+            return value.bytes.withUnsafeBytes { Array($0) }
+        } catch {
+            throw malformed("\(error)")
+        }
+    }
+
+    /// A list of names.
+    func names(_ key: String) throws(NexaError) -> [String] {
+        guard let names = try fields()[key]?.array else { throw malformed("the reply lacks '\(key)'") }
+        return names.compactMap(\.string)
+    }
+
+    /// The id in a field, as text.
+    func id(_ key: String) throws(NexaError) -> DocumentID {
+        guard let id = try fields()[key].flatMap(DocumentID.init) else { throw malformed("the reply lacks '\(key)'") }
+        return id
+    }
+
+    func malformed(_ what: String) -> NexaError {
+        NexaError(
+            .protocolViolation, "The server's reply cannot be read: \(what)", delivery: .answered,
+            operation: "\(operation)", endpoint: endpoint)
+    }
+}
+
+extension DocumentID {
+    /// The id that a value stands for: a string as it is, an integer in decimal.
+    init?(_ value: Value) {
+        switch value {
+        case .string(let text): self.init(text)
+        case .int(let number): self.init("\(number)")
+        default: return nil
+        }
+    }
+
+    /// As it is sent. The server finds an integer id by its decimal text, too.
+    var wireValue: Value { .string(rawValue) }
+}
+
+extension ClientCore {
+    /// Sends a request and turns an ERROR reply into a thrown error.
+    func reply(
+        to request: Request, operation: StaticString, options: CallOptions
+    ) async throws(NexaError) -> Answer {
+        let reply = try await call(request, operation: operation, options: options)
+        switch reply.type {
+        case .success, .pong:
+            return Answer(isFound: true, payload: reply.payload, operation: operation, endpoint: reply.endpoint)
+        case .notFound:
+            return Answer(isFound: false, payload: reply.payload, operation: operation, endpoint: reply.endpoint)
+        case .error:
+            let fields = (try? MessagePack.decodeDocument(reply.payload)) ?? [:]
+            throw NexaError(
+                reply: fields["error"]?.string ?? "", code: fields["code"]?.string.map(ServerErrorCode.init(rawValue:)),
+                operation: "\(operation)", endpoint: reply.endpoint)
+        default:
+            throw NexaError(
+                .protocolViolation, "The server answered with a frame of type \(reply.type)", delivery: .answered,
+                operation: "\(operation)", endpoint: reply.endpoint)
+        }
+    }
+
+    /// Makes sure, before anything is sent, that the server will not ignore what the call relies on.
+    func require(
+        _ capability: Capability, for what: String, operation: StaticString, options: CallOptions
+    ) async throws(NexaError) {
+        let server = try await negotiated(options: options)
+        guard !server.capabilities.contains(capability) else { return }
+        throw NexaError(
+            .unsupported,
+            "The connected server lacks '\(capability.rawValue)', which \(what) needs; connect to a NexaDB 4 server",
+            operation: "\(operation)", endpoint: server.endpoint)
+    }
+}

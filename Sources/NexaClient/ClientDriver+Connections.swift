@@ -1,0 +1,393 @@
+import NexaProtocol
+import NexaTransport
+import NexaValue
+import Synchronization
+
+extension Lane {
+    /// The server, once the connection has been logged in.
+    var endpointName: String? { negotiated?.endpoint }
+}
+
+/// The life of one connection. Except for writing, all of it happens on the reactor's thread.
+extension ClientDriver {
+    func connect(_ lane: Lane) {
+        guard !lane.isTornDown else { return }
+        let deadline = ContinuousClock.now + configuration.connectTimeout
+        let connector = Connector(configuration.endpoints, deadline: deadline, on: reactor) { [self] result in
+            lane.connector = nil
+            switch result {
+            case .success(let (socket, endpoint)): connected(lane, socket, endpoint)
+            case .failure(let error): connectFailed(lane, .connectFailed(error, configuration.endpoints))
+            }
+        }
+        lane.connector = connector
+        connector.start()
+    }
+
+    private func connectFailed(_ lane: Lane, isFinal: Bool = false, _ error: NexaError) {
+        step { state, effects in
+            lane.connectError = error
+            lane.isConnectFailureFinal = isFinal
+            var actions: [Machine.Action] = []
+            lane.machine.close(.loginRefused, into: &actions)
+            carry(actions, lane, &state, &effects)
+        }
+    }
+
+    /// The socket is there: log in.
+    private func connected(_ lane: Lane, _ socket: StreamSocket, _ endpoint: String) {
+        guard !lane.isTornDown else { return socket.close() }
+        do throws(TransportError) {
+            try reactor.register(socket.descriptor, lane)
+        } catch {
+            socket.close()
+            return connectFailed(lane, .connectFailed(error, configuration.endpoints))
+        }
+        socket.setUserTimeout(configuration.operationTimeout + .seconds(30))
+        lane.socket = socket
+        lane.endpoint = endpoint
+        let login = Request.connect(
+            .init(
+                username: configuration.credentials?.username ?? "root",
+                password: configuration.credentials?.password, capabilities: Capability.all,
+                applicationName: configuration.applicationName))
+        var frame = MessagePackWriter()
+        login.encodeFrame(into: &frame)
+        let bytes = frame.bytes
+        step { _, effects in
+            lane.out.append(contentsOf: bytes)
+            lane.machine.connected(handshakeByteCount: bytes.count, at: .now)
+            claimWriting(lane, &effects)
+        }
+    }
+
+    /// The reply to CONNECT.
+    private func loggedIn(_ lane: Lane, _ type: MessageType, _ payload: RawSpan) {
+        let fields: Document
+        do throws(MessagePackError) {
+            fields = try Reply.fields(payload)
+        } catch {
+            return connectFailed(lane, .notNexaDB("the reply to CONNECT: \(error)", lane.endpoint))
+        }
+        switch type {
+        case .success where fields["authenticated"]?.bool == true:
+            let granted = Negotiated(Reply.Connected(fields), endpoint: lane.endpoint)
+            step { state, effects in
+                lane.negotiated = granted
+                lane.machine.authenticated()
+                state.negotiated = granted
+                state.lastConnectError = nil
+                var actions: [Pool.Action] = []
+                state.pool.connectSucceeded(lane.id, at: .now, into: &actions)
+                carry(actions, &state, &effects)
+                serve(&state, &effects)
+            }
+        case .error:
+            let code = fields["code"]?.string.map(ServerErrorCode.init(rawValue:))
+            var error = NexaError(
+                reply: fields["error"]?.string ?? "", code: code, operation: "connect", endpoint: lane.endpoint)
+            let mayPass = code == .overloaded || code == .shuttingDown
+            if !mayPass, error.code != .authenticationFailed {
+                error = NexaError(
+                    .authenticationFailed, "The server refused the login; serverMessage says why", delivery: .notSent,
+                    operation: "connect", endpoint: lane.endpoint, serverMessage: error.serverMessage)
+            }
+            connectFailed(lane, isFinal: !mayPass, error)
+        default: connectFailed(lane, .notNexaDB("a \(type) frame as reply to CONNECT", lane.endpoint))
+        }
+    }
+
+    // MARK: Reading
+
+    /// Takes whole frames off the bytes and gives the replies to their callers; returns how many bytes that were.
+    func received(_ bytes: RawSpan, on lane: Lane) -> Int {
+        var offset = 0
+        var frames: [Frame] = []
+        repeat {
+            frames.removeAll(keepingCapacity: true)
+            var violation: String?
+            let isHandshake = lane.negotiated == nil
+            do throws(FrameError) {
+                while let frame = try lane.decoder.frame(in: bytes, at: offset) {
+                    frames.append(frame)
+                    offset = frame.payload.upperBound
+                    if isHandshake { break }
+                }
+            } catch {
+                violation = "\(error)"
+            }
+            let handshake = handle(frames, of: bytes, on: lane, violation)
+            if handshake, let frame = frames.first {
+                loggedIn(lane, frame.header.type, bytes.extracting(frame.payload))
+            }
+        } while !frames.isEmpty && !lane.isTornDown
+        return offset
+    }
+
+    /// Returns true when the first frame is the reply to CONNECT.
+    private func handle(_ frames: [Frame], of bytes: RawSpan, on lane: Lane, _ violation: String?) -> Bool {
+        var effects = Effects()
+        var isHandshakeReply = false
+        let server = state.withLock { state -> Negotiated? in
+            lane.machine.receivedBytes(at: .now)
+            var actions: [Machine.Action] = []
+            for (index, frame) in frames.enumerated() {
+                actions.removeAll(keepingCapacity: true)
+                lane.machine.received(frame.header, into: &actions)
+                if case .handshakeReply = actions.first { isHandshakeReply = true }
+                carry(actions, lane, frame: index, &state, &effects)
+            }
+            if let violation {
+                actions.removeAll(keepingCapacity: true)
+                if lane.negotiated == nil { lane.connectError = .notNexaDB(violation, lane.endpoint) }
+                lane.machine.close(.protocolViolation(violation), into: &actions)
+                carry(actions, lane, &state, &effects)
+            }
+            if !frames.isEmpty { serve(&state, &effects) }
+            return lane.negotiated
+        }
+        for (call, index) in effects.completed {
+            guard let continuation = call.continuation, let server else { continue }
+            call.continuation = nil
+            let frame = frames[index]
+            let payload = bytes.extracting(frame.payload).withUnsafeBytes { Array($0) }
+            continuation.resume(returning: .reply(type: frame.header.type, payload: payload, server: server))
+        }
+        effects.completed = []
+        carryOut(effects)
+        return isHandshakeReply
+    }
+
+    func connectionEnded(_ lane: Lane, _ reason: Machine.CloseReason) {
+        step { state, effects in
+            var actions: [Machine.Action] = []
+            lane.machine.close(reason, into: &actions)
+            carry(actions, lane, &state, &effects)
+        }
+    }
+
+    // MARK: Writing
+
+    /// Makes the caller the writer, unless there is one.
+    func claimWriting(_ lane: Lane, _ effects: inout Effects) {
+        guard !lane.isWriteClaimed, lane.socket != nil else { return }
+        lane.isWriteClaimed = true
+        effects.writers.append(lane)
+    }
+
+    /// Writes everything appended so far and in the meantime. The caller holds the claim to write.
+    func write(_ lane: Lane) {
+        var moved = 0
+        while true {
+            var mustClose = false
+            let mayGoOn = state.withLock { _ -> Bool in
+                lane.machine.didWrite(moved, isDone: true)
+                lane.isSending = false
+                guard !lane.isDead, lane.machine.state != .closed, !lane.out.isEmpty else {
+                    lane.isWriteClaimed = false
+                    mustClose = lane.isDead
+                    return false
+                }
+                swap(&lane.out, &lane.writing)
+                lane.out.removeAll(keepingCapacity: lane.out.capacity <= Lane.keptBufferBytes)
+                lane.machine.willWrite()
+                lane.isSending = true
+                return true
+            }
+            if mustClose { lane.socket?.close() }
+            guard mayGoOn else { return }
+            lane.written = 0
+            guard let count = sendPending(lane) else { return }
+            moved = count
+        }
+    }
+
+    /// Sends the writer's buffer; `nil` when the rest has to wait or the connection has failed.
+    private func sendPending(_ lane: Lane) -> Int? {
+        guard let socket = lane.socket else { return nil }
+        let start = lane.written
+        while lane.written < lane.writing.count {
+            let result = lane.writing.withUnsafeBytes {
+                socket.write(UnsafeRawBufferPointer(rebasing: $0[lane.written...]))
+            }
+            switch result {
+            case .moved(let count): lane.written += count
+            case .wouldBlock:
+                pauseWriting(lane, moved: lane.written - start)
+                return nil
+            case .endOfStream, .failed:
+                let code: CInt = if case .failed(let code) = result { code } else { 0 }
+                writingFailed(lane, moved: lane.written - start, code)
+                return nil
+            }
+        }
+        return lane.written - start
+    }
+
+    /// The kernel takes no more: the claim stays taken until the socket is writable again.
+    private func pauseWriting(_ lane: Lane, moved: Int) {
+        let mustClose = state.withLock { _ -> Bool in
+            lane.machine.didWrite(moved, isDone: true)
+            lane.isSending = false
+            return lane.isDead
+        }
+        if mustClose {
+            lane.socket?.close()
+            return
+        }
+        reactor.execute { [self] in
+            guard !lane.isTornDown, let socket = lane.socket else { return }
+            reactor.setWriteInterest(socket.descriptor, true)
+        }
+    }
+
+    private func writingFailed(_ lane: Lane, moved: Int, _ code: CInt) {
+        let mustClose = state.withLock { _ -> Bool in
+            lane.machine.didWrite(moved, isDone: true)
+            lane.isSending = false
+            lane.isWriteClaimed = false
+            return lane.isDead
+        }
+        if mustClose { lane.socket?.close() }
+        // What the server still said comes first: a reply may lie in the socket already.
+        reactor.execute { [self] in
+            if !lane.isTornDown { lane.ready(.hangup) }
+            connectionEnded(lane, .failed(code))
+        }
+    }
+
+    /// Goes on writing where the kernel took no more.
+    func socketIsWritable(_ lane: Lane) {
+        guard !lane.isTornDown, let socket = lane.socket else { return }
+        reactor.setWriteInterest(socket.descriptor, false)
+        let isMine = state.withLock { _ -> Bool in
+            guard lane.isWriteClaimed, !lane.isSending, !lane.isDead else { return false }
+            lane.machine.resumeWriting()
+            lane.isSending = true
+            return true
+        }
+        guard isMine, let moved = sendPending(lane) else { return }
+        state.withLock { _ in
+            lane.machine.didWrite(moved, isDone: true)
+            lane.isSending = false
+        }
+        write(lane)
+    }
+
+    // MARK: Time and end
+
+    func moveTimer(of lane: Lane) {
+        guard !lane.isTornDown, let deadline = state.withLock({ _ in lane.wantedDeadline }) else { return }
+        if let timer = lane.timer { reactor.cancel(timer) }
+        lane.timer = reactor.schedule(at: deadline) { [weak self] in
+            lane.timer = nil
+            self?.step { state, effects in
+                var actions: [Machine.Action] = []
+                lane.machine.tick(.now, into: &actions)
+                self?.carry(actions, lane, &state, &effects)
+                self?.serve(&state, &effects)
+            }
+        }
+    }
+
+    /// Closes the socket and tells the pool. The machine has been closed before.
+    func tearDown(_ lane: Lane) {
+        guard !lane.isTornDown else { return }
+        lane.isTornDown = true
+        lane.connector?.cancel()
+        lane.connector = nil
+        if let timer = lane.timer { reactor.cancel(timer) }
+        lane.timer = nil
+        lane.input.removeAll()
+        if let socket = lane.socket {
+            reactor.deregister(socket.descriptor)
+            socket.shutdownBoth()
+        }
+        release(lane)
+    }
+
+    /// Closes the socket, unless its writer is just using it and will do so.
+    private func release(_ lane: Lane) {
+        var mayClose = false
+        step { state, effects in
+            lane.isDead = true
+            mayClose = !lane.isSending
+            state.lanes[lane.id] = nil
+            var actions: [Pool.Action] = []
+            if lane.negotiated == nil {
+                state.lastConnectError = lane.connectError ?? .connectTimedOut(configuration)
+                state.pool.connectFailed(
+                    lane.id, isFinal: lane.isConnectFailureFinal, jitter: .random(in: 0..<1), at: .now, into: &actions)
+            } else {
+                state.pool.closed(lane.id, at: .now, into: &actions)
+            }
+            carry(actions, &state, &effects)
+            if state.isShutDown, state.lanes.isEmpty {
+                effects.drained = state.drained
+                state.drained = []
+            }
+        }
+        if mayClose { lane.socket?.close() }
+    }
+
+    /// The client was dropped without a shutdown.
+    func reactorStopped(_ lane: Lane) {
+        guard !lane.isTornDown else { return }
+        lane.isTornDown = true
+        let mayClose = state.withLock { state -> Bool in
+            lane.isDead = true
+            state.lanes[lane.id] = nil
+            return !lane.isSending
+        }
+        if mayClose { lane.socket?.close() }
+    }
+
+    // MARK: Shutdown
+
+    /// Nobody can make a call any more: close everything and end the thread, without waiting for it where
+    /// that is the calling one.
+    func abandon() {
+        reactor.execute { [self] in closeEverything() }
+        reactor.shutdown()
+    }
+
+    /// Takes no more calls, waits for those on their way, closes everything and ends the thread.
+    func shutdown(drainingFor grace: Duration) async {
+        await withUnsafeContinuation { continuation in
+            step { state, effects in
+                state.drained.append(continuation)
+                if !state.isShutDown {
+                    state.isShutDown = true
+                    var refusals: [Pool.Action] = []
+                    _ = state.pool.close(into: &refusals)
+                    carry(refusals, &state, &effects)
+                    for lane in state.lanes.values {
+                        var actions: [Machine.Action] = []
+                        lane.machine.drain(into: &actions)
+                        carry(actions, lane, &state, &effects)
+                    }
+                }
+                if state.lanes.isEmpty {
+                    effects.drained = state.drained
+                    state.drained = []
+                }
+            }
+            let isRunning = reactor.execute { [self] in
+                _ = reactor.schedule(at: .now + grace) { [weak self] in self?.closeEverything() }
+            }
+            if !isRunning { closeEverything() }
+        }
+        reactor.shutdown()
+    }
+
+    /// The grace time is over.
+    private func closeEverything() {
+        step { state, effects in
+            for lane in state.lanes.values {
+                var actions: [Machine.Action] = []
+                lane.machine.close(.requested, into: &actions)
+                carry(actions, lane, &state, &effects)
+            }
+        }
+    }
+}

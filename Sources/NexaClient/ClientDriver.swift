@@ -1,0 +1,249 @@
+import NexaProtocol
+import NexaTransport
+import NexaValue
+import Synchronization
+
+/// Runs the machines: takes the lock, tells a machine what happened, releases the lock, does what it says.
+///
+/// One lock guards the pool and all connections; it is held for tens of nanoseconds, and nothing is resumed,
+/// written or called back inside it.
+final class ClientDriver: Sendable {
+    struct State {
+        var pool: Pool
+        var lanes: [Pool.ConnectionID: Lane] = [:]
+        /// What the last login granted.
+        var negotiated: Negotiated?
+        /// Why the last attempt to connect failed; `nil` after a success.
+        var lastConnectError: NexaError?
+        var isShutDown = false
+        var poolDeadline: ContinuousClock.Instant?
+        /// Resumed when the last connection is closed.
+        var drained: [UnsafeContinuation<Void, Never>] = []
+    }
+
+    /// What is to be done once the lock is released.
+    struct Effects {
+        var resumed: [(continuation: UnsafeContinuation<CallOutcome, Never>, outcome: CallOutcome)] = []
+        var completed: [(call: PendingCall, frame: Int)] = []
+        var writers: [Lane] = []
+        var connects: [Lane] = []
+        var closes: [Lane] = []
+        var deadlines: [Lane] = []
+        var movesPoolDeadline = false
+        var drained: [UnsafeContinuation<Void, Never>] = []
+
+        var needsReactor: Bool { !connects.isEmpty || !closes.isEmpty || !deadlines.isEmpty || movesPoolDeadline }
+    }
+
+    let configuration: NexaConfiguration
+    let reactor: Reactor
+    let state: Mutex<State>
+    /// The pool's timer; used on the reactor's thread only.
+    private let poolTimer = ReactorBox<Reactor.TimerID?>(nil)
+
+    init(_ configuration: NexaConfiguration) throws(TransportError) {
+        self.configuration = configuration
+        reactor = try Reactor(name: "nexa-client")
+        let limits = Pool.Limits(
+            maximumConnections: configuration.pool.maximumConnections,
+            maximumConcurrentConnects: configuration.pool.maximumConcurrentConnects,
+            maximumWaiters: configuration.pool.maximumWaiters, pipelineDepth: configuration.pool.pipelineDepth,
+            initialBackoff: configuration.backoff.initial, maximumBackoff: configuration.backoff.maximum)
+        state = Mutex(State(pool: Pool(limits: limits, idleTimeout: configuration.pool.idleTimeout)))
+    }
+
+    /// Takes the lock for one step and carries out what comes of it.
+    func step(_ body: (inout State, inout Effects) -> Void) {
+        var effects = Effects()
+        state.withLock { body(&$0, &effects) }
+        carryOut(effects)
+    }
+
+    // MARK: Calls
+
+    /// Sends a call and waits for its end. Cancelling the task ends it at once.
+    func send(_ call: PendingCall) async -> CallOutcome {
+        await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                step { state, effects in
+                    call.continuation = continuation
+                    start(call, &state, &effects)
+                }
+            }
+        } onCancel: {
+            cancel(call)
+        }
+    }
+
+    private func start(_ call: PendingCall, _ state: inout State, _ effects: inout Effects) {
+        let now = ContinuousClock.now
+        if call.isCancelled {
+            return finish(call, .failed(.cancelled(delivery: .notSent)), &effects)
+        }
+        if state.isShutDown { return finish(call, .failed(.shutDown(delivery: .notSent)), &effects) }
+        var actions: [Pool.Action] = []
+        if let id = state.pool.choose(at: now, into: &actions), let lane = state.lanes[id] {
+            submit(call, on: lane, &state, &effects)
+        } else if let waiter = state.pool.wait(call, until: call.acquireDeadline, at: now, into: &actions) {
+            call.place = .waiting(waiter)
+        }
+        carry(actions, &state, &effects)
+        serve(&state, &effects)
+    }
+
+    func submit(_ call: PendingCall, on lane: Lane, _ state: inout State, _ effects: inout Effects) {
+        guard lane.machine.hasRoom, let server = lane.negotiated else {
+            // The pool and the machine disagree only when a connection is just ending.
+            state.pool.drained(lane.id)
+            return finish(call, .failed(.connectionLost(nil, delivery: .notSent, endpoint: lane.endpointName)), &effects)
+        }
+        guard !call.frame.isEmpty else {
+            finish(call, .connected(server), &effects)
+            return state.pool.loadChanged(lane.id, to: lane.machine.load, at: .now)
+        }
+        guard call.required.isSubset(of: server.capabilities) else {
+            finish(call, .failed(.lacking(call.required.subtracting(server.capabilities), server)), &effects)
+            return state.pool.loadChanged(lane.id, to: lane.machine.load, at: .now)
+        }
+        var actions: [Machine.Action] = []
+        let slot = lane.machine.submit(
+            call, byteCount: call.frame.count, deadline: call.deadline, into: &actions)
+        call.place = .submitted(lane, slot)
+        lane.out.append(contentsOf: call.frame)
+        carry(actions, lane, &state, &effects)
+        claimWriting(lane, &effects)
+    }
+
+    private func cancel(_ call: PendingCall) {
+        step { state, effects in
+            switch call.place {
+            case .new: call.isCancelled = true
+            case .waiting(let id):
+                guard state.pool.withdraw(id) != nil else { return }
+                finish(call, .failed(.cancelled(delivery: .notSent)), &effects)
+            case .submitted(let lane, let slot):
+                var actions: [Machine.Action] = []
+                lane.machine.abandon(slot, into: &actions)
+                carry(actions, lane, &state, &effects)
+                serve(&state, &effects)
+            case .finished: break
+            }
+        }
+    }
+
+    /// Decides the outcome of a call, once.
+    func finish(_ call: PendingCall, _ outcome: CallOutcome, _ effects: inout Effects) {
+        if case .finished = call.place { return }
+        call.place = .finished
+        guard let continuation = call.continuation else { return }
+        call.continuation = nil
+        effects.resumed.append((continuation, outcome))
+    }
+
+    /// Gives connections to those who wait, as long as there are both.
+    func serve(_ state: inout State, _ effects: inout Effects) {
+        guard state.pool.waiterCount > 0 else { return }
+        let now = ContinuousClock.now
+        while let (call, id) = state.pool.nextServed(at: now) {
+            if let lane = state.lanes[id] { submit(call, on: lane, &state, &effects) }
+        }
+    }
+
+    // MARK: Actions
+
+    /// Carries out what the pool says, as far as it belongs under the lock.
+    func carry(_ actions: [Pool.Action], _ state: inout State, _ effects: inout Effects) {
+        for action in actions {
+            switch action {
+            case .connect(let id):
+                let machine = Machine(
+                    limits: .init(pipelineDepth: configuration.pool.pipelineDepth),
+                    deadline: .now + configuration.connectTimeout)
+                let lane = Lane(
+                    id: id, machine: machine, maximumFrameBytes: configuration.maximumFrameBytes, driver: self)
+                state.lanes[id] = lane
+                var begun: [Machine.Action] = []
+                lane.machine.begin(into: &begun)
+                carry(begun, lane, &state, &effects)
+                effects.connects.append(lane)
+            case .refuse(let call, let refusal):
+                finish(call, .failed(.refused(refusal, call, state.lastConnectError)), &effects)
+            case .setDeadline(let deadline):
+                state.poolDeadline = deadline
+                effects.movesPoolDeadline = true
+            case .closeIdle(let id):
+                guard let lane = state.lanes[id] else { continue }
+                var ended: [Machine.Action] = []
+                lane.machine.drain(into: &ended)
+                carry(ended, lane, &state, &effects)
+            }
+        }
+    }
+
+    /// Carries out what a connection's machine says, as far as it belongs under the lock.
+    func carry(
+        _ actions: [Machine.Action], _ lane: Lane, frame: Int = 0, _ state: inout State, _ effects: inout Effects
+    ) {
+        for action in actions {
+            switch action {
+            case .complete(let call, _):
+                call.place = .finished
+                effects.completed.append((call, frame))
+            case .handshakeReply: break  // Handled by `received`, which knows the payload.
+            case .fail(let call, let failure, let delivery):
+                finish(call, .failed(.failed(failure, delivery, endpoint: lane.endpointName)), &effects)
+            case .retract(let byteCount): lane.out.removeLast(byteCount)
+            case .setDeadline(let deadline):
+                lane.wantedDeadline = deadline
+                effects.deadlines.append(lane)
+            case .close: effects.closes.append(lane)
+            }
+        }
+        switch lane.machine.state {
+        case .ready: state.pool.loadChanged(lane.id, to: lane.machine.load, at: .now)
+        case .draining, .closed: state.pool.drained(lane.id)
+        case .connecting, .handshaking: break
+        }
+    }
+
+    /// Does what must not be done under the lock.
+    func carryOut(_ effects: Effects) {
+        for (continuation, outcome) in effects.resumed { continuation.resume(returning: outcome) }
+        if effects.needsReactor {
+            if reactor.isOnThread { carryOutOnReactor(effects) } else { reactor.execute { [self] in carryOutOnReactor(effects) } }
+        }
+        for lane in effects.writers {
+            // On the reactor's thread, everything written in this turn leaves together.
+            if reactor.isOnThread { reactor.runSoon { [self] in write(lane) } } else { write(lane) }
+        }
+        for continuation in effects.drained { continuation.resume() }
+    }
+
+    private func carryOutOnReactor(_ effects: Effects) {
+        for lane in effects.connects { connect(lane) }
+        for lane in effects.deadlines { moveTimer(of: lane) }
+        for lane in effects.closes { tearDown(lane) }
+        guard effects.movesPoolDeadline else { return }
+        if let timer = poolTimer.value { reactor.cancel(timer) }
+        guard let deadline = state.withLock({ $0.poolDeadline }) else { return }
+        poolTimer.value = reactor.schedule(at: deadline) { [weak self] in self?.poolTimerFired() }
+    }
+
+    private func poolTimerFired() {
+        poolTimer.value = nil
+        step { state, effects in
+            state.poolDeadline = nil
+            var actions: [Pool.Action] = []
+            state.pool.tick(.now, into: &actions)
+            carry(actions, &state, &effects)
+            serve(&state, &effects)
+        }
+    }
+}
+
+/// A variable of the reactor's thread.
+// @unchecked: its owner touches it on the reactor's thread only.
+final class ReactorBox<Value>: @unchecked Sendable {
+    var value: Value
+    init(_ value: Value) { self.value = value }
+}

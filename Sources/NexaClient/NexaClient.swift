@@ -1,0 +1,103 @@
+import NexaProtocol
+import NexaValue
+
+/// A client of NexaDB: a pool of connections that any number of tasks share.
+///
+/// ```swift
+/// let client = try NexaClient(uri: "nexadb://root:secret@localhost:6970/shop")
+/// let users = client.database().collection("users", of: User.self)
+/// let id = try await users.insert(User(name: "Ada", age: 36))
+/// ```
+///
+/// Connections are opened when they are needed and opened again when they break; there is nothing to start.
+/// Cancelling a task returns at once and harms neither the connection nor other calls. Call `shutdown` at the
+/// end, or let `run()` do it.
+public final class NexaClient: Sendable {
+    /// What the client was made with.
+    public let configuration: NexaConfiguration
+    let core: ClientCore
+
+    /// Makes a client; it connects with the first call.
+    public init(_ configuration: NexaConfiguration) {
+        self.configuration = configuration
+        core = ClientCore(configuration)
+    }
+
+    /// Makes a client for a connection URI, such as `nexadb://user:password@host:6970/database`.
+    ///
+    /// - Throws: `NexaError` with `.invalidConfiguration` that lists every problem of the URI.
+    public convenience init(uri: String) throws(NexaError) {
+        self.init(try NexaConfiguration(uri: uri))
+    }
+
+    /// Waits until the task is cancelled, then shuts the client down gracefully. Optional: calls work without it.
+    public func run() async {
+        let (stream, continuation) = AsyncStream.makeStream(of: Never.self)
+        await withTaskCancellationHandler {
+            for await _ in stream {}
+        } onCancel: {
+            continuation.finish()
+        }
+        await shutdown()
+    }
+
+    /// Lets calls on their way finish, for `grace` at most, then closes all connections.
+    ///
+    /// New calls fail with `.shutDown` at once. Always returns within the grace time; calling it again is harmless.
+    public func shutdown(drainingFor grace: Duration = .seconds(10)) async {
+        await core.shutdown(drainingFor: grace)
+    }
+
+    /// Makes a client for the time of a closure and shuts it down behind it.
+    public static func withClient<R>(
+        _ configuration: NexaConfiguration, isolation: isolated (any Actor)? = #isolation,
+        _ body: (NexaClient) async throws -> sending R
+    ) async throws -> sending R {
+        let client = NexaClient(configuration)
+        do {
+            let result = try await body(client)
+            await client.shutdown()
+            return result
+        } catch {
+            await client.shutdown(drainingFor: .zero)
+            throw error
+        }
+    }
+
+    /// A database by name; without a name, that of the configuration.
+    public func database(_ name: String? = nil) -> NexaDatabase {
+        NexaDatabase(name: name ?? configuration.database, core: core)
+    }
+
+    /// A database by name.
+    public subscript(name: String) -> NexaDatabase { database(name) }
+
+    /// Asks the server for a sign of life, and returns how long it took.
+    ///
+    /// - Throws: `NexaError` when no server answers in time.
+    @discardableResult
+    public func ping(_ options: CallOptions = .standard) async throws(NexaError) -> Duration {
+        let start = ContinuousClock.now
+        _ = try await core.reply(to: .ping, operation: "ping", options: options)
+        return ContinuousClock.now - start
+    }
+
+    /// What the server said of itself at login; connects when there is no connection yet.
+    ///
+    /// - Throws: `NexaError` when no server can be reached.
+    public func serverInfo(_ options: CallOptions = .standard) async throws(NexaError) -> ServerInfo {
+        let negotiated = try await core.negotiated(options: options)
+        return ServerInfo(
+            version: negotiated.serverVersion, capabilities: negotiated.capabilities, username: negotiated.username,
+            role: negotiated.role, endpoint: negotiated.endpoint)
+    }
+
+    /// The names of the databases that the user may read, in order.
+    ///
+    /// - Throws: `NexaError` when the call fails.
+    public func databaseNames(_ options: CallOptions = .standard) async throws(NexaError) -> [String] {
+        let reply = try await core.reply(
+            to: .listDatabases(viaCollections: false), operation: "databaseNames", options: options)
+        return try reply.names("databases")
+    }
+}

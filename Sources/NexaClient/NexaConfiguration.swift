@@ -1,0 +1,119 @@
+/// Where the servers are and how a client behaves.
+public struct NexaConfiguration: Sendable, Hashable {
+    /// The address of one server.
+    public enum Endpoint: Sendable, Hashable, CustomStringConvertible {
+        /// A host name or an IP address, and a port.
+        case tcp(host: String, port: Int)
+        /// The path of a Unix socket. A server of the same user asks for no password there.
+        case unix(path: String)
+
+        /// As it stands in a URI.
+        public var description: String {
+            switch self {
+            case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+            case .unix(let path): path
+            }
+        }
+    }
+
+    /// Who logs in.
+    public struct Credentials: Sendable, Hashable, CustomStringConvertible {
+        /// The user.
+        public var username: String
+        /// The password; `nil` for a Unix socket whose server trusts its own user.
+        public var password: String?
+
+        /// Creates credentials.
+        public init(username: String, password: String?) {
+            self.username = username
+            self.password = password
+        }
+
+        /// The user name; never the password.
+        public var description: String { password == nil ? username : "\(username):…" }
+    }
+
+    /// How many connections, and how long callers wait for one.
+    public struct Pool: Sendable, Hashable {
+        /// At most so many connections are open.
+        public var maximumConnections = 16
+        /// At most so many connections are being opened at the same time.
+        public var maximumConcurrentConnects = 2
+        /// At most so many callers wait for a connection; the next one fails at once.
+        public var maximumWaiters = 1024
+        /// How long a caller waits for a connection.
+        public var acquireTimeout: Duration = .seconds(5)
+        /// A connection without traffic is closed after this time; `nil` for never.
+        public var idleTimeout: Duration? = .seconds(60)
+        /// At most so many requests are on their way on one connection.
+        public var pipelineDepth = 256
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// How long to wait before trying a server again that could not be reached.
+    public struct Backoff: Sendable, Hashable {
+        /// The longest wait after the first failure; the actual one is a random part of it, and it doubles each time.
+        public var initial: Duration = .milliseconds(50)
+        /// The longest wait.
+        public var maximum: Duration = .seconds(2)
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// The servers, tried in this order.
+    public var endpoints: [Endpoint]
+    /// Who logs in; required except on a trusted Unix socket.
+    public var credentials: Credentials?
+    /// The database of `client.database()`.
+    public var database = "default"
+    /// How many connections.
+    public var pool = Pool()
+    /// How long between attempts to connect.
+    public var backoff = Backoff()
+    /// The time to reach a server and log in.
+    public var connectTimeout: Duration = .seconds(5)
+    /// The time for a whole call, waiting and connecting included.
+    public var operationTimeout: Duration = .seconds(30)
+    /// The largest request or reply, in bytes.
+    public var maximumFrameBytes = 64 << 20
+    /// The name of this program, for the server's log.
+    public var applicationName: String?
+
+    /// One server by host and port.
+    public init(host: String = "127.0.0.1", port: Int = 6970) {
+        endpoints = [.tcp(host: host, port: port)]
+    }
+
+    /// One server by the path of its Unix socket.
+    public init(unixSocket path: String) {
+        endpoints = [.unix(path: path)]
+    }
+
+    /// Reads the environment: `NEXADB_URI` wins; else `NEXADB_HOST`, `NEXADB_BINARY_PORT`, `NEXADB_USERNAME`,
+    /// `NEXADB_PASSWORD` and `NEXADB_DATABASE` each replace a default.
+    ///
+    /// - Parameter environment: names and values; the process environment is never read behind your back.
+    /// - Throws: `NexaError` with `.invalidConfiguration` that names every variable at fault.
+    public init(environment: [String: String]) throws(NexaError) {
+        if let uri = environment["NEXADB_URI"], !uri.isEmpty {
+            try self.init(uri: uri)
+            return
+        }
+        var port = 6970
+        if let text = environment["NEXADB_BINARY_PORT"], !text.isEmpty {
+            guard let number = Int(text), (1...65535).contains(number) else {
+                throw NexaError(
+                    .invalidConfiguration, "NEXADB_BINARY_PORT must be a number from 1 to 65535, not '\(text)'")
+            }
+            port = number
+        }
+        self.init(host: environment["NEXADB_HOST"].flatMap { $0.isEmpty ? nil : $0 } ?? "127.0.0.1", port: port)
+        if let username = environment["NEXADB_USERNAME"], !username.isEmpty {
+            credentials = Credentials(username: username, password: environment["NEXADB_PASSWORD"])
+        }
+        if let database = environment["NEXADB_DATABASE"], !database.isEmpty { self.database = database }
+    }
+}

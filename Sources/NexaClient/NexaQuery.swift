@@ -1,0 +1,200 @@
+import NexaProtocol
+public import NexaValue
+
+/// The documents that a filter means: a value to refine, then to iterate or collect.
+///
+/// Iterating fetches pages as they are needed: memory holds one page, whatever the size of the result. A
+/// sorted query is one request, because the server must sort it whole. Each iteration is a query of its own.
+public struct NexaQuery<Element: NexaModel>: AsyncSequence, Sendable {
+    /// What iterating throws.
+    public typealias Failure = NexaError
+
+    let core: ClientCore
+    let namespace: Request.Namespace
+    let filter: Filter
+    private var sortKeys: [Sort] = []
+    private var limitCount: Int?
+    private var skipCount = 0
+    private var selected: [String] = []
+    private var callOptions = CallOptions.standard
+
+    init(core: ClientCore, namespace: Request.Namespace, filter: Filter) {
+        self.core = core
+        self.namespace = namespace
+        self.filter = filter
+    }
+
+    /// Orders the documents; without it they come in the order of their ids.
+    public func sort(_ keys: Sort...) -> Self { sort(keys) }
+
+    /// Orders the documents by keys that are only known at run time.
+    public func sort(_ keys: [Sort]) -> Self { with { $0.sortKeys = keys } }
+
+    /// Returns at most so many documents; without it, all of them.
+    public func limit(_ count: Int) -> Self { with { $0.limitCount = Swift.max(0, count) } }
+
+    /// Passes over so many documents first.
+    public func skip(_ count: Int) -> Self { with { $0.skipCount = Swift.max(0, count) } }
+
+    /// Returns only some fields (and `_id`), as free documents.
+    public func select(_ paths: String...) -> NexaQuery<Document> { select(paths) }
+
+    /// Returns only some fields (and `_id`) that are only known at run time.
+    public func select(_ paths: [String]) -> NexaQuery<Document> {
+        var query = NexaQuery<Document>(core: core, namespace: namespace, filter: filter)
+        query.sortKeys = sortKeys
+        query.limitCount = limitCount
+        query.skipCount = skipCount
+        query.callOptions = callOptions
+        query.selected = paths
+        return query
+    }
+
+    /// How each of the requests is made.
+    public func options(_ options: CallOptions) -> Self { with { $0.callOptions = options } }
+
+    private func with(_ change: (inout Self) -> Void) -> Self {
+        var query = self
+        change(&query)
+        return query
+    }
+
+    /// The first document, or `nil` when there is none.
+    ///
+    /// - Throws: `NexaError` when the call fails or the document does not fit the model.
+    public func first() async throws(NexaError) -> Element? {
+        var iterator = limit(Swift.min(limitCount ?? 1, 1)).makeAsyncIterator()
+        return try await iterator.next()
+    }
+
+    /// All documents in an array.
+    ///
+    /// - Parameter bound: more documents than this are an error, so that a careless filter cannot fill the memory.
+    /// - Throws: `NexaError`: `.limitExceeded` when there are more than `bound`.
+    public func collect(upTo bound: Int = 10_000) async throws(NexaError) -> [Element] {
+        var result: [Element] = []
+        var iterator = makeAsyncIterator()
+        while let element = try await iterator.next() {
+            guard result.count < bound else {
+                throw NexaError(
+                    .limitExceeded, "The query has more than \(bound) documents; use limit(_:), or collect(upTo:) with more",
+                    delivery: .answered, operation: "find")
+            }
+            result.append(element)
+        }
+        return result
+    }
+
+    /// Starts a query of its own.
+    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(query: self) }
+
+    /// Fetches pages as they are needed.
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        /// What `next` throws.
+        public typealias Failure = NexaError
+
+        fileprivate let query: NexaQuery
+        private var page = Page()
+        private var after: [UInt8]?
+        private var returned = 0
+        private var isLastPage = false
+
+        fileprivate init(query: NexaQuery) { self.query = query }
+
+        /// The next document, or `nil` at the end.
+        ///
+        /// - Throws: `NexaError` when a request fails or a document does not fit the model.
+        public mutating func next() async throws(NexaError) -> Element? {
+            try await next(isolation: nil)
+        }
+
+        /// The next document, or `nil` at the end.
+        public mutating func next(isolation actor: isolated (any Actor)?) async throws(NexaError) -> Element? {
+            if let limit = query.limitCount, returned >= limit { return nil }
+            while true {
+                if let document = try page.next() {
+                    returned += 1
+                    return try document.decode(Element.self)
+                }
+                guard !isLastPage else { return nil }
+                let remaining = query.limitCount.map { $0 - returned }
+                (page, after) = try await query.fetch(after: after, remaining: remaining)
+                isLastPage = after == nil
+            }
+        }
+    }
+}
+
+extension NexaQuery {
+    /// One page of encoded documents, decoded one by one by whoever consumes them.
+    fileprivate struct Page: Sendable {
+        private var bytes: [UInt8] = []
+        private var position = 0
+        private var left = 0
+
+        init() {}
+
+        init(_ reply: Answer) throws(NexaError) {
+            guard let bytes = try reply.encoded("documents") else { throw reply.malformed("it lacks 'documents'") }
+            do throws(MessagePackError) {
+                var reader = MessagePackReader(bytes.span.bytes)
+                left = try reader.readArrayHead()
+                position = reader.position
+            } catch {
+                throw reply.malformed("\(error)")
+            }
+            self.bytes = bytes
+        }
+
+        mutating func next() throws(NexaError) -> Document? {
+            guard left > 0 else { return nil }
+            do throws(MessagePackError) {
+                var reader = MessagePackReader(bytes.span.bytes, at: position)
+                let document = try reader.readDocument()
+                position = reader.position
+                left -= 1
+                return document
+            } catch {
+                left = 0
+                throw NexaError(
+                    .protocolViolation, "The server's reply cannot be read: \(error)", delivery: .answered,
+                    operation: "find")
+            }
+        }
+    }
+
+    /// Fetches the page behind `after`; returns it with the place where the next one begins.
+    fileprivate func fetch(after: [UInt8]?, remaining: Int?) async throws(NexaError) -> (Page, next: [UInt8]?) {
+        let server = try await core.negotiated(options: callOptions)
+        guard server.capabilities.contains(.queryOptions) else { return (try await fetchFromOriginal(server), nil) }
+        var request = Request.Query(namespace: namespace, filter: filter.document, limit: remaining ?? 0)
+        request.skip = after == nil ? skipCount : 0
+        request.sort = sortKeys.isEmpty
+            ? .null : .array(sortKeys.map { [.string($0.path), .int(Int64($0.direction.rawValue))] })
+        request.projection = Document(selected.map { ($0, 1) })
+        if sortKeys.isEmpty {
+            request.page = .init()
+            request.after = after
+        }
+        let reply = try await core.reply(to: .query(request), operation: "find", options: callOptions)
+        return (try Page(reply), try reply.encoded("next").flatMap(Self.bytes))
+    }
+
+    private static func bytes(_ encoded: [UInt8]) -> [UInt8]? { (try? MessagePack.decode(encoded))?.bytes }
+
+    /// An original server knows one QUERY with a limit. What it would ignore or answer wrongly is refused here.
+    private func fetchFromOriginal(_ server: Negotiated) async throws(NexaError) -> Page {
+        let problem: String? =
+            if !sortKeys.isEmpty { "sort" } else if skipCount > 0 { "skip" } else if !selected.isEmpty {
+                "select"
+            } else if filter.usesLogic { "a filter with logic" } else { nil }
+        if let problem {
+            throw NexaError(
+                .unsupported, "The connected server would ignore or misunderstand \(problem); connect to a NexaDB 4 server",
+                operation: "find", endpoint: server.endpoint)
+        }
+        // It takes every limit as it is, and 0 as "at most one".
+        let request = Request.Query(namespace: namespace, filter: filter.document, limit: limitCount ?? 1_000_000_000)
+        return try Page(try await core.reply(to: .query(request), operation: "find", options: callOptions))
+    }
+}

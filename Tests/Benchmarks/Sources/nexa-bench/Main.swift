@@ -1,0 +1,9 @@
+import Glibc
+import NexaBenchmark
+
+@main
+struct Main {
+    static func main() {
+        exit(BenchmarkCommand.run(Array(CommandLine.arguments.dropFirst())))
+    }
+}

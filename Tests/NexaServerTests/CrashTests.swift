@@ -1,0 +1,181 @@
+import Glibc
+import NexaProtocol
+import NexaValue
+import Synchronization
+import Testing
+
+/// What was acknowledged is there after `kill -9`; what was deleted stays deleted; nothing comes back to life.
+@Suite(.serialized) struct CrashTests {
+    /// What the writers know: for each id, the versions that may be there after the kill.
+    final class Ledger: Sendable {
+        struct Entry {
+            /// The last acknowledged version; `nil` for absent.
+            var acknowledged: Int64?
+            /// A change that was sent and not answered: it may have happened or not.
+            var pending: Int64??
+        }
+        let entries = Mutex<[String: Entry]>([:])
+
+        func sent(_ id: String, _ version: Int64?) {
+            entries.withLock { $0[id, default: Entry()].pending = .some(version) }
+        }
+
+        func answered(_ id: String, _ version: Int64?) {
+            entries.withLock { $0[id] = Entry(acknowledged: version, pending: nil) }
+        }
+    }
+
+    /// Writes until the server dies: inserts, updates and deletes, each id by one writer only.
+    private static func write(_ writer: Int, round: Int, port: UInt16, ledger: Ledger) {
+        var random = SplitMix64(seed: UInt64(round * 100 + writer))
+        guard let peer = try? Peer(port: port), (try? peer.logIn()) != nil else { return }
+        var mine: [String] = []
+        var version: Int64 = 0
+        while true {
+            version += 1
+            let request: Request
+            let id: String
+            var after: Int64? = version
+            let choice = random.next() % 10
+            if mine.isEmpty || choice < 5 {
+                id = "r\(round)w\(writer)n\(version)"
+                mine.append(id)
+                let padding = Value.string(String(repeating: "p", count: Int(random.next() % 400)))
+                request = .insert(
+                    .init(
+                        namespace: .films,
+                        document: encoded(["_id": .string(id), "version": .int(version), "padding": padding])))
+            } else if choice < 9 {
+                id = mine[Int(random.next() % UInt64(mine.count))]
+                request = .update(
+                    .init(namespace: .films, id: .string(id), updates: encoded(["version": .int(version)])))
+            } else {
+                id = mine.remove(at: Int(random.next() % UInt64(mine.count)))
+                after = nil
+                request = .delete(.init(namespace: .films, id: .string(id)))
+            }
+            ledger.sent(id, after)
+            guard let reply = try? peer.ask(request), reply.type == .success else { return }
+            ledger.answered(id, after)
+        }
+    }
+
+    /// Compares everything the ledger knows with what the server has.
+    private static func compare(_ ledger: Ledger, port: UInt16) throws -> (found: Int, wrong: [String]) {
+        let peer = try Peer(port: port).logIn()
+        let reply = try peer.ask(.query(.init(namespace: .films, limit: 0, projection: ["version": 1])))
+        var stored: [String: Int64] = [:]
+        for document in reply.fields["documents"]?.array ?? [] {
+            guard let document = document.document, let id = document["_id"]?.string else { continue }
+            stored[id] = document["version"]?.int
+        }
+        var wrong: [String] = []
+        ledger.entries.withLock { entries in
+            for (id, entry) in entries {
+                let now = stored[id]
+                let isExpected = now == entry.acknowledged || (entry.pending.map { $0 == now } ?? false)
+                if !isExpected { wrong.append("\(id): has \(now as Any), acknowledged \(entry.acknowledged as Any)") }
+                // Whatever it was, this is what it is from now on.
+                entries[id] = Ledger.Entry(acknowledged: now, pending: nil)
+            }
+            for id in stored.keys where entries[id] == nil { wrong.append("\(id): nobody wrote it") }
+        }
+        return (stored.count, wrong)
+    }
+
+    static var rounds: Int { getenv("NEXA_CRASH_ROUNDS").flatMap { Int(String(cString: $0)) } ?? 100 }
+
+    @Test func killedInTheMiddleOfWritesNothingAcknowledgedIsLost() async throws {
+        let directory = try TemporaryDirectory()
+        let ledger = Ledger()
+        var random = SplitMix64(seed: 4_242)
+        for round in 0..<Self.rounds {
+            let server = try ServerProcess(
+                data: directory.path + "/data", options: round % 4 == 3 ? ["--durability", "os"] : [])
+            let (_, wrong) = try Self.compare(ledger, port: server.port)
+            try #require(wrong.isEmpty, "round \(round): \(wrong.prefix(5))")
+            let delay = UInt32(5_000 + random.next() % 60_000)
+            await withTaskGroup(of: Void.self) { group in
+                for writer in 0..<8 {
+                    group.addTask {
+                        await onThread { Self.write(writer, round: round, port: server.port, ledger: ledger) }
+                    }
+                }
+                await onThread {
+                    usleep(delay)
+                    server.end(with: SIGKILL)
+                }
+            }
+        }
+        let server = try ServerProcess(data: directory.path + "/data")
+        let (found, wrong) = try Self.compare(ledger, port: server.port)
+        #expect(wrong.isEmpty, "\(wrong.prefix(5))")
+        #expect(found > Self.rounds)
+        #expect(server.end(with: SIGTERM) == 0)
+    }
+
+    @Test func terminatedServersAnswerWhatTheyReceivedAndExitWithZero() async throws {
+        let directory = try TemporaryDirectory()
+        let ledger = Ledger()
+        for round in 0..<3 {
+            let server = try ServerProcess(data: directory.path + "/data")
+            await withTaskGroup(of: Void.self) { group in
+                for writer in 0..<4 {
+                    group.addTask {
+                        await onThread { Self.write(writer, round: round, port: server.port, ledger: ledger) }
+                    }
+                }
+                await onThread {
+                    usleep(50_000)
+                    let code = server.end(with: SIGTERM)
+                    #expect(code == 0)
+                }
+            }
+            let again = try ServerProcess(data: directory.path + "/data")
+            let (_, wrong) = try Self.compare(ledger, port: again.port)
+            #expect(wrong.isEmpty, "\(wrong.prefix(5))")
+            again.end(with: SIGTERM)
+        }
+    }
+
+    @Test func wrongUsageAndUnusableDirectoriesAreToldInOneLine() throws {
+        let directory = try TemporaryDirectory()
+        let usage = try ServerProcess.run(["--colour"])
+        #expect(usage.code == 2)
+        #expect(usage.text.contains("unknown option '--colour'"))
+        let port = try ServerProcess.run(["--port", "70000"])
+        #expect(port.code == 2)
+        let file = try ServerProcess.run(["--data-dir", "/dev/null/data"])
+        #expect(file.code == 1)
+        let server = try ServerProcess(data: directory.path + "/data")
+        let second = try ServerProcess.run(["--data-dir", directory.path + "/data", "--port", "0"])
+        #expect(second.code == 1)
+        #expect(second.text.contains("\(server.pid)"), "the message names the process: \(second.text)")
+        server.end(with: SIGTERM)
+    }
+}
+
+/// Runs blocking work on a thread of its own, so that it holds up no task.
+func onThread(_ body: @escaping @Sendable () -> Void) async {
+    await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+        let work = Unmanaged.passRetained(
+            Box {
+                body()
+                continuation.resume()
+            })
+        var thread = pthread_t()
+        pthread_create(
+            &thread, nil,
+            { raw in
+                guard let raw else { return nil }
+                Unmanaged<Box>.fromOpaque(raw).takeRetainedValue().body()
+                return nil
+            }, work.toOpaque())
+        pthread_detach(thread)
+    }
+}
+
+private final class Box: Sendable {
+    let body: @Sendable () -> Void
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+}

@@ -1,0 +1,177 @@
+import NexaValue
+import Testing
+
+@testable import NexaShell
+
+@Suite struct OutputTests {
+    private func printed(
+        _ documents: [Document], _ format: OutputFormat, mode: Presentation.Mode = .oneShot, coloured: Bool = false
+    ) throws -> String {
+        let sink = MemorySink()
+        var presentation = Presentation()
+        presentation.mode = mode
+        presentation.format = format
+        presentation.coloursOutput = coloured
+        let console = Console(output: sink, errors: MemorySink(), presentation: presentation)
+        var printer = DocumentPrinter(console)
+        for document in documents { try printer.print(document) }
+        try printer.finish()
+        return sink.text
+    }
+
+    private let movie: Document = [
+        "title": "Amélie \"A\"", "_id": "m1", "year": 2001, "score": 1.0, "cast": ["A", "B"], "none": nil, "empty": [],
+        "sub": ["z": 1, "a": 2]
+    ]
+
+    @Test func prettyIsIndentedWithSortedKeys() throws {
+        #expect(try printed([["b": 1, "a": ["d": true, "c": nil]], ["x": 1.0]], .pretty) == """
+
+            [1]
+            {
+              "a": {
+                "c": null,
+                "d": true
+              },
+              "b": 1
+            }
+
+            [2]
+            {
+              "x": 1.0
+            }
+
+            """)
+    }
+
+    @Test func ndjsonKeepsTheStoredOrder() throws {
+        #expect(try printed([movie], .ndjson) == #"{"title":"Amélie \"A\"","_id":"m1","year":2001,"score":1.0,"cast":["A","B"],"none":null,"empty":[],"sub":{"z":1,"a":2}}"# + "\n")
+    }
+
+    @Test func jsonIsOneArray() throws {
+        #expect(try printed([], .json) == "[]\n")
+        let text = try printed([movie, ["_id": 2]], .json)
+        let value = try JSON.decode(text)
+        #expect(value.array?.count == 2)
+        #expect(value.array?.first?.document == movie)
+    }
+
+    @Test func idsAreBare() throws {
+        #expect(try printed([movie, ["_id": 7], [:]], .ids) == "m1\n7\n\n")
+    }
+
+    @Test func aTerminalNeverGetsControlCharacters() throws {
+        let hostile: Document = ["_id": "\u{1B}[2J\u{9B}31m\u{7F}"]
+        for format in OutputFormat.allCases {
+            let text = try printed([hostile], format, coloured: true)
+            let own = ["\u{1B}[36m", "\u{1B}[1m", "\u{1B}[0m"].reduce(text) { $0.split(separator: $1).joined() }
+            #expect(!own.unicodeScalars.contains { $0.value == 0x1B || (0x7F...0x9F).contains($0.value) }, "\(format)")
+        }
+    }
+
+    @Test func talkGoesToErrorsWhenOutputIsData() throws {
+        for (mode, onOutput) in [
+            (Presentation.Mode.interactive, true), (.classicScript, true), (.script, false), (.oneShot, false)
+        ] {
+            let (output, errors) = (MemorySink(), MemorySink())
+            var presentation = Presentation()
+            presentation.mode = mode
+            let console = Console(output: output, errors: errors, presentation: presentation)
+            try console.success("done")
+            try console.failure("bad")
+            try console.warning("hm")
+            #expect((onOutput ? output : errors).text == "✓ done\n✗ bad\n⚠ hm\n")
+            #expect((onOutput ? errors : output).text.isEmpty)
+        }
+    }
+
+    @Test func faultsAreShownWithACaretExceptInClassicScripts() throws {
+        let text = "query {\"year\" {\"$gte\": 2000}}"
+        var error = ShellError("expected ':'")
+        error.offset = 14
+        let command = CommandAssembler.Command(text: text, line: 12)
+        func report(_ mode: Presentation.Mode, _ file: String?) throws -> String {
+            let sink = MemorySink()
+            var presentation = Presentation()
+            presentation.mode = mode
+            try ErrorReport(error, command: command, file: file).print(
+                on: Console(output: sink, errors: sink, presentation: presentation))
+            return sink.text
+        }
+        #expect(try report(.classicScript, nil) == "✗ Error: expected ':' at line 1 column 15\n")
+        #expect(try report(.interactive, nil) == """
+            ✗ Error: expected ':' at line 1 column 15
+              query {"year" {"$gte": 2000}}
+                            ^
+
+            """)
+        #expect(try report(.oneShot, "script.nexa").hasPrefix("✗ script.nexa:12:15: expected ':'"))
+    }
+
+    @Test func prompts() {
+        #expect(PromptSource.prompt(.command(Location())) == "nexa> ")
+        #expect(PromptSource.prompt(.command(Location(collection: "movies"))) == "nexa(movies)> ")
+        #expect(PromptSource.prompt(.command(Location(database: "staging"))) == "nexa(staging:)> ")
+        #expect(PromptSource.prompt(.command(Location(database: "staging", collection: "m"))) == "nexa(staging:m)> ")
+        #expect(PromptSource.prompt(.continuation(Location())) == "   ...> ")
+        #expect(PromptSource.prompt(.continuation(Location(collection: "movies"))) == "         ...> ")
+    }
+
+    @Test func everyCommandIsInTheHelp() {
+        let overview = HelpText.overview(version: "1.2.3")
+        for command in CommandTable.all {
+            #expect(overview.contains(command.name) || command.kind == .exit)
+            #expect(HelpText.about(command).contains(command.usage))
+        }
+        #expect(Set(CommandTable.all.map(\.kind)) == Set(CommandSpecification.Kind.allCases))
+        #expect(CommandTable.find("CREATE")?.kind == .create)
+        #expect(CommandTable.find("\\Q")?.kind == .exit)
+    }
+
+    @Test func progressLines() {
+        #expect(Progress.line(bytes: 41_000_000, total: 100_000_000, documents: 412_000, seconds: 1)
+            == "[====>      ] 41%  41 MB/s  412 kdocs  ETA 2 s")
+        #expect(Progress.line(bytes: 100, total: 100, documents: 1, seconds: 1) == "[========== ] 100%  100 B/s  1 docs  ETA 0 s")
+        #expect(Progress.line(bytes: 2_000, total: nil, documents: 10, seconds: 2) == "2.0 kB  1.0 kB/s  10 docs")
+        #expect(Amount.short(30_227) == "30 k")
+        #expect(Amount.short(1_500_000) == "1.5 M")
+    }
+}
+
+@Suite struct LineSplitterTests {
+    @Test func divisionDoesNotMatter() throws {
+        let seed = UInt64.random(in: 0 ... .max)
+        var random = SplitMix64(seed: seed)
+        let text = "one\r\ntwo\n\n\nthree é\n\rfour\nlast"
+        let expected = ["one", "two", "", "", "three é", "\rfour", "last"]
+        for _ in 0..<500 {
+            var rest = Array(text.utf8)[...]
+            var splitter = LineSplitter(maximumBytes: 100)
+            var lines: [String] = []
+            var numbers: [Int] = []
+            while !rest.isEmpty {
+                let piece = rest.prefix(Int.random(in: 1...7, using: &random))
+                rest = rest.dropFirst(piece.count)
+                splitter.append(Array(piece))
+                while let line = try splitter.next() {
+                    lines.append(String(decoding: line.bytes, as: UTF8.self))
+                    numbers.append(line.number)
+                }
+            }
+            if let line = try splitter.last() {
+                lines.append(String(decoding: line.bytes, as: UTF8.self))
+                numbers.append(line.number)
+            }
+            #expect(lines == expected, "seed \(seed)")
+            #expect(numbers == Array(1...expected.count))
+        }
+    }
+
+    @Test func aLongLineIsRefusedBeforeItFillsTheMemory() throws {
+        var splitter = LineSplitter(maximumBytes: 10)
+        splitter.append(Array("short\n".utf8))
+        #expect(try splitter.next()?.number == 1)
+        splitter.append(Array("0123456789a".utf8))
+        #expect(throws: LineSplitter.TooLong.self) { try splitter.next() }
+    }
+}
