@@ -12,6 +12,8 @@ public final class Session {
     public private(set) var log: [UInt8] = []
     /// What a person would see now.
     public private(set) var screen: Screen
+    /// What has to live as long as the session, such as the folders it uses.
+    public var companion: AnyObject?
     private var isClosed = false
     private var exitCode: CInt?
 

@@ -171,9 +171,7 @@ import Testing
 
     @Test(arguments: ["dumb", "unknown-terminal", "vt220", "screen", "linux"])
     func oddTerminalsWork(_ name: String) throws {
-        let session = try Session(
-            Products.executable("nexa"), ["--local", TemporaryFolder().path + "/d"], environment: ["TERM": name])
-        #expect(session.wait { $0.screen.cursorLine.hasPrefix("nexa>") })
+        let session = try ShellFixture(["TERM": name]).open()
         session.send("use movies\r")
         #expect(session.sees("✓ Switched to collection 'movies'"))
         session.send("exit\r")

@@ -20,6 +20,7 @@ final class ShellFixture {
     ) throws -> Session {
         let session = try Session(
             nexa, ["--local", database] + arguments, environment: environment, columns: columns, rows: rows)
+        session.companion = self
         try #require(session.prompts(prompt), "\(session.screen.text)")
         return session
     }

@@ -124,7 +124,7 @@ import Testing
         session.send("count\r")
         #expect(session.wait { $0.screen.text.contains("✗ Error") || $0.screen.text.contains("Document count: 1") })
         session.send("count\r")
-        #expect(session.sees("✓ Document count: 1"))
+        #expect(session.sees("✓ Document count: 1"), "\(session.screen.text)")
         session.send("exit\r")
         #expect(session.finish() == 0)
     }

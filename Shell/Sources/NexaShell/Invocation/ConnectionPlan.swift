@@ -56,7 +56,9 @@ struct ConnectionPlan {
         configuration.connectTimeout = invocation.connectTimeout
         configuration.operationTimeout = invocation.timeout > .zero ? invocation.timeout : .seconds(100 * 365 * 86_400)
         configuration.pool.maximumConnections = Importer.batchesInFlight
-        configuration.pool.acquireTimeout = configuration.operationTimeout
+        // After an outage a command waits that long for the server to come back. That of a folder does not come back by
+        // itself: it is started again.
+        configuration.pool.acquireTimeout = isLocal ? .milliseconds(500) : invocation.connectTimeout
         location = Location(
             database: invocation.database ?? configuration.database, collection: invocation.collection)
         display = invocation.localDirectory ?? configuration.endpoints.first?.description ?? ""
