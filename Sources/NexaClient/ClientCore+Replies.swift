@@ -65,9 +65,11 @@ extension DocumentID {
 extension ClientCore {
     /// Sends a request and turns an ERROR reply into a thrown error.
     func reply(
-        to request: Request, operation: StaticString, options: CallOptions
+        to request: Request, operation: StaticString, options: CallOptions, requiring required: Set<Capability> = [],
+        isIdempotent: Bool = false
     ) async throws(NexaError) -> Answer {
-        let reply = try await call(request, operation: operation, options: options)
+        let reply = try await call(
+            request, operation: operation, options: options, requiring: required, isIdempotent: isIdempotent)
         switch reply.type {
         case .success, .pong:
             return Answer(isFound: true, payload: reply.payload, operation: operation, endpoint: reply.endpoint)
@@ -83,17 +85,5 @@ extension ClientCore {
                 .protocolViolation, "The server answered with a frame of type \(reply.type)", delivery: .answered,
                 operation: "\(operation)", endpoint: reply.endpoint)
         }
-    }
-
-    /// Makes sure, before anything is sent, that the server will not ignore what the call relies on.
-    func require(
-        _ capability: Capability, for what: String, operation: StaticString, options: CallOptions
-    ) async throws(NexaError) {
-        let server = try await negotiated(options: options)
-        guard !server.capabilities.contains(capability) else { return }
-        throw NexaError(
-            .unsupported,
-            "The connected server lacks '\(capability.rawValue)', which \(what) needs; connect to a NexaDB 4 server",
-            operation: "\(operation)", endpoint: server.endpoint)
     }
 }

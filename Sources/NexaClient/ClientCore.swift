@@ -86,11 +86,12 @@ final class ClientCore: Sendable {
     /// A call is sent again, within its time, when its connection broke and sending it twice cannot do harm:
     /// nothing of it left, or it only reads, or the caller (or `isIdempotent`) says so.
     func call(
-        _ request: Request, operation: StaticString, options: CallOptions, isIdempotent: Bool = false
+        _ request: Request, operation: StaticString, options: CallOptions, requiring more: Set<Capability> = [],
+        isIdempotent: Bool = false
     ) async throws(NexaError) -> (type: MessageType, payload: [UInt8], endpoint: String) {
         let driver = try driver(operation)
         let mayRepeat = isIdempotent || options.isIdempotent || request.isRead
-        let required = request.requiredCapabilities
+        let required = request.requiredCapabilities.union(more)
         let deadline = ContinuousClock.now + (options.timeout ?? configuration.operationTimeout)
         var attempt = 1
         while true {

@@ -14,87 +14,6 @@ public struct NexaCollection<Model: NexaModel>: Sendable {
         NexaCollection<Other>(namespace: namespace, core: core)
     }
 
-    // MARK: Insert
-
-    /// Inserts a document and returns its id: its `_id` field, or one that is made.
-    ///
-    /// - Throws: `NexaError`: `.duplicateID` when a document with this `_id` is there, `.encoding` when the model is
-    ///   no document, `.unsupported` for an `_id` on an original server, which would store it under another key.
-    @discardableResult
-    public func insert(
-        _ model: Model, options: CallOptions = .standard
-    ) async throws(NexaError) -> DocumentID {
-        let document = try Document.encode(model)
-        if document["_id"] != nil {
-            try await core.require(.clientIDs, for: "an _id of your own", operation: "insert", options: options)
-        }
-        try await requireDurability(options, operation: "insert")
-        let request = Request.insert(
-            .init(
-                namespace: namespace, document: MessagePack.encode(document), durability: options.wireDurability))
-        return try await core.reply(to: request, operation: "insert", options: options).id("document_id")
-    }
-
-    /// The largest batch that is sent as one request, in documents and bytes.
-    private static var batchDocuments: Int { 1000 }
-    private static var batchBytes: Int { 4 << 20 }
-
-    /// Inserts many documents, in batches of at most 1000 documents or 4 MiB.
-    ///
-    /// Each batch is written whole or not at all (an original server may keep the part before a bad document).
-    /// After a failed batch the following ones are sent all the same; the result says what became of each document.
-    /// - Throws: `NexaError` with `.encoding`, before anything is sent, when a model is no document.
-    @discardableResult
-    public func insert(
-        contentsOf models: some Swift.Collection<Model> & Sendable, options: CallOptions = .standard
-    ) async throws(NexaError) -> BulkResult {
-        var documents: [[UInt8]] = []
-        documents.reserveCapacity(models.count)
-        var hasID = false
-        for model in models {
-            let document = try Document.encode(model)
-            hasID = hasID || document["_id"] != nil
-            documents.append(MessagePack.encode(document))
-        }
-        if hasID { try await core.require(.clientIDs, for: "an _id of your own", operation: "insert", options: options) }
-        try await requireDurability(options, operation: "insert")
-        var outcomes: [Result<DocumentID, NexaError>] = []
-        outcomes.reserveCapacity(documents.count)
-        var start = 0
-        while start < documents.count {
-            var end = start
-            var bytes = 0
-            repeat {
-                bytes += documents[end].count
-                end += 1
-            } while end < documents.count && end - start < Self.batchDocuments
-                && bytes + documents[end].count <= Self.batchBytes
-            outcomes += await insertBatch(documents[start..<end], options: options)
-            start = end
-        }
-        return BulkResult(outcomes: outcomes)
-    }
-
-    private func insertBatch(
-        _ documents: ArraySlice<[UInt8]>, options: CallOptions
-    ) async -> [Result<DocumentID, NexaError>] {
-        var writer = MessagePackWriter(capacity: documents.reduce(8) { $0 + $1.count })
-        writer.writeArrayHead(count: documents.count)
-        for document in documents { writer.writeRaw(document) }
-        let request = Request.insertMany(
-            .init(namespace: namespace, documents: writer.bytes, durability: options.wireDurability))
-        do throws(NexaError) {
-            let reply = try await core.reply(to: request, operation: "insert", options: options)
-            let ids = (try reply.fields()["document_ids"]?.array ?? []).compactMap(DocumentID.init)
-            guard ids.count == documents.count else {
-                throw reply.malformed("\(ids.count) ids for \(documents.count) documents")
-            }
-            return ids.map { .success($0) }
-        } catch {
-            return documents.map { _ in .failure(error) }
-        }
-    }
-
     // MARK: Read
 
     /// The document with an id, or `nil` when there is none.
@@ -135,15 +54,29 @@ public struct NexaCollection<Model: NexaModel>: Sendable {
 
     /// How many documents a filter means.
     ///
-    /// - Throws: `NexaError`: `.unsupported` on an original server, which cannot count.
+    /// An original server cannot count: it is made to send all of them.
+    /// - Throws: `NexaError`: `.unsupported` for a filter that the connected server would misunderstand.
     public func count(
         _ filter: Filter = .all, options: CallOptions = .standard
     ) async throws(NexaError) -> Int {
-        try await core.require(.queryOptions, for: "count", operation: "count", options: options)
-        let query = Request.Query(namespace: namespace, filter: filter.document, limit: 0, isCountOnly: true)
+        let server = try await core.negotiated(options: options)
+        var query = Request.Query(namespace: namespace, filter: filter.document)
+        if server.capabilities.contains(.queryOptions) {
+            query.limit = 0
+            query.isCountOnly = true
+        } else {
+            query.limit = Request.Query.originalMaximumLimit
+        }
         let reply = try await core.reply(to: .query(query), operation: "count", options: options)
         guard let count = try reply.fields()["count"]?.int else { throw reply.malformed("it lacks 'count'") }
         return Int(count)
+    }
+
+    /// How many documents a filter over the model's fields means: `users.count(where: { $0.age >= 18 })`.
+    ///
+    /// - Throws: `NexaError` when the call fails.
+    public func count(where build: (Model.Fields.Type) -> Filter) async throws(NexaError) -> Int {
+        try await count(build(Model.Fields.self))
     }
 
     // MARK: Change
@@ -151,12 +84,14 @@ public struct NexaCollection<Model: NexaModel>: Sendable {
     /// Sets fields of a document, others stay; returns false when there is no such document.
     ///
     /// Fields are replaced whole at the top level, atomically for the document.
-    /// - Throws: `NexaError` when the call fails.
+    /// - Throws: `NexaError`: `.invalidRequest` when there is no field to set.
     @discardableResult
     public func update(
         _ id: DocumentID, set fields: Document, options: CallOptions = .standard
     ) async throws(NexaError) -> Bool {
-        try await requireDurability(options, operation: "update")
+        guard !fields.isEmpty else {
+            throw NexaError(.invalidRequest, "An update sets at least one field", operation: "update")
+        }
         let request = Request.update(
             .init(
                 namespace: namespace, id: id.wireValue, updates: MessagePack.encode(fields),
@@ -169,7 +104,6 @@ public struct NexaCollection<Model: NexaModel>: Sendable {
     /// - Throws: `NexaError` when the call fails.
     @discardableResult
     public func delete(_ id: DocumentID, options: CallOptions = .standard) async throws(NexaError) -> Bool {
-        try await requireDurability(options, operation: "delete")
         let request = Request.delete(
             .init(namespace: namespace, id: id.wireValue, durability: options.wireDurability))
         return try await core.reply(to: request, operation: "delete", options: options).isFound
@@ -180,11 +114,6 @@ public struct NexaCollection<Model: NexaModel>: Sendable {
     /// - Throws: `NexaError` with `.notFound` when there is none.
     public func drop(_ options: CallOptions = .standard) async throws(NexaError) {
         _ = try await core.reply(to: .dropCollection(namespace), operation: "dropCollection", options: options)
-    }
-
-    private func requireDurability(_ options: CallOptions, operation: StaticString) async throws(NexaError) {
-        guard options.durability != nil else { return }
-        try await core.require(.durability, for: "a durability of its own", operation: operation, options: options)
     }
 }
 

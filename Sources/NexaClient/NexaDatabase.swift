@@ -45,7 +45,7 @@ public struct NexaDatabase: Sendable {
         // The document by which every client of NexaDB 3.0 creates a collection.
         let marker: Document = [
             "_nexadb_collection_marker": true, "price": -999_999, "name": "_collection_marker", "value": -999_999,
-            "type": "_marker",
+            "type": "_marker"
         ]
         let request = Request.insert(
             .init(namespace: .init(database: self.name, collection: name), document: MessagePack.encode(marker)))

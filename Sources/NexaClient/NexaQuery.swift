@@ -131,10 +131,13 @@ extension NexaQuery {
         private var bytes: [UInt8] = []
         private var position = 0
         private var left = 0
+        /// The fields to keep; empty for all.
+        private var kept: [String] = []
 
         init() {}
 
-        init(_ reply: Answer) throws(NexaError) {
+        init(_ reply: Answer, keeping kept: [String] = []) throws(NexaError) {
+            self.kept = kept
             guard let bytes = try reply.encoded("documents") else { throw reply.malformed("it lacks 'documents'") }
             do throws(MessagePackError) {
                 var reader = MessagePackReader(bytes.span.bytes)
@@ -146,6 +149,17 @@ extension NexaQuery {
             self.bytes = bytes
         }
 
+        /// The fields at these paths and `_id`; nested ones in documents of their own, as a server returns them.
+        private static func selection(of paths: [String], from document: Document) -> Document {
+            var result = Document()
+            for path in ["_id"] + paths {
+                guard let value = document[path: path] else { continue }
+                let parts = path.split(separator: ".").map(String.init)
+                result.set(value, at: parts[...])
+            }
+            return result
+        }
+
         mutating func next() throws(NexaError) -> Document? {
             guard left > 0 else { return nil }
             do throws(MessagePackError) {
@@ -153,7 +167,7 @@ extension NexaQuery {
                 let document = try reader.readDocument()
                 position = reader.position
                 left -= 1
-                return document
+                return kept.isEmpty ? document : Self.selection(of: kept, from: document)
             } catch {
                 left = 0
                 throw NexaError(
@@ -182,19 +196,32 @@ extension NexaQuery {
 
     private static func bytes(_ encoded: [UInt8]) -> [UInt8]? { (try? MessagePack.decode(encoded))?.bytes }
 
-    /// An original server knows one QUERY with a limit. What it would ignore or answer wrongly is refused here.
+    /// An original server knows one QUERY with a limit. What it would ignore or answer wrongly is refused
+    /// here, and `select` is done here.
     private func fetchFromOriginal(_ server: Negotiated) async throws(NexaError) -> Page {
-        let problem: String? =
-            if !sortKeys.isEmpty { "sort" } else if skipCount > 0 { "skip" } else if !selected.isEmpty {
-                "select"
-            } else if filter.usesLogic { "a filter with logic" } else { nil }
-        if let problem {
-            throw NexaError(
-                .unsupported, "The connected server would ignore or misunderstand \(problem); connect to a NexaDB 4 server",
-                operation: "find", endpoint: server.endpoint)
+        if !sortKeys.isEmpty || skipCount > 0 {
+            throw NexaError.lacking([.queryOptions], server).during("find")
         }
-        // It takes every limit as it is, and 0 as "at most one".
-        let request = Request.Query(namespace: namespace, filter: filter.document, limit: limitCount ?? 1_000_000_000)
-        return try Page(try await core.reply(to: .query(request), operation: "find", options: callOptions))
+        let limit = limitCount ?? Request.Query.originalMaximumLimit
+        let request = Request.Query(namespace: namespace, filter: filter.document, limit: limit)
+        return try Page(try await core.reply(to: .query(request), operation: "find", options: callOptions), keeping: selected)
+    }
+}
+
+extension Request.Query {
+    /// "All" for an original server, which takes every limit as it is, and 0 as "at most one".
+    static var originalMaximumLimit: Int { 1_000_000_000 }
+}
+
+extension Document {
+    fileprivate mutating func set(_ value: Value, at path: ArraySlice<String>) {
+        guard let first = path.first else { return }
+        if path.count == 1 {
+            self[first] = .some(value)
+        } else {
+            var inner = self[first]?.document ?? Document()
+            inner.set(value, at: path.dropFirst())
+            self[first] = .some(.document(inner))
+        }
     }
 }

@@ -143,8 +143,7 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
         }
         waiters.append(Waiting(waiter: waiter, deadline: deadline))
         waiterCount += 1
-        let connecting = connections.count { $0.state == .connecting }
-        if connecting == 0 || waiterCount > connecting * limits.busyLoad { openIfAllowed(at: now, into: &actions) }
+        openForWaiters(at: now, into: &actions)
         arm(deadline, into: &actions)
         return WaiterID(sequence: firstWaiter + UInt64(waiters.count) - 1)
     }
@@ -225,7 +224,7 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
     /// A connection has ended.
     public mutating func closed(_ id: ConnectionID, at now: ContinuousClock.Instant, into actions: inout [Action]) {
         guard remove(id) else { return }
-        if waiterCount > 0 { openIfAllowed(at: now, into: &actions) }
+        openForWaiters(at: now, into: &actions)
     }
 
     /// Nobody gets a connection any more. Returns the connections there are.
@@ -248,7 +247,7 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
             actions.append(.refuse(waiter, .timedOut))
         }
         trimWaiters()
-        if waiterCount > 0, leastLoaded == nil { openIfAllowed(at: now, into: &actions) }
+        if leastLoaded == nil { openForWaiters(at: now, into: &actions) }
         var next: ContinuousClock.Instant?
         func consider(_ deadline: ContinuousClock.Instant) { next = next.map { min($0, deadline) } ?? deadline }
         for position in 0..<waiters.count where waiters[position].waiter != nil { consider(waiters[position].deadline) }
@@ -280,6 +279,13 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
             }
         }
         return best
+    }
+
+    /// Opens a connection when those being opened will not do for everyone who waits.
+    private mutating func openForWaiters(at now: ContinuousClock.Instant, into actions: inout [Action]) {
+        guard waiterCount > 0 else { return }
+        let connecting = connections.count { $0.state == .connecting }
+        if connecting == 0 || waiterCount > connecting * limits.busyLoad { openIfAllowed(at: now, into: &actions) }
     }
 
     private mutating func openIfAllowed(at now: ContinuousClock.Instant, into actions: inout [Action]) {

@@ -1,0 +1,153 @@
+import Testing
+
+@testable import NexaProtocol
+
+private typealias Pool = PoolMachine<Int>
+
+@Suite struct PoolMachineTests {
+    private let now = ContinuousClock.now
+
+    private func pool(_ change: (inout Pool.Limits) -> Void = { _ in }, idleTimeout: Duration? = nil) -> Pool {
+        var limits = Pool.Limits(
+            maximumConnections: 3, maximumConcurrentConnects: 2, maximumWaiters: 4, pipelineDepth: 4, busyLoad: 2)
+        change(&limits)
+        return Pool(limits: limits, idleTimeout: idleTimeout)
+    }
+
+    private func connects(_ actions: [Pool.Action]) -> [Pool.ConnectionID] {
+        actions.compactMap { if case .connect(let id) = $0 { id } else { nil } }
+    }
+
+    private func refusals(_ actions: [Pool.Action]) -> [Pool.Refusal] {
+        actions.compactMap { if case .refuse(_, let refusal) = $0 { refusal } else { nil } }
+    }
+
+    /// A pool with one ready connection.
+    private func poolWithConnection(_ change: (inout Pool.Limits) -> Void = { _ in }, idleTimeout: Duration? = nil)
+        -> (Pool, Pool.ConnectionID)
+    {
+        var pool = pool(change, idleTimeout: idleTimeout)
+        var actions: [Pool.Action] = []
+        _ = pool.wait(0, until: now + .seconds(5), at: now, into: &actions)
+        let id = connects(actions)[0]
+        pool.connectSucceeded(id, at: now, into: &actions)
+        _ = pool.nextServed(at: now)
+        pool.loadChanged(id, to: 0, at: now)
+        return (pool, id)
+    }
+
+    @Test func theFirstCallerOpensAConnectionAndGetsIt() {
+        var pool = pool()
+        var actions: [Pool.Action] = []
+        #expect(pool.choose(at: now, into: &actions) == nil)
+        #expect(pool.wait(1, until: now + .seconds(5), at: now, into: &actions) != nil)
+        #expect(pool.wait(2, until: now + .seconds(5), at: now, into: &actions) != nil)
+        let ids = connects(actions)
+        #expect(ids.count == 1)
+        pool.connectSucceeded(ids[0], at: now, into: &actions)
+        #expect(pool.nextServed(at: now)?.waiter == 1)
+        #expect(pool.nextServed(at: now)?.waiter == 2)
+        #expect(pool.nextServed(at: now) == nil)
+    }
+
+    @Test func busyConnectionsOpenAnotherUpToTheMaximum() {
+        var (pool, first) = poolWithConnection()
+        var actions: [Pool.Action] = []
+        var used: [Pool.ConnectionID] = []
+        for _ in 0..<12 {
+            if let id = pool.choose(at: now, into: &actions) { used.append(id) }
+            for id in connects(actions) { pool.connectSucceeded(id, at: now, into: &actions) }
+            actions.removeAll { if case .connect = $0 { true } else { false } }
+        }
+        #expect(used.first == first)
+        #expect(Set(used).count == 3)
+        #expect(pool.connectionCount == 3)
+        #expect(pool.choose(at: now, into: &actions) == nil, "every connection is full")
+    }
+
+    @Test func theFifthWaiterIsRefused() {
+        var pool = pool()
+        var actions: [Pool.Action] = []
+        for number in 0..<5 { _ = pool.wait(number, until: now + .seconds(5), at: now, into: &actions) }
+        #expect(refusals(actions) == [.tooManyWaiters])
+        #expect(pool.waiterCount == 4)
+    }
+
+    @Test func aFirstFailureRefusesEveryoneAtOnce() {
+        var pool = pool()
+        var actions: [Pool.Action] = []
+        for number in 0..<2 { _ = pool.wait(number, until: now + .seconds(5), at: now, into: &actions) }
+        let id = connects(actions)[0]
+        actions = []
+        pool.connectFailed(id, isFinal: false, jitter: 0.5, at: now, into: &actions)
+        #expect(refusals(actions) == [.connectFailed, .connectFailed])
+    }
+
+    @Test func afterAnOutageCallersWaitWhileThePoolTriesAgain() {
+        var (pool, first) = poolWithConnection()
+        var actions: [Pool.Action] = []
+        pool.closed(first, at: now, into: &actions)
+        #expect(actions.isEmpty, "nobody waits, so nothing is opened")
+        var clock = now
+        _ = pool.wait(1, until: now + .seconds(5), at: now, into: &actions)
+        var attempts: [Duration] = []
+        var due = now
+        while refusals(actions).isEmpty, attempts.count < 100 {
+            if let id = connects(actions).first {
+                attempts.append(clock - now)
+                actions = []
+                pool.connectFailed(id, isFinal: false, jitter: 0.99, at: clock, into: &actions)
+            }
+            for case .setDeadline(let next) in actions { due = next }
+            actions = []
+            clock = due
+            pool.tick(clock, into: &actions)
+        }
+        #expect(refusals(actions) == [.timedOut])
+        #expect(clock - now == .seconds(5))
+        // 50 ms, 100, 200, 400, 800, 1600 and 2000: seven attempts, the last ones two seconds apart.
+        #expect((6...8).contains(attempts.count))
+    }
+
+    @Test func aRefusedLoginIsFinal() {
+        var (pool, first) = poolWithConnection()
+        var actions: [Pool.Action] = []
+        pool.closed(first, at: now, into: &actions)
+        _ = pool.wait(1, until: now + .seconds(5), at: now, into: &actions)
+        let id = connects(actions)[0]
+        actions = []
+        pool.connectFailed(id, isFinal: true, jitter: 0, at: now, into: &actions)
+        #expect(refusals(actions) == [.connectFailed])
+    }
+
+    @Test func aWithdrawnWaiterIsNeverServed() {
+        var pool = pool()
+        var actions: [Pool.Action] = []
+        let first = pool.wait(1, until: now + .seconds(5), at: now, into: &actions)
+        _ = pool.wait(2, until: now + .seconds(5), at: now, into: &actions)
+        #expect(first.flatMap { pool.withdraw($0) } == 1)
+        #expect(first.flatMap { pool.withdraw($0) } == nil)
+        pool.connectSucceeded(connects(actions)[0], at: now, into: &actions)
+        #expect(pool.nextServed(at: now)?.waiter == 2)
+    }
+
+    @Test func anUnusedConnectionIsClosedAndAUsedOneIsNot() {
+        var (pool, id) = poolWithConnection(idleTimeout: .seconds(60))
+        var actions: [Pool.Action] = []
+        _ = pool.choose(at: now + .seconds(30), into: &actions)
+        pool.loadChanged(id, to: 0, at: now + .seconds(31))
+        pool.tick(now + .seconds(60), into: &actions)
+        #expect(!actions.contains { if case .closeIdle = $0 { true } else { false } })
+        pool.tick(now + .seconds(91), into: &actions)
+        #expect(actions.contains { if case .closeIdle(id) = $0 { true } else { false } })
+    }
+
+    @Test func aClosedPoolRefusesEveryone() {
+        var (pool, id) = poolWithConnection()
+        var actions: [Pool.Action] = []
+        #expect(pool.close(into: &actions) == [id])
+        #expect(pool.choose(at: now, into: &actions) == nil)
+        #expect(pool.wait(1, until: now + .seconds(5), at: now, into: &actions) == nil)
+        #expect(refusals(actions) == [.closed])
+    }
+}
