@@ -79,4 +79,3 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
-

@@ -10,5 +10,5 @@ swift=${SWIFT:-swift}
 diff QuickStart/expected.txt <(../.build/examples/debug/QuickStart)
 echo "QuickStart: as expected"
 
-diff pipeline.expected.txt <(NEXA="$binaries/nexa" ./pipeline.sh 2>&1)
+diff pipeline.expected.txt <(NEXA="$binaries/nexa" ./pipeline.sh 2>/dev/null)
 echo "pipeline.sh: as expected"

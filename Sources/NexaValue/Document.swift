@@ -109,11 +109,6 @@ public struct Document: Sendable {
         }
     }
 
-    /// Adds a field that is known not to be there yet.
-    @usableFromInline mutating func appendUnchecked(_ key: String, _ value: Value) {
-        elements.append((key, value))
-    }
-
     mutating func indexIfLarge() {
         guard index == nil, elements.count > Self.indexThreshold else { return }
         var positions = [FieldName: Int](minimumCapacity: elements.count)

@@ -110,14 +110,14 @@ extension MessagePackReader {
     @_lifetime(self: copy self)
     private mutating func validateFields(count: Int, depth: Int) throws(MessagePackError) {
         let first = position
-        var seen = Set<String>()  // only for maps too large to compare key by key
+        var seen = Set<Document.FieldName>()  // only for maps too large to compare key by key
         for field in 0..<count {
             let start = position
             let key = try readKey()
             guard key.isUTF8 else { throw MessagePackError(.invalidUTF8, at: start) }
             if count > Document.indexThreshold {
                 position = start
-                guard seen.insert(try readKeyText()).inserted else { throw MessagePackError(.repeatedKey, at: start) }
+                guard seen.insert(Document.FieldName(try readKeyText())).inserted else { throw MessagePackError(.repeatedKey, at: start) }
             } else {
                 var earlier = MessagePackReader(span, at: first, limits: limits)
                 for _ in 0..<field {

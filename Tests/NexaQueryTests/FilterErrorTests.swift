@@ -8,7 +8,8 @@ import Testing
             ("{a: {$gte2: 1}}", .unknownOperator, "unknown operator $gte2; did you mean $gte?"),
             (
                 "{a: {$greater: 1}}", .unknownOperator,
-                "unknown operator $greater; known here: $eq $ne $gt $gte $lt $lte $in $nin $exists $regex $options $not $size $all $elemMatch $type $mod"
+                "unknown operator $greater; known here: $eq $ne $gt $gte $lt $lte $in $nin $exists $regex $options $not "
+                    + "$size $all $elemMatch $type $mod"
             ),
             ("{a: {$IN: [1]}}", .unknownOperator, "unknown operator $IN; did you mean $in?"),
             ("{a: {$elemmatch: {}}}", .unknownOperator, "unknown operator $elemmatch; did you mean $elemMatch?"),
@@ -50,7 +51,8 @@ import Testing
             ("{a: {$mod: [NaN, 1]}}", .invalidOperand, "$mod needs two numbers, found double"),
             (
                 "{a: {$type: 'text'}}", .invalidOperand,
-                "$type does not know \"text\"; it knows double, string, object, array, binData, bool, date, null, int, timestamp, long, number, extension"
+                "$type does not know \"text\"; it knows double, string, object, array, binData, bool, date, null, int, "
+                    + "timestamp, long, number, extension"
             ),
             ("{a: {$type: 99}}", .invalidOperand, "$type needs the name or number of a kind, found integer"),
             ("{a: {$type: []}}", .invalidOperand, "$type needs at least one kind"),

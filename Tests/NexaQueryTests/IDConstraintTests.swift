@@ -18,6 +18,7 @@ import Testing
             "{_id: {$gte: 5, $lt: 9.5}}",
             .range(lower: Bound(5, isInclusive: true), upper: Bound(9.5, isInclusive: false))
         ),
+        ("{_id: {$gte: 5, $gt: 5}}", .range(lower: Bound(5, isInclusive: false), upper: nil)),
         ("{_id: {$gt: 5, $gte: 5}}", .range(lower: Bound(5, isInclusive: false), upper: nil)),
         ("{$and: [{_id: {$lte: 'm'}}, {_id: {$lte: 'c'}}]}", .range(lower: nil, upper: Bound("c", isInclusive: true))),
         ("{_id: {$in: ['a', 'b', 'c']}, $and: [{_id: {$gt: 'a', $lt: 'c'}}]}", .oneOf(["b"])),

@@ -13,7 +13,8 @@ struct RandomValues {
     static let scalars: [Value] = [
         nil, true, false, 0, 1, 2, -1, .double(-0.0), 1.0, 1.5, .double(.nan), .double(.infinity), .double(-.infinity),
         .int(.max), .int(.min), .uint(1 << 63), .uint(.max), .double(0x1p53), .int(1 << 53 + 1), .double(0x1p63),
-        .double(0x1p64), .double(-0x1p63), .int((1 << 62) + 1), .double(0x1p62), .double(1e300), .double(.leastNonzeroMagnitude),
+        .double(0x1p64), .double(-0x1p63), .int((1 << 62) + 1), .double(0x1p62), .double(1e300),
+        .double(.leastNonzeroMagnitude),
         "", "a", "b", "ab", "a\0", "é", "e\u{301}", "longer than eight", .bytes([]), .bytes([1]), .bytes([0, 5]),
         .timestamp(Timestamp(seconds: 0)), .timestamp(Timestamp(seconds: -1, nanoseconds: 5)),
         .timestamp(Timestamp(seconds: 1 << 40, nanoseconds: 999_999_999)),

@@ -138,6 +138,50 @@ import Testing
         }
     }
 
+    /// Flipped and cut bytes at seeded places of the log: the server starts, or says what is wrong and how to go on.
+    @Test func aDamagedLogNeverPreventsTheStartWithoutAClearWord() async throws {
+        let directory = try TemporaryDirectory()
+        var random = SplitMix64(seed: 77)
+        var refusals = 0
+        for round in 0..<20 {
+            let data = directory.path + "/data\(round)"
+            let server = try ServerProcess(data: data)
+            let peer = try Peer(port: server.port).logIn()
+            for number in 0..<50 {
+                try peer.ask(.insert(.init(namespace: .films, document: encoded(["_id": .int(Int64(number))]))))
+            }
+            server.end(with: SIGKILL)
+            try Self.damageLog(of: data, isCut: round % 3 == 0, &random)
+            do {
+                try ServerProcess(data: data).end(with: SIGTERM)
+            } catch {
+                refusals += 1
+                #expect("\(error)".contains("--log-recovery discard-after-damage"), "\(error)")
+                let again = try ServerProcess(data: data, options: ["--log-recovery", "discard-after-damage"])
+                let other = try Peer(port: again.port).logIn()
+                let count = try other.ask(.query(.init(namespace: .films, isCountOnly: true))).fields["count"]?.int
+                #expect((0...50).contains(count ?? -1))
+                again.end(with: SIGTERM)
+            }
+        }
+        #expect(refusals > 0, "no damage was noticed: the test damages the wrong place")
+    }
+
+    /// Damages the written part of the newest log file.
+    private static func damageLog(of data: String, isCut: Bool, _ random: inout SplitMix64) throws {
+        let names = TemporaryDirectory.names(in: data + "/log").sorted()
+        let path = data + "/log/" + (try #require(names.last))
+        var bytes = TemporaryDirectory.bytes(of: path)
+        let written = try #require(bytes.lastIndex { $0 != 0 }) + 1
+        let place = Int(random.next() % UInt64(written))
+        if isCut {
+            bytes.removeLast(bytes.count - place)
+        } else {
+            bytes[place] ^= UInt8(truncatingIfNeeded: 1 << (random.next() % 8))
+        }
+        try TemporaryDirectory.write(bytes, to: path)
+    }
+
     @Test func wrongUsageAndUnusableDirectoriesAreToldInOneLine() throws {
         let directory = try TemporaryDirectory()
         let usage = try ServerProcess.run(["--colour"])

@@ -109,19 +109,37 @@ final class TemporaryDirectory: Sendable {
 
     deinit { Self.remove(path) }
 
-    static func remove(_ path: String) {
-        if let directory = opendir(path) {
-            while let entry = readdir(directory) {
-                let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-                }
-                if name != ".", name != ".." { remove(path + "/" + name) }
+    static func names(in path: String) -> [String] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            closedir(directory)
-            rmdir(path)
-        } else {
-            unlink(path)
+            if name != ".", name != ".." { names.append(name) }
         }
+        return names
+    }
+
+    static func bytes(of path: String) -> [UInt8] {
+        guard let file = fopen(path, "rb") else { return [] }
+        defer { fclose(file) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while case let count = fread(&chunk, 1, chunk.count, file), count > 0 { bytes += chunk[..<count] }
+        return bytes
+    }
+
+    static func write(_ bytes: [UInt8], to path: String) throws {
+        guard let file = fopen(path, "wb") else { throw Peer.Gone(description: "\(path): errno \(errno)") }
+        fwrite(bytes, 1, bytes.count, file)
+        fclose(file)
+    }
+
+    static func remove(_ path: String) {
+        for name in names(in: path) { remove(path + "/" + name) }
+        if rmdir(path) != 0 { unlink(path) }
     }
 }
 

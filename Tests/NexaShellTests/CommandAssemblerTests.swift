@@ -22,9 +22,10 @@ import Testing
     }
 
     @Test func semicolonsSeparateOutsideBracketsAndQuotes() {
-        #expect(commands(["use a; count ;; query {\"x\": \"a;b\"}; read 'a;b'"]).map(\.text) == [
-            "use a", "count", "query {\"x\": \"a;b\"}", "read 'a;b'"
-        ])
+        #expect(
+            commands(["use a; count ;; query {\"x\": \"a;b\"}; read 'a;b'"]).map(\.text) == [
+                "use a", "count", "query {\"x\": \"a;b\"}", "read 'a;b'"
+            ])
         #expect(commands([#"create {a: "q\";\"", b: ';'}; count"#]).count == 2)
     }
 
@@ -114,9 +115,10 @@ import Testing
         for _ in 0..<2000 {
             var assembler = CommandAssembler(Bool.random(using: &random) ? .reportAtOnce : .nextCommandWord)
             for _ in 0..<Int.random(in: 1...6, using: &random) {
-                let line = String((0..<Int.random(in: 0...40, using: &random)).map { _ in
-                    alphabet.randomElement(using: &random) ?? "x"
-                })
+                let line = String(
+                    (0..<Int.random(in: 0...40, using: &random)).map { _ in
+                        alphabet.randomElement(using: &random) ?? "x"
+                    })
                 for command in assembler.append(line) {
                     let bounds = 0...command.text.utf8.count
                     #expect(command.fault.map { bounds.contains($0.offset) } ?? true, "seed \(seed)")
@@ -176,7 +178,8 @@ import Testing
 
     @Test func queryFlags() throws {
         let query = try QueryArguments(
-            ArgumentReader("query --skip 2 {year: 1999} --sort a,-b.c --limit 7 --fields title,year"), defaultLimit: 100)
+            ArgumentReader("query --skip 2 {year: 1999} --sort a,-b.c --limit 7 --fields title,year"), defaultLimit: 100
+        )
         #expect(query.skip == 2)
         #expect(query.limit == 7)
         #expect(query.filter == ["year": 1999])
@@ -189,7 +192,8 @@ import Testing
     }
 
     @Test func importAndExportArguments() throws {
-        let given = try ImportArguments(ArgumentReader("import data.ndjson movies --on-error bad.ndjson --skip 10 --limit 5"))
+        let given = try ImportArguments(
+            ArgumentReader("import data.ndjson movies --on-error bad.ndjson --skip 10 --limit 5"))
         #expect(given?.source == "data.ndjson")
         #expect(given?.collection == "movies")
         #expect(given?.onError == .file("bad.ndjson"))

@@ -4,7 +4,9 @@ import Testing
 @testable import NexaShell
 
 @Suite struct InvocationTests {
-    private func parse(_ words: String...) throws(UsageError) -> Invocation { try InvocationParser.parse(words).invocation }
+    private func parse(_ words: String...) throws(UsageError) -> Invocation {
+        try InvocationParser.parse(words).invocation
+    }
 
     @Test func valuesInEveryForm() throws {
         let invocation = try parse(
@@ -55,10 +57,13 @@ import Testing
 
     // MARK: Modes
 
-    private func plan(_ words: [String], input: Bool, output: Bool, _ environment: [String: String] = [:]) throws -> Plan {
+    private func plan(_ words: [String], input: Bool, output: Bool, _ environment: [String: String] = [:]) throws
+        -> Plan
+    {
         try Plan(
             InvocationParser.parse(words).invocation,
-            in: .init(inputIsTerminal: input, outputIsTerminal: output, errorsAreTerminal: output, environment: environment))
+            in: .init(
+                inputIsTerminal: input, outputIsTerminal: output, errorsAreTerminal: output, environment: environment))
     }
 
     @Test func modesOfTheTable() throws {
@@ -135,7 +140,9 @@ import Testing
     }
 
     @Test func theDefaultPasswordIsOnlyForRootOnThisMachine() throws {
-        func found(_ username: String, loopback: Bool, _ environment: [String: String] = [:]) throws -> PasswordFinder.Found {
+        func found(_ username: String, loopback: Bool, _ environment: [String: String] = [:]) throws
+            -> PasswordFinder.Found
+        {
             try PasswordFinder(
                 invocation: Invocation(), environment: environment, standardInput: nil, signals: -1
             ).find(username: username, isLoopback: loopback)

@@ -25,27 +25,31 @@ import Testing
     ]
 
     @Test func prettyIsIndentedWithSortedKeys() throws {
-        #expect(try printed([["b": 1, "a": ["d": true, "c": nil]], ["x": 1.0]], .pretty) == """
+        #expect(
+            try printed([["b": 1, "a": ["d": true, "c": nil]], ["x": 1.0]], .pretty) == """
 
-            [1]
-            {
-              "a": {
-                "c": null,
-                "d": true
-              },
-              "b": 1
-            }
+                [1]
+                {
+                  "a": {
+                    "c": null,
+                    "d": true
+                  },
+                  "b": 1
+                }
 
-            [2]
-            {
-              "x": 1.0
-            }
+                [2]
+                {
+                  "x": 1.0
+                }
 
-            """)
+                """)
     }
 
     @Test func ndjsonKeepsTheStoredOrder() throws {
-        #expect(try printed([movie], .ndjson) == #"{"title":"Amélie \"A\"","_id":"m1","year":2001,"score":1.0,"cast":["A","B"],"none":null,"empty":[],"sub":{"z":1,"a":2}}"# + "\n")
+        #expect(
+            try printed([movie], .ndjson)
+                == #"{"title":"Amélie \"A\"","_id":"m1","year":2001,"score":1.0,"cast":["A","B"],"none":null,"empty":[],"sub":{"z":1,"a":2}}"#
+                + "\n")
     }
 
     @Test func jsonIsOneArray() throws {
@@ -99,12 +103,13 @@ import Testing
             return sink.text
         }
         #expect(try report(.classicScript, nil) == "✗ Error: expected ':' at line 1 column 15\n")
-        #expect(try report(.interactive, nil) == """
-            ✗ Error: expected ':' at line 1 column 15
-              query {"year" {"$gte": 2000}}
-                            ^
+        #expect(
+            try report(.interactive, nil) == """
+                ✗ Error: expected ':' at line 1 column 15
+                  query {"year" {"$gte": 2000}}
+                                ^
 
-            """)
+                """)
         #expect(try report(.oneShot, "script.nexa").hasPrefix("✗ script.nexa:12:15: expected ':'"))
     }
 
@@ -129,9 +134,12 @@ import Testing
     }
 
     @Test func progressLines() {
-        #expect(Progress.line(bytes: 41_000_000, total: 100_000_000, documents: 412_000, seconds: 1)
-            == "[====>      ] 41%  41 MB/s  412 kdocs  ETA 2 s")
-        #expect(Progress.line(bytes: 100, total: 100, documents: 1, seconds: 1) == "[========== ] 100%  100 B/s  1 docs  ETA 0 s")
+        #expect(
+            Progress.line(bytes: 41_000_000, total: 100_000_000, documents: 412_000, seconds: 1)
+                == "[====>      ] 41%  41 MB/s  412 kdocs  ETA 2 s")
+        #expect(
+            Progress.line(bytes: 100, total: 100, documents: 1, seconds: 1)
+                == "[========== ] 100%  100 B/s  1 docs  ETA 0 s")
         #expect(Progress.line(bytes: 2_000, total: nil, documents: 10, seconds: 2) == "2.0 kB  1.0 kB/s  10 docs")
         #expect(Amount.short(30_227) == "30 k")
         #expect(Amount.short(1_500_000) == "1.5 M")

@@ -68,6 +68,17 @@ import Testing
         #expect(fault("82a16101a16202") == nil)
     }
 
+    /// Two spellings of one letter are two keys, in small maps and in large ones.
+    @Test func keysAreComparedByTheirBytes() throws {
+        for padding in [0, 40] {
+            var document: Document = ["\u{E9}": 1, "e\u{301}": 2]
+            for number in 0..<padding { document["k\(number)"] = 0 }
+            let bytes = MessagePack.encode(document)
+            try MessagePack.validate(bytes.span.bytes)
+            #expect(try MessagePack.decodeDocument(bytes).count == 2 + padding)
+        }
+    }
+
     @Test func rawLookupsFindWhatDecodingFinds() throws {
         let document: Document = [
             "title": "Caught", "year": 1900, "cast": ["Ada", ["name": "Bob"]], "o": ["p": ["q": 7]], "": 1

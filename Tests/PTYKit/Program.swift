@@ -7,8 +7,11 @@ public enum Program {
     public struct Outcome: Sendable {
         /// The exit code, or 128 + the signal that killed it.
         public var exitCode: CInt
+        /// Everything on its standard output.
         public var output: String
+        /// Everything on its standard error.
         public var errors: String
+        /// The lines of its output.
         public var lines: [String] {
             var lines = output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
             if lines.last == "" { lines.removeLast() }
@@ -57,7 +60,7 @@ public enum Program {
             var ready = [
                 pollfd(fd: open[0], events: Int16(POLLOUT), revents: 0),
                 pollfd(fd: open[1], events: Int16(POLLIN), revents: 0),
-                pollfd(fd: open[2], events: Int16(POLLIN), revents: 0),
+                pollfd(fd: open[2], events: Int16(POLLIN), revents: 0)
             ]
             guard poll(&ready, 3, 60_000) > 0 else { break }
             if open[0] >= 0, ready[0].revents != 0 {
@@ -95,8 +98,10 @@ public enum Products {
 
 /// A folder that goes with the value that holds it.
 public final class TemporaryFolder {
+    /// Where it is.
     public let path: String
 
+    /// Makes an empty folder.
     public init() throws {
         var template = Array("/tmp/nexa-test-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw PTYError(description: "mkdtemp") }
@@ -114,7 +119,11 @@ public final class TemporaryFolder {
                 if name == "." || name == ".." { continue }
                 let inner = path + "/" + name
                 var status = stat()
-                if lstat(inner, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { remove(inner) } else { unlink(inner) }
+                if lstat(inner, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+                    remove(inner)
+                } else {
+                    unlink(inner)
+                }
             }
             closedir(folder)
         }

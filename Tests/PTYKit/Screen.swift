@@ -3,10 +3,14 @@
 /// It knows what line editors use (printing, CR, LF, BS, TAB, the CSI moves and erases, insert and delete) and ignores the
 /// rest. It answers no queries, so that a program that sends one is noticed.
 public struct Screen {
+    /// The width in cells.
     public private(set) var columns: Int
+    /// The height in rows.
     public private(set) var rows: Int
     private var cells: [[String]]
+    /// The row of the cursor, from 0.
     public private(set) var row = 0
+    /// The column of the cursor, from 0; the width itself behind the last cell.
     public private(set) var column = 0
     private var escape: [Unicode.Scalar] = []
     private var pending: [UInt8] = []
@@ -15,6 +19,7 @@ public struct Screen {
     /// Lines that scrolled off the top, oldest first.
     public private(set) var scrolledOff: [String] = []
 
+    /// An empty screen.
     public init(columns: Int, rows: Int) {
         self.columns = columns
         self.rows = rows
@@ -129,7 +134,9 @@ public struct Screen {
         let sequence = String(String.UnicodeScalarView(escape.dropFirst(2)))
         escape = []
         guard let final = sequence.last else { return }
-        let parameters = sequence.dropLast().split(separator: ";", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
+        let parameters = sequence.dropLast().split(separator: ";", omittingEmptySubsequences: false).map {
+            Int($0) ?? 0
+        }
         let first = parameters.first ?? 0
         let count = max(1, first)
         switch final {
@@ -142,7 +149,8 @@ public struct Screen {
             row = min(rows - 1, count - 1)
             column = parameters.count > 1 ? min(columns - 1, max(1, parameters[1]) - 1) : 0
         case "J": eraseDisplay(first)
-        case "K": for place in (first == 0 ? column : 0)..<(first == 1 ? column + 1 : columns) { cells[row][place] = " " }
+        case "K":
+            for place in (first == 0 ? column : 0)..<(first == 1 ? column + 1 : columns) { cells[row][place] = " " }
         case "P":
             cells[row].removeSubrange(column..<min(columns, column + count))
             cells[row] += Array(repeating: " ", count: columns - cells[row].count)

@@ -6,10 +6,14 @@ import Glibc
 /// There is no way to sleep: every wait has a condition and ends at once when it holds.
 public final class Session {
     private let terminal: CInt
+    /// The program.
     public let process: pid_t
     /// Every byte the program wrote.
     public private(set) var log: [UInt8] = []
+    /// What a person would see now.
     public private(set) var screen: Screen
+    /// What has to live as long as the session, such as the folders it uses.
+    public var companion: AnyObject?
     private var isClosed = false
     private var exitCode: CInt?
 
@@ -82,7 +86,9 @@ public final class Session {
     }
 
     /// Waits for text anywhere on the screen.
-    public func sees(_ text: String, seconds: Double = 20) -> Bool { wait(seconds: seconds) { $0.screen.text.contains(text) } }
+    public func sees(_ text: String, seconds: Double = 20) -> Bool {
+        wait(seconds: seconds) { $0.screen.text.contains(text) }
+    }
 
     /// Waits until the cursor's row is exactly this (blanks at the end do not count).
     public func prompts(_ line: String, seconds: Double = 20) -> Bool {
@@ -142,15 +148,21 @@ public final class Session {
 
 /// A terminal's modes, to compare before and after.
 public struct TerminalModes: Equatable {
+    /// `c_lflag`.
     public var local: UInt32
+    /// `c_iflag`.
     public var input: UInt32
+    /// Whether typing is shown.
     public var echoes: Bool { local & UInt32(ECHO) != 0 }
+    /// Whether the terminal collects whole lines.
     public var isCanonical: Bool { local & UInt32(ICANON) != 0 }
 }
 
 /// A pseudo terminal or a process could not be had.
 public struct PTYError: Error, CustomStringConvertible {
+    /// What could not be done.
     public var description: String
+    /// Says what could not be done.
     public init(description: String) { self.description = description }
 }
 

@@ -7,7 +7,8 @@ import Synchronization
 ///
 /// Patterns come from strangers, so every match runs under limits; the one that is hit is named in the error.
 /// The compiled code is never changed after `init` and may be used by all threads at once. What a match writes to
-/// (match data, match context, JIT stack) is a `Scratch`, taken from a small locked pool by one match at a time.
+/// (match data, match context, JIT stack) is a `Scratch`, owned by one match at a time: the pattern keeps one between
+/// matches, and a match that finds it taken makes its own.
 final class Pattern: @unchecked Sendable {  // the code pointer: PCRE2 never writes to compiled code; see above
     /// Steps of backtracking from one starting point.
     static let matchLimit: UInt32 = 200_000
@@ -24,9 +25,10 @@ final class Pattern: @unchecked Sendable {  // the code pointer: PCRE2 never wri
 
     private let code: OpaquePointer
     private let isAnchored: Bool
-    private let pool = Mutex<[Scratch]>([])
+    private let spare = Atomic<UnsafeMutablePointer<Scratch>?>(nil)
 
-    /// Compiles a pattern with options out of `i` (case), `m` (`^ $` at lines), `s` (dot takes line breaks) and `x` (comments).
+    /// Compiles a pattern with options out of `i` (case), `m` (`^ $` at lines), `s` (dot takes line breaks)
+    /// and `x` (blanks and comments).
     init(_ pattern: String, options: String) throws(QueryError) {
         guard pattern.utf8.count <= Self.maximumLength else {
             throw .limit("$regex has more than \(Self.maximumLength) bytes")
@@ -53,7 +55,8 @@ final class Pattern: @unchecked Sendable {  // the code pointer: PCRE2 never wri
         guard let compiled else {
             throw QueryError(
                 .invalidPattern,
-                "$regex is not a regular expression: \(Self.message(errorCode)) at offset \(errorOffset) of \"\(pattern)\""
+                "$regex is not a regular expression: \(Self.message(errorCode)) at offset \(errorOffset)"
+                    + " of \"\(pattern)\""
             )
         }
         code = compiled
@@ -65,25 +68,18 @@ final class Pattern: @unchecked Sendable {  // the code pointer: PCRE2 never wri
     }
 
     deinit {
-        pool.withLock { for scratch in $0 { scratch.free() } }
+        spare.exchange(nil, ordering: .acquiring).map(Scratch.free)
         pcre2_code_free_8(code)
     }
 
     /// Whether the pattern is found anywhere in UTF-8 text.
     func matches(_ text: RawSpan) throws(QueryError) -> Bool {
         guard text.isUTF8 else { throw QueryError(corrupt: MessagePackError(.invalidUTF8, at: 0)) }
-        guard let scratch = pool.withLock({ $0.popLast() }) ?? Scratch(code) else {
+        guard let scratch = spare.exchange(nil, ordering: .acquiring) ?? Scratch.make() else {
             throw .limit("no memory is left to match $regex")
         }
-        defer {
-            let kept = pool.withLock { pool in
-                guard pool.count < 8 else { return false }
-                pool.append(scratch)
-                return true
-            }
-            if !kept { scratch.free() }
-        }
-        let result = text.withUnsafeBytes { bytes in search(bytes, scratch) }
+        defer { spare.exchange(scratch, ordering: .acquiringAndReleasing).map(Scratch.free) }
+        let result = text.withUnsafeBytes { bytes in search(bytes, scratch.pointee) }
         if result >= 0 { return true }
         switch result {
         case PCRE2_ERROR_NOMATCH: return false
@@ -105,8 +101,8 @@ final class Pattern: @unchecked Sendable {  // the code pointer: PCRE2 never wri
 
     /// Looks for a match at all starting points of a text.
     ///
-    /// The limits of PCRE2 hold for each starting point. In a long text many of them add up, so they are tried in blocks, and
-    /// the clock is read between two blocks.
+    /// The limits of PCRE2 hold for each starting point. In a long text many of them add up, so they are tried
+    /// in blocks, and the clock is read between two blocks.
     private func search(_ text: UnsafeRawBufferPointer, _ scratch: Scratch) -> CInt {
         withUnsafePointer(to: UInt8(0)) { empty in
             let start = text.baseAddress?.assumingMemoryBound(to: UInt8.self) ?? empty
@@ -143,30 +139,34 @@ final class Pattern: @unchecked Sendable {  // the code pointer: PCRE2 never wri
     }
 
     /// What one match writes to.
-    private struct Scratch: @unchecked Sendable {  // only ever used by the one match that took it from the pool
+    private struct Scratch {
         let data: OpaquePointer
         let context: OpaquePointer
         let stack: OpaquePointer?
 
-        init?(_ code: OpaquePointer) {
+        /// Allocates one; `nil` when memory is short.
+        static func make() -> UnsafeMutablePointer<Scratch>? {
             guard let context = pcre2_match_context_create_8(nil) else { return nil }
             guard let data = pcre2_match_data_create_8(1, nil) else {
                 pcre2_match_context_free_8(context)
                 return nil
             }
-            self.context = context
-            self.data = data
-            stack = pcre2_jit_stack_create_8(32 << 10, Pattern.maximumStack, nil)
+            // Without a stack of its own the JIT uses 32 KiB of the thread's.
+            let stack = pcre2_jit_stack_create_8(32 << 10, Pattern.maximumStack, nil)
             pcre2_set_match_limit_8(context, Pattern.matchLimit)
             pcre2_set_depth_limit_8(context, Pattern.depthLimit)
             pcre2_set_heap_limit_8(context, Pattern.heapLimit)
             if let stack { pcre2_jit_stack_assign_8(context, nil, UnsafeMutableRawPointer(stack)) }
+            let scratch = UnsafeMutablePointer<Scratch>.allocate(capacity: 1)
+            scratch.initialize(to: Scratch(data: data, context: context, stack: stack))
+            return scratch
         }
 
-        func free() {
-            pcre2_match_data_free_8(data)
-            pcre2_match_context_free_8(context)
-            if let stack { pcre2_jit_stack_free_8(stack) }
+        static func free(_ scratch: UnsafeMutablePointer<Scratch>) {
+            pcre2_match_data_free_8(scratch.pointee.data)
+            pcre2_match_context_free_8(scratch.pointee.context)
+            if let stack = scratch.pointee.stack { pcre2_jit_stack_free_8(stack) }
+            scratch.deallocate()
         }
     }
 }

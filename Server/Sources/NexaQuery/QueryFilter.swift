@@ -53,7 +53,7 @@ public struct QueryFilter: Sendable {
 
     /// Whether an encoded document fulfils the filter.
     ///
-    /// The bytes should have passed `MessagePack.validate`; others are read safely, with an arbitrary answer or an error.
+    /// The bytes should have passed `MessagePack.validate`; others are read safely, with any answer or an error.
     /// - Throws: `QueryError` when a `$regex` takes too much work, or when the bytes are not a well-formed map.
     public func matches(_ document: RawSpan) throws(QueryError) -> Bool {
         do {

@@ -17,7 +17,8 @@ public struct SortOrder: Sendable {
 
     /// Compiles `{field: 1, other: -1}`, or `[["field", 1], ["other", -1]]` for clients whose maps lose their order.
     ///
-    /// - Throws: `QueryError` when it is neither, a direction is not 1 or -1, a field occurs twice, or there are too many.
+    /// - Throws: `QueryError` when it is neither, a direction is not 1 or -1, a field occurs twice, or there
+    ///   are too many.
     public init(compiling order: Value) throws(QueryError) {
         var fields: [Field] = []
         for (name, direction) in try Self.pairs(order) {

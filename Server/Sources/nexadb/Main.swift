@@ -56,6 +56,7 @@ enum Main {
         configuration.rootPassword = options.rootPassword
         configuration.insecureDefaults = options.insecureDefaults
         configuration.exitWhenIdle = options.exitWhenIdle
+        configuration.engine.logRecovery = options.logRecovery == "strict" ? .strict : .discardAfterDamage
         if let reactors = options.reactors { configuration.reactors = reactors }
         configuration.log = .standardError(minimumLevel: options.isVerbose ? .debug : .info)
         return configuration

@@ -17,6 +17,7 @@ struct Options {
     var rootPassword: String?
     var insecureDefaults = false
     var exitWhenIdle = false
+    var logRecovery = "strict"
     var reactors: Int?
     var isVerbose = false
 
@@ -63,6 +64,15 @@ struct Options {
                 throw Problem(message: "durability is 'sync' or 'os', not '\(text)'")
             }
             options.durability = text
+        },
+        Definition(
+            flag: "--log-recovery", placeholder: "HOW", environment: nil,
+            help: "a damaged commit log: 'strict' refuses to start (default), 'discard-after-damage' goes on without the rest"
+        ) { options, text throws(Problem) in
+            guard text == "strict" || text == "discard-after-damage" else {
+                throw Problem(message: "log recovery is 'strict' or 'discard-after-damage', not '\(text)'")
+            }
+            options.logRecovery = text
         },
         Definition(
             flag: "--reactors", placeholder: "N", environment: "NEXADB_REACTORS",

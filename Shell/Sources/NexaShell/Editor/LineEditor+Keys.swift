@@ -11,14 +11,20 @@ extension LineEditor {
         let functions: [(String, String, nexa_key_function)] = [
             ("nexa-cancel", "Drop the line", LineEditor.cancel),
             ("nexa-end", "Leave, or delete forward", LineEditor.endOrDelete),
-            ("nexa-up", "Line up, or an older entry", { handle, _ in LineEditor.move(handle, up: true, withinText: true) }),
-            ("nexa-down", "Line down, or a newer entry", { handle, _ in LineEditor.move(handle, up: false, withinText: true) }),
+            (
+                "nexa-up", "Line up, or an older entry",
+                { handle, _ in LineEditor.move(handle, up: true, withinText: true) }
+            ),
+            (
+                "nexa-down", "Line down, or a newer entry",
+                { handle, _ in LineEditor.move(handle, up: false, withinText: true) }
+            ),
             ("nexa-older", "An older entry", { handle, _ in LineEditor.move(handle, up: true, withinText: false) }),
             ("nexa-newer", "A newer entry", { handle, _ in LineEditor.move(handle, up: false, withinText: false) }),
             ("nexa-search", "Search the history", LineEditor.search),
             ("nexa-suspend", "Suspend", LineEditor.suspend),
             ("nexa-paste", "Insert a bracketed paste", LineEditor.paste),
-            ("nexa-newline", "Insert a line break", LineEditor.insertLineBreak),
+            ("nexa-newline", "Insert a line break", LineEditor.insertLineBreak)
         ]
         for (name, help, function) in functions { _ = nexa_el_add_function(editor, name, help, function) }
     }
@@ -26,7 +32,8 @@ extension LineEditor {
     func bindKeys() {
         // Keys that work the same in every map. Ctrl-R has to be bound because the terminal's reprint key would take it.
         let always = [
-            ("^C", "nexa-cancel"), ("^Z", "nexa-suspend"), ("^D", "nexa-end"), ("^R", "nexa-search"), ("^L", "ed-clear-screen"),
+            ("^C", "nexa-cancel"), ("^Z", "nexa-suspend"), ("^D", "nexa-end"), ("^R", "nexa-search"),
+            ("^L", "ed-clear-screen")
         ]
         for (key, function) in always {
             _ = nexa_el_bind(editor, nil, key, function)
@@ -42,7 +49,7 @@ extension LineEditor {
             ("^I", "ed-insert"), ("^P", "nexa-older"), ("^N", "nexa-newer"), ("^W", "ed-delete-prev-word"),
             ("\u{1B}^M", "nexa-newline"), ("\u{1B}^J", "nexa-newline"),
             // Private sequences, for functions that hand over to libedit's own.
-            ("\u{18}1", "ed-prev-line"), ("\u{18}2", "ed-next-line"), ("\u{18}3", "em-inc-search-prev"),
+            ("\u{18}1", "ed-prev-line"), ("\u{18}2", "ed-next-line"), ("\u{18}3", "em-inc-search-prev")
         ]
         for (key, function) in emacs { _ = nexa_el_bind(editor, nil, key, function) }
     }
@@ -55,7 +62,7 @@ extension LineEditor {
         ("[H", "ed-move-to-beg"), ("OH", "ed-move-to-beg"), ("[1~", "ed-move-to-beg"), ("[7~", "ed-move-to-beg"),
         ("[F", "ed-move-to-end"), ("OF", "ed-move-to-end"), ("[4~", "ed-move-to-end"), ("[8~", "ed-move-to-end"),
         ("[3~", "ed-delete-next-char"),
-        ("[1;5D", "ed-prev-word"), ("[1;5C", "em-next-word"), ("[5D", "ed-prev-word"), ("[5C", "em-next-word"),
+        ("[1;5D", "ed-prev-word"), ("[1;5C", "em-next-word"), ("[5D", "ed-prev-word"), ("[5C", "em-next-word")
     ]
 
     private static func code(_ code: CInt) -> UInt8 { UInt8(truncatingIfNeeded: code) }

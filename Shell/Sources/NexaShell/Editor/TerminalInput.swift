@@ -61,7 +61,7 @@ struct TerminalInput {
         while true {
             var ready = [
                 pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: signals, events: Int16(POLLIN), revents: 0)
             ]
             if poll(&ready, nfds_t(signals >= 0 ? 2 : 1), -1) < 0, errno != EINTR { return .failure(errno) }
             let signal = signals >= 0 ? nexa_signals_take() : 0

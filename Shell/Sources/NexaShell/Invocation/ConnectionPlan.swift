@@ -28,7 +28,8 @@ struct ConnectionPlan {
             }
             guard configuration.credentials?.password == nil else {
                 throw UsageError(
-                    "a password in --url is seen by everybody who lists processes; use --password-file or NEXADB_PASSWORD")
+                    "a password in --url is seen by everybody who lists processes; use --password-file or NEXADB_PASSWORD"
+                )
             }
         }
         let isLocal = invocation.localDirectory != nil
@@ -47,14 +48,17 @@ struct ConnectionPlan {
                 configuration.endpoints = [.tcp(host: host, port: port)]
             }
         }
-        username = invocation.username ?? configuration.credentials?.username
+        username =
+            invocation.username ?? configuration.credentials?.username
             ?? Self.given(environment, "NEXADB_USERNAME") ?? "root"
         configuration.credentials = .init(username: username, password: configuration.credentials?.password)
         configuration.applicationName = "nexa"
         configuration.connectTimeout = invocation.connectTimeout
         configuration.operationTimeout = invocation.timeout > .zero ? invocation.timeout : .seconds(100 * 365 * 86_400)
         configuration.pool.maximumConnections = Importer.batchesInFlight
-        configuration.pool.acquireTimeout = configuration.operationTimeout
+        // After an outage a command waits that long for the server to come back. That of a folder does not come back by
+        // itself: it is started again.
+        configuration.pool.acquireTimeout = isLocal ? .milliseconds(500) : invocation.connectTimeout
         location = Location(
             database: invocation.database ?? configuration.database, collection: invocation.collection)
         display = invocation.localDirectory ?? configuration.endpoints.first?.description ?? ""

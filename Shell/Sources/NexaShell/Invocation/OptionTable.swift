@@ -84,7 +84,7 @@ enum OptionTable {
             Option(["--timeout"], .required("SECONDS"), "give up a command after that long (0: never)") {
                 (invocation, value) throws(UsageError) in
                 invocation.timeout = try seconds(value, "--timeout")
-            },
+            }
         ])
 
     private static let commands = Section(
@@ -110,7 +110,7 @@ enum OptionTable {
             },
             Option(["--no-history"], .none, "neither read nor write ~/.nexadb_history") { (invocation, _) in
                 invocation.usesHistory = false
-            },
+            }
         ])
 
     private static let output = Section(
@@ -146,7 +146,7 @@ enum OptionTable {
                 Option(["--progress"], .required("HOW"), "auto, plain (a line each 5 seconds) or none") {
                     (invocation, value) throws(UsageError) in
                     invocation.progress = try choice(value, "--progress")
-                },
+                }
             ])
 
     private static let about = Section(
@@ -155,7 +155,7 @@ enum OptionTable {
             Option(["--help"], .none, "show this") { (invocation, _) in invocation.showsHelp = true },
             Option(["-V", "--version"], .none, "show the version") { (invocation, _) in
                 invocation.showsVersion = true
-            },
+            }
         ])
 
     private static func seconds(_ text: String, _ option: String) throws(UsageError) -> Duration {
@@ -185,7 +185,9 @@ enum OptionTable {
                 case .required(let name): left += " \(name)"
                 case .optional(let name): left += " [\(name)]"
                 }
-                let gap = left.count < 30 ? String(repeating: " ", count: 30 - left.count) : "\n" + String(repeating: " ", count: 30)
+                let gap =
+                    left.count < 30
+                    ? String(repeating: " ", count: 30 - left.count) : "\n" + String(repeating: " ", count: 30)
                 lines.append(left + gap + option.help)
             }
         }
@@ -194,7 +196,7 @@ enum OptionTable {
             "'help' at the prompt lists them. Example:",
             "  cat movies.ndjson | nexa --local ./data -e 'use movies' -e 'import -'", "",
             "Exit codes: 0 done, 1 no connection, 2 wrong usage, 3 a command failed, 4 some documents were left out,",
-            "5 a file could not be read or written, 6 the time limit passed.",
+            "5 a file could not be read or written, 6 the time limit passed."
         ]
         return lines.joined(separator: "\n")
     }

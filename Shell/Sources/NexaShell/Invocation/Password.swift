@@ -91,7 +91,8 @@ struct PasswordFinder {
         guard terminal >= 0, nexa_terminal_begin_secret(terminal) == 0 else {
             if terminal >= 0 { close(terminal) }
             throw .unusable(
-                "there is no terminal to ask for the password; use --password-file, --password-stdin or NEXADB_PASSWORD")
+                "there is no terminal to ask for the password; use --password-file, --password-stdin or NEXADB_PASSWORD"
+            )
         }
         defer {
             nexa_terminal_end_secret(terminal)

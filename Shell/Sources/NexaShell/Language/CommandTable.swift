@@ -49,7 +49,7 @@ enum CommandTable {
             kind: .create, names: ["create", "insert"], usage: "create <json>", summary: "Create a document",
             details: [
                 "An \"_id\" in the document becomes its id; otherwise the server makes one.",
-                "Example: create {\"title\": \"The Matrix\", \"year\": 1999}",
+                "Example: create {\"title\": \"The Matrix\", \"year\": 1999}"
             ]),
         .init(
             kind: .insertMany, names: ["insert_many"], usage: "insert_many <json array>",
@@ -61,7 +61,7 @@ enum CommandTable {
             usage: "query [json] [--sort f,-g] [--skip N] [--limit N] [--fields a,b]", summary: "Query documents",
             details: [
                 "Shows the first 100 documents that match; --limit 0 shows all of them.",
-                "Example: query {year: {$gte: 2000}} --sort -year --limit 5",
+                "Example: query {year: {$gte: 2000}} --sort -year --limit 5"
             ]),
         .init(
             kind: .update, names: ["update"], usage: "update <doc_id> <json>", summary: "Update a document",
@@ -78,18 +78,19 @@ enum CommandTable {
             details: [
                 "Reads NDJSON from a file or, with -, from standard input. The first line that cannot be stored stops it;",
                 "--on-error skip goes on, --on-error FILE also writes such lines there and the reasons to FILE.why.",
-                "Batches are written as they come: when it stops, what was counted is stored.",
+                "Batches are written as they come: when it stops, what was counted is stored."
             ]),
         .init(
-            kind: .exportDocuments, names: ["export"], usage: "export [collection] [file|-] [--filter json] [--limit N]",
+            kind: .exportDocuments, names: ["export"],
+            usage: "export [collection] [file|-] [--filter json] [--limit N]",
             summary: "Write every document as a line of JSON",
             details: [
                 "A file appears under its name only when it is whole.",
-                "A single argument is a file when it is - or has a dot or a slash, else a collection.",
+                "A single argument is a file when it is - or has a dot or a slash, else a collection."
             ]),
         .init(kind: .ping, names: ["ping"], usage: "ping", summary: "Ask the server for a sign of life"),
         .init(kind: .help, names: ["help", "\\?"], usage: "help [command]", summary: "Show this help"),
-        .init(kind: .exit, names: ["exit", "quit", "\\q"], usage: "exit", summary: "Exit CLI"),
+        .init(kind: .exit, names: ["exit", "quit", "\\q"], usage: "exit", summary: "Exit CLI")
     ]
 
     private static let byName: [String: CommandSpecification] = {

@@ -62,7 +62,7 @@ enum HelpText {
     private static var additions: [String] {
         let known: Set<CommandSpecification.Kind> = [
             .databases, .useDatabase, .createDatabase, .dropDatabase, .use, .collections, .create, .query, .update,
-            .delete, .count, .vectorSearch, .help, .exit,
+            .delete, .count, .vectorSearch, .help, .exit
         ]
         return CommandTable.all.filter { !known.contains($0.kind) }.map { command in
             let padding = String(repeating: " ", count: max(1, 30 - command.name.count))

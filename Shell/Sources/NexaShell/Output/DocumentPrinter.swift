@@ -43,7 +43,9 @@ struct DocumentPrinter {
         } catch {
             throw ShellError(error.description)
         }
-        if console.presentation.coloursOutput { return try write(TerminalText.harmless(String(decoding: buffer, as: UTF8.self))) }
+        if console.presentation.coloursOutput {
+            return try write(TerminalText.harmless(String(decoding: buffer, as: UTF8.self)))
+        }
         try attempt { () throws(OutputError) in try console.output.write(buffer) }
     }
 

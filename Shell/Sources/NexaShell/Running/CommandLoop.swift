@@ -22,6 +22,8 @@ final class CommandLoop {
     private var location: Location
     /// What the process will end with: the code of the first failure.
     private(set) var exitCode = ExitCode.success
+    /// Gives the answer to a question when the source is at its end: with `-e`, the next text.
+    var nextAnswer: () -> String? = { nil }
 
     init(_ session: Session, _ console: Console, _ runner: TaskRunner, history: HistoryStore?, location: Location) {
         self.session = session
@@ -46,7 +48,8 @@ final class CommandLoop {
             let isContinuing = assembler.isContinuing
             switch source.next(isContinuing ? .continuation(location) : .command(location)) {
             case .line(let line):
-                if prompts, isContinuing, line.allSatisfy(\.isWhitespace), (source as? PromptSource)?.isPasting != true {
+                if prompts, isContinuing, line.allSatisfy(\.isWhitespace), (source as? PromptSource)?.isPasting != true
+                {
                     assembler.discard()  // a blank line gives an open command up
                     entry = []
                     continue
@@ -59,7 +62,12 @@ final class CommandLoop {
                 }
                 if let end = run(commands, source, file, stopsOnError) { return end }
             case .interrupted(let wasEmpty):
-                if wasEmpty, !isContinuing { show { () throws(OutputError) in try console.note("Use 'exit' to quit", .yellow) } }
+                if wasEmpty, !isContinuing {
+                    show { () throws(OutputError) in
+                        try console.note("Use 'exit' to quit", .yellow)
+                        try console.flush()
+                    }
+                }
                 assembler.discard()
                 entry = []
             case .end:
@@ -94,7 +102,7 @@ final class CommandLoop {
                 } else if case .line(let line) = source.next(.answer) {
                     text = line
                 } else {
-                    text = ""
+                    text = nextAnswer() ?? ""
                 }
                 reply = execute { [session] in await session.answer(text, interruption: $0) }
             }

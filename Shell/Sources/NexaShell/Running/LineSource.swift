@@ -147,7 +147,7 @@ final class ByteInput: LineSource, Sendable {
         while true {
             var ready = [
                 pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: stop, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: stop, events: Int16(POLLIN), revents: 0)
             ]
             _ = poll(&ready, nfds_t(stop >= 0 ? 2 : 1), -1)
             if stop >= 0, ready[1].revents != 0 { return .stopped }

@@ -16,7 +16,7 @@ struct LocalServer {
     private static let socketName = "nexadb.sock"
 
     /// A server that was started, or found.
-    struct Running {
+    struct Running: Sendable {
         var client: NexaClient
         var info: ServerInfo
         /// The process, when this shell started it.
@@ -72,7 +72,8 @@ struct LocalServer {
                 process = try start(log)
             }
             guard Clock.now < deadline else {
-                throw ShellError("nexadb did not answer on \(socketPath) in time\(Self.tail(of: log))", exit: .noConnection)
+                throw ShellError(
+                    "nexadb did not answer on \(socketPath) in time\(Self.tail(of: log))", exit: .noConnection)
             }
             pause(milliseconds: 2)
         }
@@ -90,10 +91,15 @@ struct LocalServer {
         }
     }
 
-    /// Waits for the server to be gone after the last connection was closed, so that the folder can be opened again.
-    static func waitForEnd(_ process: pid_t) {
+    /// Waits for the server to be gone after this shell's connections were closed, so that the folder can be opened at
+    /// once. A server that another shell still uses keeps its socket; that one is not waited for.
+    static func waitForEnd(_ process: pid_t, socket path: String) {
+        let start = Clock.now
         var code: CInt = 0
-        _ = nexa_wait_child(process, 5000, &code)
+        while nexa_wait_child(process, 10, &code) == 0 {
+            let patience = access(path, F_OK) == 0 ? 0.5 : 5
+            if Clock.now - start > patience { return }
+        }
     }
 
     // MARK: Starting

@@ -70,7 +70,9 @@ public enum Shell {
     /// Overwrites passwords in the argument vector, which every user of the machine can read.
     private static func wipeSecrets(_ positions: [Int]) {
         for position in positions {
-            guard position + 1 < Int(CommandLine.argc), let word = CommandLine.unsafeArgv[position + 1] else { continue }
+            guard position + 1 < Int(CommandLine.argc), let word = CommandLine.unsafeArgv[position + 1] else {
+                continue
+            }
             nexa_wipe(word)
         }
     }

@@ -52,9 +52,12 @@ final class ShellRun {
         }
         announce()
         let connected: LocalServer.Running
-        switch runner.run(Interruption(), { [invocation, environment, configuration] in
-            await Self.connect(invocation, configuration, environment)
-        }) {
+        switch runner.run(
+            Interruption(),
+            { [invocation, environment, configuration] in
+                await Self.connect(invocation, configuration, environment)
+            })
+        {
         case .signal(let signal): return die(signal)
         case .finished(.failure(let error)):
             if error.exit == .interrupted { return die(SIGINT) }
@@ -116,7 +119,8 @@ final class ShellRun {
             try? console.note("  $ nexadb start", .blue)
         }
         try? console.flush()
-        return error.exit == .commandFailed ? ExitCode.noConnection.rawValue : error.exit.rawValue
+        // Whatever went wrong before the first command: there is no connection.
+        return error.exit == .file ? error.exit.rawValue : ExitCode.noConnection.rawValue
     }
 
     // MARK: Commands
@@ -132,7 +136,12 @@ final class ShellRun {
         settings.assumesYes = invocation.assumesYes
         settings.input = isatty(STDIN_FILENO) == 1 ? nil : standardInput
         settings.version = Shell.version
-        let session = Session(server.client, console, settings, at: connection.location)
+        if invocation.localDirectory != nil {
+            settings.reopen = { [invocation, environment, configuration = server.client.configuration] in
+                await Self.connect(invocation, configuration, environment)
+            }
+        }
+        let session = Session(server, console, settings, at: connection.location)
         let history = plan.prompts && invocation.usesHistory ? HistoryStore(path: historyPath) : nil
         let loop = CommandLoop(session, console, runner, history: history, location: connection.location)
         let end = takeCommands(loop, history)
@@ -144,7 +153,7 @@ final class ShellRun {
         do throws(OutputError) { try console.flush() } catch { if code == .success { code = .file } }
         nexa_terminal_restore()
         history?.trim()
-        close(server, runner)
+        close(session, runner)
         if case .signal(let signal) = end { return die(signal) }
         if code == .commandFailed, plan.presentation.mode == .classicScript, environment["NEXA_COMPAT_EXIT"] == "1" {
             return ExitCode.success.rawValue
@@ -154,7 +163,14 @@ final class ShellRun {
     }
 
     private func takeCommands(_ loop: CommandLoop, _ history: HistoryStore?) -> CommandLoop.End {
-        for source in invocation.sources {
+        var sources = invocation.sources[...]
+        loop.nextAnswer = {
+            guard case .command(let text)? = sources.first else { return nil }
+            sources.removeFirst()
+            return text
+        }
+        defer { loop.nextAnswer = { nil } }
+        while let source = sources.popFirst() {
             let lines: any LineSource
             var file: String?
             switch source {
@@ -197,9 +213,14 @@ final class ShellRun {
         return environment["HOME"].map { $0 + "/.nexadb_history" }
     }
 
-    private func close(_ server: LocalServer.Running, _ runner: TaskRunner) {
-        _ = runner.run(Interruption()) { await server.client.shutdown(drainingFor: .seconds(1)) }
-        if let process = server.process { LocalServer.waitForEnd(process) }
+    private func close(_ session: Session, _ runner: TaskRunner) {
+        let closed = runner.run(Interruption()) {
+            let server = await session.server
+            await server.client.shutdown(drainingFor: .seconds(1))
+            return (server.process, server.client.configuration.endpoints.first)
+        }
+        guard case .finished((let process?, .unix(let path)?)) = closed else { return }
+        LocalServer.waitForEnd(process, socket: path)
     }
 
     /// Ends the process by a signal, so that the parent sees it.

@@ -40,7 +40,7 @@ struct TaskRunner {
         while true {
             var ready = [
                 pollfd(fd: box.done.descriptor, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: signals, events: Int16(POLLIN), revents: 0)
             ]
             let left = ending == nil ? -1 : CInt(max(0, (deadline - Clock.now) * 1000))
             _ = poll(&ready, nfds_t(signals >= 0 ? 2 : 1), left)

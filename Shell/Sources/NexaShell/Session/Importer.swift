@@ -133,7 +133,8 @@ struct Importer {
                     report.taken -= 1
                     inputFault = importer.fault(error, line: line.number, text)
                 } else {
-                    reject(Item(document: [:], line: line.number, text: Array(bytes)), importer.reason(error, line.number))
+                    reject(
+                        Item(document: [:], line: line.number, text: Array(bytes)), importer.reason(error, line.number))
                 }
                 return
             }

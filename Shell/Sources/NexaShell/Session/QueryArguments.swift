@@ -37,7 +37,8 @@ struct QueryArguments {
                 }
             case "--fields": fields = value.split(separator: ",").map(String.init)
             default:
-                throw CommandFault("unknown flag \(flag.name); there are --sort, --skip, --limit and --fields", at: offset)
+                throw CommandFault(
+                    "unknown flag \(flag.name); there are --sort, --skip, --limit and --fields", at: offset)
             }
         }
     }

@@ -114,7 +114,8 @@ extension Session {
         try show { (console) throws(OutputError) in try console.success("Database created") }
     }
 
-    private func dropDatabase(_ arguments: ArgumentReader, _ command: CommandSpecification) throws(ShellError) -> Effect {
+    private func dropDatabase(_ arguments: ArgumentReader, _ command: CommandSpecification) throws(ShellError) -> Effect
+    {
         let name = try name(arguments, "Database name", command)
         if name == "default" { throw .plain("Cannot drop the default database") }
         return .ask(.dropDatabase(name))

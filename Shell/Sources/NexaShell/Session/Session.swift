@@ -19,6 +19,8 @@ actor Session {
         /// The documents of `import -`; `nil` when standard input is a terminal.
         var input: ByteInput?
         var version = ""
+        /// Starts the embedded server again when it is gone; `nil` for any other server, whose client finds it again.
+        var reopen: (@Sendable () async -> Result<LocalServer.Running, ShellError>)?
     }
 
     /// Something that is only done after `yes`.
@@ -27,14 +29,17 @@ actor Session {
         case dropCollection(String)
     }
 
-    let client: NexaClient
+    private(set) var server: LocalServer.Running
+    private var hasLostServer = false
     let console: Console
     let settings: Settings
     var location: Location
     private var question: Confirmable?
 
-    init(_ client: NexaClient, _ console: Console, _ settings: Settings, at location: Location) {
-        self.client = client
+    var client: NexaClient { server.client }
+
+    init(_ server: LocalServer.Running, _ console: Console, _ settings: Settings, at location: Location) {
+        self.server = server
         self.console = console
         self.settings = settings
         self.location = location
@@ -55,6 +60,7 @@ actor Session {
             guard let known = CommandTable.find(word) else {
                 throw .plain("Unknown command: \(word.lowercased())", hint: "Type 'help' to see available commands")
             }
+            try await session.reopenIfLost()
             return try await session.perform(known, ArgumentReader(command.text), interruption)
         }
     }
@@ -90,8 +96,20 @@ actor Session {
                 return Reply(location: location, asksForConfirmation: true)
             }
         } catch {
+            if error.exit == .noConnection { hasLostServer = true }
             return Reply(location: location, error: error)
         }
+    }
+
+    private func reopenIfLost() async throws(ShellError) {
+        guard hasLostServer, let reopen = settings.reopen else { return }
+        let lost = server.client
+        switch await reopen() {
+        case .success(let running): server = running
+        case .failure(let error): throw error
+        }
+        hasLostServer = false
+        await lost.shutdown(drainingFor: .zero)
     }
 
     // MARK: Helpers of the commands
