@@ -55,9 +55,9 @@ extension MessagePackReader {
     @_lifetime(self: copy self)
     public mutating func readKeyText() throws(MessagePackError) -> String {
         let start = position
-        let text = try readKey().withUnsafeBytes { unsafe String(validating: $0, as: UTF8.self) }
-        guard let text else { throw MessagePackError(.invalidUTF8, at: start) }
-        return text
+        let text = try readKey()
+        guard text.isUTF8 else { throw MessagePackError(.invalidUTF8, at: start) }
+        return text.validText
     }
 
     private func enter(_ depth: Int, at offset: Int) throws(MessagePackError) {
@@ -146,7 +146,19 @@ extension RawSpan {
             if word & 0x8080_8080_8080_8080 != 0 { break }
             offset &+= 8
         }
+        if offset &+ 8 > byteCount {
+            while offset < byteCount {
+                if unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self) >= 0x80 { break }
+                offset &+= 1
+            }
+            if offset == byteCount { return true }
+        }
         let rest = extracting(offset..<byteCount)
         return (try? UTF8Span(validating: Span<UInt8>(_bytes: rest))) != nil
+    }
+
+    /// The bytes as text; they were found to be UTF-8 before. (`String(validating:as:)` is generic and far slower.)
+    var validText: String {
+        withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
     }
 }
