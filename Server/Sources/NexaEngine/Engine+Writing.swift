@@ -29,7 +29,7 @@ extension Engine {
             try Self.validate(document)
             try retryingDropped(database, name) { (collection) throws(EngineError) in
                 let stamped = try stamping(collection).stamp(document.span.bytes)
-                try put(stamped, into: collection, options, completion)
+                return try put(stamped, into: collection, options, completion)
             }
         } catch {
             return completion(.failure(error))
@@ -60,7 +60,7 @@ extension Engine {
                         throw EngineError(error.code, "Document \(position): \(error.message)", advice: error.advice)
                     }
                 }
-                try put(batch, into: collection, options, completion)
+                return try put(batch, into: collection, options, completion)
             }
         } catch {
             return completion(.failure(error))
@@ -103,41 +103,48 @@ extension Engine {
             now: WallClock.text(), identifiers: identifiers, vectorDimensions: collection.vectorDimensions)
     }
 
-    /// Runs `body` with a collection to write to, again if the collection is dropped meanwhile.
-    private func retryingDropped(
-        _ database: String, _ name: String, _ body: (Collection) throws(EngineError) -> Void?
-    ) throws(EngineError) {
-        while try body(catalog.collectionForWriting(database, name)) == nil {}
+    /// Whether a write got into the queue.
+    private enum Attempt {
+        case queued
+        /// The collection was dropped in between: once more, with the one that takes its place.
+        case dropped
     }
 
-    /// Queues one new document; `nil` when the collection was dropped.
+    /// Runs `body` with a collection to write to, again if the collection is dropped meanwhile.
+    private func retryingDropped(
+        _ database: String, _ name: String, _ body: (Collection) throws(EngineError) -> Attempt
+    ) throws(EngineError) {
+        while try body(catalog.collectionForWriting(database, name)) == .dropped {}
+    }
+
+    /// Queues one new document.
     private func put(
         _ document: StampedDocument, into collection: Collection, _ options: WriteOptions,
         _ completion: @escaping @Sendable (Result<Value, EngineError>) -> Void
-    ) throws(EngineError) -> Void? {
+    ) throws(EngineError) -> Attempt {
         let key = try DocumentKey.make(collection.number, document.id)
         let latch = latches.latch(of: key)
         latch.lock()
         defer { latch.unlock() }
-        guard !collection.isDropped else { return nil }
+        guard !collection.isDropped else { return .dropped }
         let id = document.id
         var batch = WriteBatch()
         batch.put(.documents, key: key, value: document.bytes)
         // Nobody knows an id that the engine made before the insert is answered, so only the client's are noted.
         guard document.isClientID else {
             try enqueue(batch, options) { completion($0.map { _ in id }) }
-            return ()
+            return .queued
         }
         if try exists(key, latch) { throw .duplicate(id, in: collection) }
         try enqueue(batch, options, noting: [(key, document.bytes)]) { completion($0.map { _ in id }) }
-        return ()
+        return .queued
     }
 
-    /// Queues new documents as one commit; `nil` when the collection was dropped.
+    /// Queues new documents as one commit.
     private func put(
         _ documents: [StampedDocument], into collection: Collection, _ options: WriteOptions,
         _ completion: @escaping @Sendable (Result<[Value], EngineError>) -> Void
-    ) throws(EngineError) -> Void? {
+    ) throws(EngineError) -> Attempt {
         var batch = WriteBatch(capacity: documents.reduce(0) { $0 + $1.bytes.count + 64 })
         var noted: [([UInt8], [UInt8])] = []
         var seen = Set<[UInt8]>()
@@ -155,14 +162,14 @@ extension Engine {
         }
         // One latch at least, against a drop in between.
         if indexes.isEmpty { indexes.insert(0) }
-        return try latches.holding(indexes) { () throws(EngineError) -> Void? in
-            guard !collection.isDropped else { return nil }
+        return try latches.holding(indexes) { () throws(EngineError) -> Attempt in
+            guard !collection.isDropped else { return .dropped }
             for (key, _) in noted where try exists(key, latches.latch(of: key)) {
                 throw .duplicate(key.withUnsafeBytes { DocumentKey.id(in: $0) } ?? .null, in: collection)
             }
             let ids = documents.map(\.id)
             try enqueue(batch, options, noting: noted) { completion($0.map { _ in ids }) }
-            return ()
+            return .queued
         }
     }
 

@@ -78,6 +78,7 @@ struct LogRecovery {
         _ bytes: UnsafeRawBufferPointer, from start: Int, into outcome: inout Outcome,
         apply: ([UnsafeRawBufferPointer], UInt64) throws(StorageError) -> Void
     ) throws(StorageError) -> Int? {
+        if bytes.count < LogFormat.fileHeaderSize { reportStub(outcome) }
         var offset = start
         var waiting: [UnsafeRawBufferPointer] = []
         var waitingBytes = 0
@@ -98,6 +99,13 @@ struct LogRecovery {
         }
         if !waiting.isEmpty { try apply(waiting, outcome.lastSequence) }
         return bytes.isZero(from: min(offset, bytes.count)) ? nil : offset
+    }
+
+    private func reportStub(_ outcome: Outcome) {
+        notice(
+            StorageNotice(
+                .warning, "A commit log file behind commit \(outcome.lastSequence) in \(directory) has no header: it was "
+                    + "just being made when the server stopped, or it has been cut"))
     }
 
     /// Decides about a place where the log does not go on. Returns where to go on, or `nil` for the end.
