@@ -53,6 +53,8 @@ final class ClientCore: Sendable {
         }
     }
 
+    func executor() throws(NexaError) -> any TaskExecutor { try driver("executor").reactor }
+
     /// Lets calls on their way finish, for `grace` at most, then closes everything.
     func shutdown(drainingFor grace: Duration) async {
         let driver = phase.withLock { phase -> ClientDriver? in

@@ -64,6 +64,15 @@ public final class NexaClient: Sendable {
         }
     }
 
+    /// The client's own thread as an executor: `withTaskExecutorPreference(try client.executor) { … }`.
+    ///
+    /// Code that makes many small calls saves a change of threads with each of them there. Do not block it: no
+    /// connection of this client is served meanwhile.
+    /// - Throws: `NexaError` when the client was shut down, or the system gives it no thread.
+    public var executor: any TaskExecutor {
+        get throws(NexaError) { try core.executor() }
+    }
+
     /// A database by name; without a name, that of the configuration.
     public func database(_ name: String? = nil) -> NexaDatabase {
         NexaDatabase(name: name ?? configuration.database, core: core)

@@ -182,11 +182,13 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
 
     // MARK: Connections
 
-    /// The number of requests on the way on a connection has changed to this.
-    public mutating func loadChanged(_ id: ConnectionID, to load: Int, at now: ContinuousClock.Instant) {
+    /// The number of requests on the way on a connection has changed to this. The clock is read only when it is 0.
+    public mutating func loadChanged(
+        _ id: ConnectionID, to load: Int, at now: @autoclosure () -> ContinuousClock.Instant
+    ) {
         guard let position = connections.firstIndex(where: { $0.id == id }) else { return }
         connections[position].load = load
-        if load == 0 { connections[position].lastUsed = now }
+        if load == 0 { connections[position].lastUsed = now() }
     }
 
     /// A connection is logged in.

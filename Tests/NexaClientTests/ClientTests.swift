@@ -159,6 +159,25 @@ extension ClientTests {
             }
         }
 
+        @Test func callsMadeOnTheClientsOwnThreadWork() async throws {
+            try await withScript({ peer in
+                try await peer.login()
+                while true {
+                    try await peer.receive(.ping)
+                    peer.reply([:], as: .pong)
+                }
+            }) { client, _ in
+                let executor = try client.executor
+                let pings = await withTaskExecutorPreference(executor) {
+                    await withTaskGroup(of: Bool.self) { group in
+                        for _ in 0..<100 { group.addTask { (try? await client.ping()) != nil } }
+                        return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+                    }
+                }
+                #expect(pings == 100)
+            }
+        }
+
         @Test func theSecondEndpointIsUsedWhenTheFirstIsDown() async throws {
             let down = try ScriptedServer { await $0.stall() }
             down.stop()
