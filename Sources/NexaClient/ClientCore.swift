@@ -108,7 +108,8 @@ final class ClientCore: Sendable {
                 acquireDeadline: .now + configuration.pool.acquireTimeout)
             switch await driver.send(call) {
             case .reply(let type, let payload, let server): return (type, payload, server.endpoint)
-            case .connected(let server): throw NexaError.connectionLost(nil, delivery: .notSent, endpoint: server.endpoint)
+            case .connected(let server):
+                throw NexaError.connectionLost(nil, delivery: .notSent, endpoint: server.endpoint)
             case .failed(let error):
                 let mayHelp = error.code == .connectionLost && attempt < Self.maximumAttempts
                 guard mayHelp, mayRepeat || error.delivery == .notSent, ContinuousClock.now < deadline else {

@@ -95,7 +95,8 @@ final class ClientDriver: Sendable {
         guard lane.machine.hasRoom, let server = lane.negotiated else {
             // The pool and the machine disagree only when a connection is just ending.
             state.pool.drained(lane.id)
-            return finish(call, .failed(.connectionLost(nil, delivery: .notSent, endpoint: lane.endpointName)), &effects)
+            return finish(
+                call, .failed(.connectionLost(nil, delivery: .notSent, endpoint: lane.endpointName)), &effects)
         }
         guard !call.frame.isEmpty else {
             finish(call, .connected(server), &effects)
@@ -210,7 +211,11 @@ final class ClientDriver: Sendable {
     func carryOut(_ effects: Effects) {
         for (continuation, outcome) in effects.resumed { continuation.resume(returning: outcome) }
         if effects.needsReactor {
-            if reactor.isOnThread { carryOutOnReactor(effects) } else { reactor.execute { [self] in carryOutOnReactor(effects) } }
+            if reactor.isOnThread {
+                carryOutOnReactor(effects)
+            } else {
+                reactor.execute { [self] in carryOutOnReactor(effects) }
+            }
         }
         for lane in effects.writers {
             // On the reactor's thread, everything written in this turn leaves together.
@@ -241,8 +246,8 @@ final class ClientDriver: Sendable {
     }
 }
 
-/// A variable of the reactor's thread.
 // @unchecked: its owner touches it on the reactor's thread only.
+/// A variable of the reactor's thread.
 final class ReactorBox<Value>: @unchecked Sendable {
     var value: Value
     init(_ value: Value) { self.value = value }

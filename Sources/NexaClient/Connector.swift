@@ -1,10 +1,10 @@
 import NexaTransport
 
+// @unchecked: used on the reactor's thread only.
 /// Opens one connection to the first of several endpoints that answers.
 ///
 /// The addresses of the endpoints are tried in order; the next attempt starts when one fails, or 250 ms
 /// after it began (the connection attempt delay of RFC 8305), and the first to succeed wins.
-// @unchecked: used on the reactor's thread only.
 final class Connector: @unchecked Sendable {
     static let attemptDelay: Duration = .milliseconds(250)
 

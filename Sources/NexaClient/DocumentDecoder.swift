@@ -52,7 +52,9 @@ struct ValueDecoder: Decoder {
     func unwrap<T: Decodable>(_ type: T.Type) throws -> T {
         if type == Value.self, let value = value as? T { return value }
         if type == Document.self, let document = value.document as? T { return document }
-        if type == Timestamp.self, case .timestamp(let timestamp) = value, let result = timestamp as? T { return result }
+        if type == Timestamp.self, case .timestamp(let timestamp) = value, let result = timestamp as? T {
+            return result
+        }
         // An integer `_id` reads as the text of the id.
         if type == DocumentID.self, case .int(let number) = value, let id = DocumentID("\(number)") as? T { return id }
         return try T(from: self)

@@ -1,6 +1,7 @@
 import Glibc
-import Synchronization
+import NexaTransport
 import NexaValue
+import Synchronization
 
 /// Makes document ids: UUIDs of version 7 (RFC 9562), as 32 hexadecimal digits.
 ///

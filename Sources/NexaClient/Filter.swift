@@ -78,7 +78,7 @@ public struct Filter: Sendable, Hashable, ExpressibleByDictionaryLiteral {
     var usesLogic: Bool { Self.usesLogic(document) }
 
     private static let originalOperators: Set<String> = [
-        "$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$regex", "$exists",
+        "$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$regex", "$exists"
     ]
 
     private static func usesLogic(_ document: Document) -> Bool {

@@ -2,12 +2,12 @@ import NexaProtocol
 import NexaTransport
 import NexaValue
 
+// @unchecked: the first group is guarded by the driver's lock, the second belongs to whoever holds the claim
+// to write, the third to the reactor's thread.
 /// One pipelined connection: its machine, its socket and its buffers.
 ///
 /// Whoever finds bytes in the out buffer and nobody writing becomes the writer, and writes until the buffer
 /// is empty: a single caller pays one system call, many callers share one. Only the reactor reads.
-// @unchecked: the first group is guarded by the driver's lock, the second belongs to whoever holds the claim
-// to write, the third to the reactor's thread.
 final class Lane: EventHandler, @unchecked Sendable {
     static let readsPerTurn = 4
     static let keptBufferBytes = 64 << 10

@@ -68,7 +68,7 @@ struct URIOption: Sendable {
             set: {
                 $0.applicationName = $1
                 return nil
-            }, print: { $0.applicationName.map { PercentCoding.encode($0) } }),
+            }, print: { $0.applicationName.map { PercentCoding.encode($0) } })
     ]
 
     private static func count(
@@ -116,7 +116,7 @@ struct URIOption: Sendable {
 enum DurationText {
     private static let units: [(String, Duration)] = [
         ("ms", .milliseconds(1)), ("us", .microseconds(1)), ("s", .seconds(1)), ("m", .seconds(60)),
-        ("h", .seconds(3600)),
+        ("h", .seconds(3600))
     ]
 
     static func parse(_ text: String) -> Duration? {
@@ -172,7 +172,9 @@ enum PercentCoding {
                 bytes.append(byte)
                 continue
             }
-            guard let high = rest.popFirst().flatMap(digit), let low = rest.popFirst().flatMap(digit) else { return nil }
+            guard let high = rest.popFirst().flatMap(digit), let low = rest.popFirst().flatMap(digit) else {
+                return nil
+            }
             bytes.append(high << 4 | low)
         }
         return String(validating: bytes, as: UTF8.self)

@@ -82,7 +82,8 @@ extension NexaError {
         case .timedOut:
             return NexaError(
                 .timedOut, "The deadline passed before the reply came", delivery: delivery, endpoint: endpoint)
-        case .closed(.requested): return NexaError(.shutDown, "The client was shut down", delivery: delivery, endpoint: endpoint)
+        case .closed(.requested):
+            return NexaError(.shutDown, "The client was shut down", delivery: delivery, endpoint: endpoint)
         case .closed(.protocolViolation(let what)):
             return NexaError(
                 .protocolViolation, "The server sent what is not NexaDB's protocol (\(what))", delivery: delivery,

@@ -77,7 +77,8 @@ public struct NexaQuery<Element: NexaModel>: AsyncSequence, Sendable {
         while let element = try await iterator.next() {
             guard result.count < bound else {
                 throw NexaError(
-                    .limitExceeded, "The query has more than \(bound) documents; use limit(_:), or collect(upTo:) with more",
+                    .limitExceeded,
+                    "The query has more than \(bound) documents; use limit(_:), or collect(upTo:) with more",
                     delivery: .answered, operation: "find")
             }
             result.append(element)
@@ -183,7 +184,8 @@ extension NexaQuery {
         guard server.capabilities.contains(.queryOptions) else { return (try await fetchFromOriginal(server), nil) }
         var request = Request.Query(namespace: namespace, filter: filter.document, limit: remaining ?? 0)
         request.skip = after == nil ? skipCount : 0
-        request.sort = sortKeys.isEmpty
+        request.sort =
+            sortKeys.isEmpty
             ? .null : .array(sortKeys.map { [.string($0.path), .int(Int64($0.direction.rawValue))] })
         request.projection = Document(selected.map { ($0, 1) })
         if sortKeys.isEmpty {
@@ -204,7 +206,8 @@ extension NexaQuery {
         }
         let limit = limitCount ?? Request.Query.originalMaximumLimit
         let request = Request.Query(namespace: namespace, filter: filter.document, limit: limit)
-        return try Page(try await core.reply(to: .query(request), operation: "find", options: callOptions), keeping: selected)
+        return try Page(
+            try await core.reply(to: .query(request), operation: "find", options: callOptions), keeping: selected)
     }
 }
 

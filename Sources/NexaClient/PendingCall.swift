@@ -29,8 +29,8 @@ enum CallOutcome: Sendable {
     case failed(NexaError)
 }
 
-/// One request on its way, from the caller's task to the connection and back.
 // @unchecked: `place`, `isCancelled` and `continuation` are read and written under the driver's lock only.
+/// One request on its way, from the caller's task to the connection and back.
 final class PendingCall: @unchecked Sendable {
     enum Place {
         /// Not handed to the driver yet.

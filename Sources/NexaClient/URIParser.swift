@@ -16,7 +16,9 @@ struct URIParser {
         guard let scheme = text.firstRange(of: "://") else { return text.contains("@") ? "(not shown)" : text }
         let rest = text[scheme.upperBound...]
         let authority = rest[..<(rest.firstIndex { $0 == "?" } ?? rest.endIndex)]
-        guard let at = authority.lastIndex(of: "@"), let colon = authority[..<at].firstIndex(of: ":") else { return text }
+        guard let at = authority.lastIndex(of: "@"), let colon = authority[..<at].firstIndex(of: ":") else {
+            return text
+        }
         return text[...colon] + "…" + text[at...]
     }
 
@@ -78,7 +80,9 @@ struct URIParser {
     }
 
     private mutating func readSocket(_ path: Substring, hosts: Substring) {
-        if !hosts.isEmpty { problems.append("a Unix socket has no host: write nexadb+unix:///path, with three slashes") }
+        if !hosts.isEmpty {
+            problems.append("a Unix socket has no host: write nexadb+unix:///path, with three slashes")
+        }
         guard let path = decoded(path, as: "path") else { return }
         if path.count > 1 {
             configuration.endpoints = [.unix(path: path)]

@@ -106,6 +106,7 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
 
     /// Where the connection stands.
     public private(set) var state = State.connecting
+    /// What bounds it.
     public let limits: Limits
     var slots: Ring<Slot>
     /// The sequence number of the oldest slot.
@@ -174,7 +175,9 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
         state = .closed
         while let slot = slots.popFirst() {
             firstSequence += 1
-            if case .waiting(let token) = slot.phase { actions.append(.fail(token, .closed(reason), delivery(of: slot))) }
+            if case .waiting(let token) = slot.phase {
+                actions.append(.fail(token, .closed(reason), delivery(of: slot)))
+            }
         }
         abandonedCount = 0
         actions.append(.close(reason))

@@ -13,13 +13,19 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
 
     /// The numbers that bound a pool.
     public struct Limits: Sendable, Hashable {
+        /// Connections open or being opened.
         public var maximumConnections: Int
+        /// Connections being opened.
         public var maximumConcurrentConnects: Int
+        /// Callers waiting; the next one is refused.
         public var maximumWaiters: Int
+        /// Requests on the way on one connection.
         public var pipelineDepth: Int
         /// Requests on the way on every connection that make another connection worth while.
         public var busyLoad: Int
+        /// The longest wait after a first failure.
         public var initialBackoff: Duration
+        /// The longest wait after any number of failures.
         public var maximumBackoff: Duration
 
         /// The defaults of the client.
@@ -89,6 +95,7 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
         var deadline: ContinuousClock.Instant
     }
 
+    /// What bounds it.
     public let limits: Limits
     /// A connection without requests is closed after this time.
     public let idleTimeout: Duration?

@@ -75,8 +75,8 @@ public struct ScriptedRequest: Sendable {
     public let fields: Document
 }
 
-/// The script's side of one connection.
 // @unchecked: `channel` belongs to the reactor's thread, the rest is guarded by the mutex.
+/// The script's side of one connection.
 public final class ScriptedPeer: ChannelHandler, @unchecked Sendable {
     private struct State {
         var requests: [ScriptedRequest] = []
@@ -159,6 +159,7 @@ public final class ScriptedPeer: ChannelHandler, @unchecked Sendable {
 
     // MARK: What happens
 
+    /// Cuts frames off the bytes and keeps them for the script.
     public func channel(_ channel: Channel, received bytes: RawSpan) -> Int {
         var offset = 0
         let decoder = FrameDecoder()
@@ -183,6 +184,7 @@ public final class ScriptedPeer: ChannelHandler, @unchecked Sendable {
         waiter?.resume(returning: request)
     }
 
+    /// Tells a script that waits.
     public func channelClosed(_ channel: Channel, reason: ChannelCloseReason) {
         self.channel = nil
         let waiter = state.withLock { state -> CheckedContinuation<ScriptedRequest, any Error>? in

@@ -27,7 +27,9 @@ public protocol ChannelHandler: AnyObject {
 }
 
 extension ChannelHandler {
+    /// Writes what is pending and closes.
     public func channelReachedEnd(_ channel: Channel) { channel.closeAfterFlush(reason: .endOfStream) }
+    /// Does nothing.
     public func channelDrained(_ channel: Channel) {}
 }
 
@@ -126,6 +128,7 @@ public final class Channel: EventHandler {
         finish(reason, deregister: true)
     }
 
+    /// Writes what waits and reads what has come.
     public func ready(_ events: Readiness) {
         if events.contains(.writable) { flushNow() }
         if case .closed = state { return }
@@ -135,6 +138,7 @@ public final class Channel: EventHandler {
         }
     }
 
+    /// Closes the socket.
     public func reactorStopped() {
         if case .closed = state { return }
         finish(.reactorStopped, deregister: false)

@@ -40,10 +40,12 @@ public final class Listener: EventHandler {
         socket.close()
     }
 
+    /// Accepts those who wait.
     public func ready(_ events: Readiness) {
         acceptSome()
     }
 
+    /// Closes the socket.
     public func reactorStopped() {
         guard !isClosed else { return }
         isClosed = true

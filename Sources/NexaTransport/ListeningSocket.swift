@@ -39,14 +39,18 @@ public struct ListeningSocket: Sendable {
             if address.isUnix {
                 // Linux takes the mode of the file from the socket's inode, so there is no moment in which
                 // the file is open to others.
-                guard fchmod(descriptor, permissions) == 0 else { throw .current("fchmod", subject: address.description) }
+                guard fchmod(descriptor, permissions) == 0 else {
+                    throw .current("fchmod", subject: address.description)
+                }
                 try Self.removeStaleFile(at: address)
             } else {
                 _ = nexa_set_reuse_address(descriptor)
                 if address.family == AF_INET6 { _ = nexa_set_ipv6_only(descriptor) }
             }
             try address.withSystemAddress { (raw, length) throws(TransportError) in
-                guard nexa_bind(descriptor, raw, length) == 0 else { throw .current("bind", subject: address.description) }
+                guard nexa_bind(descriptor, raw, length) == 0 else {
+                    throw .current("bind", subject: address.description)
+                }
             }
             guard listen(descriptor, Self.backlog) == 0 else { throw .current("listen", subject: address.description) }
         } catch {
@@ -78,7 +82,8 @@ public struct ListeningSocket: Sendable {
             switch errno {
             // The peer went away while it waited, or the network said something about one connection.
             case EINTR, ECONNABORTED, EPROTO, EPERM, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH,
-                ENETUNREACH: continue
+                ENETUNREACH:
+                continue
             case EAGAIN: return .wouldBlock
             case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .exhausted(.current("accept"))
             default: return .failed(.current("accept"))

@@ -18,7 +18,9 @@ extension Reactor {
         let isStopping = shared.withLock { shared -> Bool in
             shared.isAsleep = false
             swap(&closures, &shared.closures)
-            if localJobs.isEmpty { swap(&localJobs, &shared.jobs) } else {
+            if localJobs.isEmpty {
+                swap(&localJobs, &shared.jobs)
+            } else {
                 localJobs.append(contentsOf: shared.jobs)
                 shared.jobs.removeAll(keepingCapacity: true)
             }

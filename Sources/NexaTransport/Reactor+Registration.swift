@@ -7,7 +7,9 @@ extension Reactor {
     /// The registration keeps the handler alive until `deregister`. An event that was already fetched when a
     /// descriptor is deregistered is recognised by its generation and dropped, even if the number is in use
     /// again by then.
-    public func register(_ descriptor: CInt, _ handler: any EventHandler, forWriting: Bool = false) throws(TransportError) {
+    public func register(_ descriptor: CInt, _ handler: any EventHandler, forWriting: Bool = false)
+        throws(TransportError)
+    {
         preconditionOnThread()
         precondition(descriptor >= 0)
         nextGeneration = nextGeneration == UInt32.max - 1 ? 1 : nextGeneration + 1
@@ -29,7 +31,8 @@ extension Reactor {
         preconditionOnThread()
         let index = Int(descriptor)
         guard index < registrations.count, registrations[index].handler != nil else { return }
-        let events = isWanted ? registrations[index].events | NEXA_EPOLLOUT : registrations[index].events & ~NEXA_EPOLLOUT
+        let events =
+            isWanted ? registrations[index].events | NEXA_EPOLLOUT : registrations[index].events & ~NEXA_EPOLLOUT
         guard events != registrations[index].events else { return }
         registrations[index].events = events
         let word = UInt64(registrations[index].generation) << 32 | UInt64(index)

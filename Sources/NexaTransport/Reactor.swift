@@ -4,7 +4,9 @@ import Synchronization
 
 /// What happened to a registered descriptor.
 public struct Readiness: OptionSet, Sendable {
+    /// The bits.
     public let rawValue: UInt8
+    /// Wraps bits.
     public init(rawValue: UInt8) { self.rawValue = rawValue }
 
     /// There may be bytes (or a connection, or the end of the stream) to read.
@@ -24,6 +26,8 @@ public protocol EventHandler: AnyObject {
     func reactorStopped()
 }
 
+// @unchecked: `shared`, `threadID` and the two descriptors are safe from any thread; all other state belongs
+// to the reactor's thread, and every way to it goes through `preconditionOnThread()`.
 /// One thread that waits for descriptors, deadlines and work handed over by other threads.
 ///
 /// A turn of the reactor is: wait (epoll) → handlers of ready descriptors → expired timers → closures and
@@ -35,8 +39,6 @@ public protocol EventHandler: AnyObject {
 ///
 /// `execute` and `enqueue` may be used from any thread; everything else only on the reactor's thread,
 /// which is checked. Call `shutdown()` when done: the running thread keeps the reactor alive.
-// @unchecked: `shared`, `threadID` and the two descriptors are safe from any thread; all other state belongs
-// to the reactor's thread, and every way to it goes through `preconditionOnThread()`.
 public final class Reactor: @unchecked Sendable {
     /// Names a scheduled timer.
     public struct TimerID: Hashable, Sendable {

@@ -36,8 +36,8 @@ public enum Resolver {
         }
     }
 
-    /// The completion, until someone takes it.
     // @unchecked: used on the reactor's thread only, once `resolve` has handed it over.
+    /// The completion, until someone takes it.
     private final class Pending: @unchecked Sendable {
         private var completion: ((Result<[SocketAddress], TransportError>) -> Void)?
         private var cleanup: (() -> Void)?

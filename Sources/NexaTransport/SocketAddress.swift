@@ -28,7 +28,8 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     init?(system: sockaddr_storage, length: socklen_t) {
         switch CInt(system.ss_family) {
         case AF_INET, AF_INET6:
-            let size = CInt(system.ss_family) == AF_INET ? MemoryLayout<sockaddr_in>.size : MemoryLayout<sockaddr_in6>.size
+            let size =
+                CInt(system.ss_family) == AF_INET ? MemoryLayout<sockaddr_in>.size : MemoryLayout<sockaddr_in6>.size
             guard Int(length) >= size else { return nil }
             storage = .ip(withUnsafeBytes(of: system) { [UInt8]($0.prefix(size)) })
         case AF_UNIX:

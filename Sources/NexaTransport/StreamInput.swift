@@ -46,7 +46,9 @@ public struct StreamInput {
 
     /// Everything that was not consumed yet.
     public func withBytes<R>(on reactor: Reactor, _ body: (RawSpan) -> R) -> R {
-        if shared > 0 { return body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(reactor.scratch)[..<shared]).bytes) }
+        if shared > 0 {
+            return body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(reactor.scratch)[..<shared]).bytes)
+        }
         return buffer.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[start..<end]).bytes) }
     }
 

@@ -15,8 +15,11 @@ public enum TransferResult: Sendable, Equatable {
 
 /// Who is at the other end of a Unix domain socket, as the kernel recorded it at `connect`.
 public struct PeerCredentials: Sendable, Hashable {
+    /// The effective user of the peer.
     public var userID: UInt32
+    /// The effective group of the peer.
     public var groupID: UInt32
+    /// The process that connected; it may have ended since.
     public var processID: Int32
 }
 
@@ -117,8 +120,9 @@ public struct StreamSocket: Sendable, Hashable {
     /// The process at the other end of a Unix domain socket; `nil` for other sockets.
     public var peerCredentials: PeerCredentials? {
         var credentials = PeerCredentials(userID: .max, groupID: .max, processID: 0)
-        guard nexa_peer_credentials(
-            descriptor, &credentials.userID, &credentials.groupID, &credentials.processID) == 0,
+        guard
+            nexa_peer_credentials(
+                descriptor, &credentials.userID, &credentials.groupID, &credentials.processID) == 0,
             credentials.processID != 0
         else { return nil }
         return credentials

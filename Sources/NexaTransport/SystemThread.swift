@@ -20,13 +20,15 @@ public struct SystemThread: Sendable {
     public init(name: String, _ body: @escaping @Sendable () -> Void) throws(TransportError) {
         var handle = pthread_t()
         let start = Unmanaged.passRetained(Start(name: name, body: body))
-        let result = pthread_create(&handle, nil, { raw in
-            guard let raw else { return nil }
-            let start = Unmanaged<Start>.fromOpaque(raw).takeRetainedValue()
-            _ = nexa_name_thread(String(decoding: start.name.utf8.prefix(15), as: UTF8.self))
-            start.body()
-            return nil
-        }, start.toOpaque())
+        let result = pthread_create(
+            &handle, nil,
+            { raw in
+                guard let raw else { return nil }
+                let start = Unmanaged<Start>.fromOpaque(raw).takeRetainedValue()
+                _ = nexa_name_thread(String(decoding: start.name.utf8.prefix(15), as: UTF8.self))
+                start.body()
+                return nil
+            }, start.toOpaque())
         guard result == 0 else {
             start.release()
             throw TransportError("pthread_create", code: result)

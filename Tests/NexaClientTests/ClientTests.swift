@@ -3,10 +3,12 @@ import NexaTestSupport
 import NexaTransport
 import Testing
 
-/// All tests with sockets, one at a time: some count the descriptors of the process.
+/// All tests with sockets, one at a time.
 @Suite(.serialized, .timeLimit(.minutes(2))) enum ClientTests {}
 
-func configuration(_ server: ScriptedServer, _ change: (inout NexaConfiguration) -> Void = { _ in }) -> NexaConfiguration {
+func configuration(_ server: ScriptedServer, _ change: (inout NexaConfiguration) -> Void = { _ in })
+    -> NexaConfiguration
+{
     var configuration = NexaConfiguration(host: "127.0.0.1", port: server.port)
     configuration.credentials = .init(username: "root", password: "secret")
     change(&configuration)
@@ -49,7 +51,10 @@ extension ClientTests {
                 #expect(login.fields["username"] == "root")
                 #expect(login.fields["password"] == "secret")
                 #expect(login.fields["capabilities"]?.array?.contains("query-options") == true)
-                peer.reply(["authenticated": true, "username": "root", "role": "admin", "capabilities": ["client-ids"], "server_version": "9.9"])
+                peer.reply([
+                    "authenticated": true, "username": "root", "role": "admin", "capabilities": ["client-ids"],
+                    "server_version": "9.9"
+                ])
                 try await peer.receive(.ping)
                 peer.reply(["status": "ok", "timestamp": 1.5], as: .pong)
                 await peer.stall()
@@ -64,16 +69,18 @@ extension ClientTests {
         }
 
         @Test func repliesInAnyPiecesReachTheirCallersInOrder() async throws {
-            try await withScript({ peer in
-                try await peer.login()
-                while true {
-                    let request = try await peer.receive(.read)
-                    let reply = ScriptedPeer.frame(["document": ["_id": request.fields["key"] ?? .null]])
-                    for start in stride(from: 0, to: reply.count, by: 7) {
-                        peer.sendBytes(Array(reply[start..<min(start + 7, reply.count)]))
+            try await withScript(
+                { peer in
+                    try await peer.login()
+                    while true {
+                        let request = try await peer.receive(.read)
+                        let reply = ScriptedPeer.frame(["document": ["_id": request.fields["key"] ?? .null]])
+                        for start in stride(from: 0, to: reply.count, by: 7) {
+                            peer.sendBytes(Array(reply[start..<min(start + 7, reply.count)]))
+                        }
                     }
-                }
-            }, { $0.pool.maximumConnections = 1 }) { client, server in
+                }, { $0.pool.maximumConnections = 1 }
+            ) { client, server in
                 let things = client.database().collection("things")
                 let right = await withTaskGroup(of: Bool.self) { group in
                     for number in 0..<200 {
@@ -155,13 +162,15 @@ extension ClientTests {
         @Test func theSecondEndpointIsUsedWhenTheFirstIsDown() async throws {
             let down = try ScriptedServer { await $0.stall() }
             down.stop()
-            try await withScript({ peer in
-                try await peer.login()
-                while true {
-                    try await peer.receive(.ping)
-                    peer.reply([:], as: .pong)
-                }
-            }, { $0.endpoints.insert(.tcp(host: "127.0.0.1", port: down.port), at: 0) }) { client, server in
+            try await withScript(
+                { peer in
+                    try await peer.login()
+                    while true {
+                        try await peer.receive(.ping)
+                        peer.reply([:], as: .pong)
+                    }
+                }, { $0.endpoints.insert(.tcp(host: "127.0.0.1", port: down.port), at: 0) }
+            ) { client, server in
                 try await client.ping()
                 let info = try await client.serverInfo()
                 #expect(info.endpoint == "127.0.0.1:\(server.port)")

@@ -115,7 +115,7 @@ import Testing
         (F.age == 1 || F.age == 2 || F.name == "x", ["$or": [["age": 1], ["age": 2], ["name": "x"]]]),
         (!(F.age == 1), ["$nor": [["age": 1]]]), (F.city.exists, ["address.city": ["$exists": true]]),
         (F.age.isIn([1, 2]), ["age": ["$in": [1, 2]]]), (F.name.matches(regex: "^A"), ["name": ["$regex": "^A"]]),
-        (.all, [:]), (["age": ["$gte": 18]], ["age": ["$gte": 18]]),
+        (.all, [:]), (["age": ["$gte": 18]], ["age": ["$gte": 18]])
     ]
 
     @Test(arguments: rows) func buildsMongoDBsLanguage(filter: Filter, document: Document) {

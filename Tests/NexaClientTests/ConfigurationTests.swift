@@ -15,18 +15,22 @@ import Testing
             uri: "nexadb://root:secret@db.example:7000/shop", endpoints: [.tcp(host: "db.example", port: 7000)],
             user: .init(username: "root", password: "secret"), database: "shop"),
         Good(
-            uri: "nexa://a%40b:p%40s%2Fs@h1,[::1]:6971,h3:1/", 
+            uri: "nexa://a%40b:p%40s%2Fs@h1,[::1]:6971,h3:1/",
             endpoints: [.tcp(host: "h1", port: 6970), .tcp(host: "::1", port: 6971), .tcp(host: "h3", port: 1)],
             user: .init(username: "a@b", password: "p@s/s")),
         Good(
             uri: "nexadb://root:p@ss:word@host/db", endpoints: [.tcp(host: "host", port: 6970)],
             user: .init(username: "root", password: "p@ss:word"), database: "db"),
-        Good(uri: "nexadb://root@host", endpoints: [.tcp(host: "host", port: 6970)], user: .init(username: "root", password: nil)),
-        Good(uri: "nexadb+unix:///run/nexa.sock?database=shop", endpoints: [.unix(path: "/run/nexa.sock")], database: "shop"),
+        Good(
+            uri: "nexadb://root@host", endpoints: [.tcp(host: "host", port: 6970)],
+            user: .init(username: "root", password: nil)),
+        Good(
+            uri: "nexadb+unix:///run/nexa.sock?database=shop", endpoints: [.unix(path: "/run/nexa.sock")],
+            database: "shop"),
         Good(
             uri: "nexadb+unix://root@/run/a%20b", endpoints: [.unix(path: "/run/a b")],
             user: .init(username: "root", password: nil)),
-        Good(uri: "nexadb://h/caf%C3%A9", endpoints: [.tcp(host: "h", port: 6970)], database: "café"),
+        Good(uri: "nexadb://h/caf%C3%A9", endpoints: [.tcp(host: "h", port: 6970)], database: "café")
     ]
 
     @Test(arguments: good) func readsURIs(good: Good) throws {
@@ -57,7 +61,7 @@ import Testing
         ("nexadb://h/a/b", "no '/'"), ("nexadb://h?maxconection=3", "did you mean maxConnections?"),
         ("nexadb://h?timeout=5", "with a unit"), ("nexadb://h?maxConnections=0", "from 1"),
         ("nexadb://h?tls=true", "no TLS"), ("nexadb+unix://host/run/x", "three slashes"),
-        ("nexadb+unix://", "path of the socket is missing"), ("nexadb://u%ff@h", "not UTF-8"),
+        ("nexadb+unix://", "path of the socket is missing"), ("nexadb://u%ff@h", "not UTF-8")
     ]
 
     @Test(arguments: bad) func refusesURIs(bad: (uri: String, part: String)) {
@@ -86,7 +90,7 @@ import Testing
         #expect(plain == NexaConfiguration())
         let parts = try NexaConfiguration(environment: [
             "NEXADB_HOST": "db", "NEXADB_BINARY_PORT": "7000", "NEXADB_USERNAME": "u", "NEXADB_PASSWORD": "p",
-            "NEXADB_DATABASE": "d",
+            "NEXADB_DATABASE": "d"
         ])
         #expect(parts.uri == "nexadb://u:p@db:7000/d")
         let whole = try NexaConfiguration(environment: ["NEXADB_URI": "nexadb://x", "NEXADB_HOST": "db"])
@@ -99,7 +103,8 @@ import Testing
         var random = SystemRandomNumberGenerator()
         let alphabet = Array("aZ09-._~:/?#[]@!$&'()*+,;=% é日😀")
         func text(_ length: ClosedRange<Int>) -> String {
-            String((0..<Int.random(in: length, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? "x" })
+            String(
+                (0..<Int.random(in: length, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? "x" })
         }
         for _ in 0..<2000 {
             var configuration = NexaConfiguration(host: "h", port: Int.random(in: 1...65535, using: &random))

@@ -155,15 +155,17 @@ extension ClientTests {
         @Test func cancellingACallReturnsAtOnceAndItsNeighboursGetTheirOwnReplies() async throws {
             let arrived = Promise<Bool>()
             let release = Promise<Bool>()
-            try await withScript({ peer in
-                try await peer.login()
-                var held: [ScriptedRequest] = []
-                for _ in 0..<3 { held.append(try await peer.receive()) }
-                arrived.fulfil(true)
-                _ = await release.value
-                for request in held { peer.reply(["document": ["_id": request.fields["key"] ?? .null]]) }
-                try await Self.answerReads(peer)
-            }, { $0.pool.maximumConnections = 1 }) { client, _ in
+            try await withScript(
+                { peer in
+                    try await peer.login()
+                    var held: [ScriptedRequest] = []
+                    for _ in 0..<3 { held.append(try await peer.receive()) }
+                    arrived.fulfil(true)
+                    _ = await release.value
+                    for request in held { peer.reply(["document": ["_id": request.fields["key"] ?? .null]]) }
+                    try await Self.answerReads(peer)
+                }, { $0.pool.maximumConnections = 1 }
+            ) { client, _ in
                 let things = client.database().collection("things")
                 _ = try await client.serverInfo()
                 let first = Task { try await things["first"] }
@@ -234,11 +236,13 @@ extension ClientTests {
 
         @Test func tooManyWaitersFailAtOnceAndTheOthersAreServed() async throws {
             let release = Promise<Bool>()
-            try await withScript({ peer in
-                _ = await release.value
-                try await peer.login()
-                try await Self.answerReads(peer)
-            }, { $0.pool.maximumWaiters = 4 }) { client, _ in
+            try await withScript(
+                { peer in
+                    _ = await release.value
+                    try await peer.login()
+                    try await Self.answerReads(peer)
+                }, { $0.pool.maximumWaiters = 4 }
+            ) { client, _ in
                 let things = client.database().collection("things")
                 let results = await withTaskGroup(of: NexaError?.self) { group in
                     for number in 0..<10 {
@@ -259,9 +263,12 @@ extension ClientTests {
         }
 
         @Test func waitingForAConnectionEndsWithAcquireTimeout() async throws {
-            try await withScript({ await $0.stall() }, {
-                $0.pool.acquireTimeout = .milliseconds(30)
-            }) { client, _ in
+            try await withScript(
+                { await $0.stall() },
+                {
+                    $0.pool.acquireTimeout = .milliseconds(30)
+                }
+            ) { client, _ in
                 let error = await failure { () throws(NexaError) in try await client.ping() }
                 #expect(error?.code == .poolExhausted)
                 #expect(error?.delivery == .notSent)
@@ -307,13 +314,17 @@ extension ClientTests {
         }
 
         @Test func aRequestBeyondTheFrameLimitIsRefusedBeforeSending() async throws {
-            try await withScript({ peer in
-                try await peer.login()
-                await peer.stall()
-            }, { $0.maximumFrameBytes = 1000 }) { client, _ in
+            try await withScript(
+                { peer in
+                    try await peer.login()
+                    await peer.stall()
+                }, { $0.maximumFrameBytes = 1000 }
+            ) { client, _ in
                 let things = client.database().collection("things")
                 let text = String(repeating: "x", count: 2000)
-                let error = await failure { () throws(NexaError) in try await things.update("x", set: ["t": .string(text)]) }
+                let error = await failure { () throws(NexaError) in
+                    try await things.update("x", set: ["t": .string(text)])
+                }
                 #expect(error?.code == .frameTooLarge)
                 #expect(error?.delivery == .notSent)
             }

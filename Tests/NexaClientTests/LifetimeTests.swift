@@ -20,7 +20,8 @@ extension ClientTests {
                 _ = await arrived.value
                 async let end: Void = client.shutdown(drainingFor: .seconds(60))
                 // New calls are refused while the old one is still on its way.
-                while await failure({ () throws(NexaError) in try await client.ping(.init(timeout: .milliseconds(50))) })?.code != .shutDown {
+                while await failure({ () throws(NexaError) in try await client.ping(.init(timeout: .milliseconds(50))) }
+                )?.code != .shutDown {
                     await Task.yield()
                 }
                 release.fulfil(true)
@@ -67,34 +68,40 @@ extension ClientTests {
             }
         }
 
+        /// In a process of its own, where nobody else opens descriptors or threads.
         @Test func nothingIsLeftAfterShutdownOrAfterDropping() async throws {
-            let server = try ScriptedServer { peer in
-                try await peer.login()
-                while true {
-                    try await peer.receive(.ping)
-                    peer.reply([:], as: .pong)
+            await #expect(processExitsWith: .success) {
+                let server = try ScriptedServer { peer in
+                    try await peer.login()
+                    while true {
+                        try await peer.receive(.ping)
+                        peer.reply([:], as: .pong)
+                    }
                 }
-            }
-            let descriptors = openDescriptors()
-            for round in 0..<20 {
-                let client = NexaClient(configuration(server))
-                await withTaskGroup(of: Void.self) { group in
-                    for _ in 0..<50 { group.addTask { _ = try? await client.ping() } }
+                let descriptors = openDescriptors()
+                for round in 0..<20 {
+                    let client = NexaClient(configuration(server))
+                    await withTaskGroup(of: Void.self) { group in
+                        for _ in 0..<50 { group.addTask { _ = try? await client.ping() } }
+                    }
+                    // Every other client is dropped without a word.
+                    if round % 2 == 0 { await client.shutdown() }
                 }
-                // Every other client is dropped without a word.
-                if round % 2 == 0 { await client.shutdown() }
+                // The server learns of the closed connections a moment later.
+                while openDescriptors() > descriptors || threadCount(named: "nexa-client") > 0 { await Task.yield() }
+                server.stop()
             }
-            // The server learns of the closed connections a moment later.
-            while openDescriptors() > descriptors { await Task.yield() }
-            server.stop()
         }
 
         @Test func aClientThatWasNeverUsedNeedsNoShutdown() async {
-            let before = openDescriptors()
-            _ = NexaClient(NexaConfiguration())
-            let client = NexaClient(NexaConfiguration())
-            await client.shutdown()
-            #expect(openDescriptors() == before)
+            await #expect(processExitsWith: .success) {
+                let before = openDescriptors()
+                _ = NexaClient(NexaConfiguration())
+                let client = NexaClient(NexaConfiguration())
+                #expect(openDescriptors() == before)
+                await client.shutdown()
+                #expect(threadCount(named: "nexa-client") == 0)
+            }
         }
     }
 }

@@ -94,7 +94,8 @@
                     let things = client.database().collection("things")
                     let id = try await things.insert(["_id": "one", "a": 1])
                     #expect(id == "one")
-                    let error = await failure { () throws(NexaError) in try await things.insert(["_id": "one", "a": 2]) }
+                    let error = await failure { () throws(NexaError) in try await things.insert(["_id": "one", "a": 2])
+                    }
                     #expect(error?.code == .duplicateID)
                     #expect(error?.delivery == .answered)
                     let kept = try await things["one"]

@@ -1,4 +1,6 @@
+import Foundation
 import Glibc
+import NexaTransport
 import Synchronization
 
 /// A value that is set once and can be waited for.
@@ -54,4 +56,12 @@ func openDescriptors() -> Int {
         if text.hasPrefix("socket:") || text.hasPrefix("anon_inode:[event") { count += 1 }
     }
     return count
+}
+
+/// How many threads of this process have this name.
+func threadCount(named name: String) -> Int {
+    let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
+    return tasks.count { task in
+        (try? String(contentsOfFile: "/proc/self/task/\(task)/comm", encoding: .utf8)) == name + "\n"
+    }
 }

@@ -50,7 +50,9 @@ private struct BlockingPeer {
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0
         while filled < count {
-            let result = bytes.withUnsafeMutableBytes { socket.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[filled...])) }
+            let result = bytes.withUnsafeMutableBytes {
+                socket.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[filled...]))
+            }
             guard case .moved(let moved) = result else { break }
             filled += moved
         }
@@ -78,7 +80,8 @@ extension TransportTests {
             async let received = Task.detached { peer.receive(expected.count) }.value
             var rest = all[...]
             while !rest.isEmpty {
-                let count = min(rest.count, Int.random(in: 1..<(Bool.random(using: &random) ? 9 : 9000), using: &random))
+                let count = min(
+                    rest.count, Int.random(in: 1..<(Bool.random(using: &random) ? 9 : 9000), using: &random))
                 peer.send(rest.prefix(count))
                 rest = rest.dropFirst(count)
             }
@@ -159,34 +162,37 @@ extension TransportTests {
             pair.1.close()
         }
 
+        /// In a process of its own, where nobody else opens descriptors.
         @Test func aThousandConnectionsAreServedAndReleased() async throws {
-            let before = openSockets()
-            let reactor = try Reactor()
-            let directory = try TemporaryDirectory()
-            let address = SocketAddress.unix(directory.path + "/socket")
-            let listener = try ListeningSocket(address: address)
-            let closed = Locked(0)
-            try await reactor.perform {
-                _ = try Listener(listener, on: reactor) { socket, _ in
-                    let reason = Promise<ChannelCloseReason>()
-                    _ = try? Channel(socket, on: reactor, handler: Echo(closed: reason))
-                    Task {
-                        _ = await reason.value
-                        closed.withLock { $0 += 1 }
+            await #expect(processExitsWith: .success) {
+                let before = openSockets()
+                let reactor = try Reactor()
+                let directory = try TemporaryDirectory()
+                let address = SocketAddress.unix(directory.path + "/socket")
+                let listener = try ListeningSocket(address: address)
+                let closed = Locked(0)
+                try await reactor.perform {
+                    _ = try Listener(listener, on: reactor) { socket, _ in
+                        let reason = Promise<ChannelCloseReason>()
+                        _ = try? Channel(socket, on: reactor, handler: Echo(closed: reason))
+                        Task {
+                            _ = await reason.value
+                            closed.withLock { $0 += 1 }
+                        }
                     }
                 }
+                var peers: [BlockingPeer] = []
+                for _ in 0..<1000 { peers.append(BlockingPeer(try StreamSocket.connect(to: address))) }
+                let bytes = message([1, 2, 3])
+                for peer in peers { peer.send(bytes) }
+                for peer in peers { #expect(peer.receive(bytes.count) == bytes) }
+                for peer in peers { peer.socket.close() }
+                while closed.withLock({ $0 }) < 1000 { await Task.yield() }
+                reactor.shutdown()
+                #expect(openSockets() == before)
+                var status = stat()
+                #expect(lstat(directory.path + "/socket", &status) != 0, "the socket file is removed")
             }
-            var peers: [BlockingPeer] = []
-            for _ in 0..<1000 { peers.append(BlockingPeer(try StreamSocket.connect(to: address))) }
-            let bytes = message([1, 2, 3])
-            for peer in peers { peer.send(bytes) }
-            for peer in peers { #expect(peer.receive(bytes.count) == bytes) }
-            for peer in peers { peer.socket.close() }
-            while closed.withLock({ $0 }) < 1000 { await Task.yield() }
-            reactor.shutdown()
-            #expect(openSockets() == before)
-            var status = stat()
-            #expect(lstat(directory.path + "/socket", &status) != 0, "the socket file is removed")
         }
     }
 }

@@ -76,24 +76,28 @@ extension TransportTests {
             #expect(reactor.execute {} == false)
         }
 
+        /// In a process of its own, where nobody else opens descriptors or threads.
         @Test func shutdownLeavesNeitherThreadsNorDescriptors() async throws {
-            let before = openSockets()
-            for round in 0..<50 {
-                let reactor = try Reactor()
-                let pair = try StreamSocket.pair()
-                let closed = Promise<ChannelCloseReason>()
-                try await reactor.perform {
-                    _ = try Channel(pair.0, on: reactor, handler: Recorder(closed: closed))
-                    if round % 2 == 0 { _ = reactor.schedule(at: .now + .seconds(3600)) {} }
+            await #expect(processExitsWith: .success) {
+                let descriptors = openSockets()
+                for round in 0..<50 {
+                    let reactor = try Reactor()
+                    let pair = try StreamSocket.pair()
+                    let closed = Promise<ChannelCloseReason>()
+                    try await reactor.perform {
+                        _ = try Channel(pair.0, on: reactor, handler: Recorder(closed: closed))
+                        if round % 2 == 0 { _ = reactor.schedule(at: .now + .seconds(3600)) {} }
+                    }
+                    // Other threads go on handing work over while the reactor stops.
+                    let busy = Task.detached { while reactor.execute({}) {} }
+                    reactor.shutdown()
+                    await busy.value
+                    #expect(await closed.value == .reactorStopped)
+                    pair.1.close()
                 }
-                // Other threads go on handing work over while the reactor stops.
-                let busy = Task.detached { while reactor.execute({}) {} }
-                reactor.shutdown()
-                await busy.value
-                #expect(await closed.value == .reactorStopped)
-                pair.1.close()
+                #expect(openSockets() == descriptors)
+                #expect(threadCount(named: "nexa-reactor") == 0)
             }
-            #expect(openSockets() == before)
         }
 
         @Test func anEventOfAClosedDescriptorNeverReachesItsSuccessor() async throws {

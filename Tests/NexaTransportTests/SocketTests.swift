@@ -43,7 +43,9 @@ extension TransportTests {
             var status = stat()
             #expect(lstat(directory.path + "/socket", &status) == 0)
             #expect(status.st_mode & 0o777 == 0o640)
-            #expect { _ = try ListeningSocket(address: address) } throws: { ($0 as? TransportError)?.code == EADDRINUSE }
+            #expect { _ = try ListeningSocket(address: address) } throws: {
+                ($0 as? TransportError)?.code == EADDRINUSE
+            }
             // What a killed process leaves behind: the file without a listener.
             _ = Glibc.close(first.descriptor)
             let second = try ListeningSocket(address: address)
@@ -55,7 +57,9 @@ extension TransportTests {
             let path = directory.path + "/precious"
             let file = open(path, O_CREAT | O_WRONLY, 0o600)
             _ = Glibc.close(file)
-            #expect { _ = try ListeningSocket(address: .unix(path)) } throws: { ($0 as? TransportError)?.code == EADDRINUSE }
+            #expect { _ = try ListeningSocket(address: .unix(path)) } throws: {
+                ($0 as? TransportError)?.code == EADDRINUSE
+            }
             #expect(access(path, F_OK) == 0)
         }
 
@@ -78,7 +82,9 @@ extension TransportTests {
             let found = await name.value
             #expect(try found.get().isEmpty == false)
             let unknown = Promise<Result<[SocketAddress], TransportError>>()
-            Resolver.resolve("no-such-host.invalid", port: 5, deadline: .now + .seconds(20), on: reactor) { unknown.fulfil($0) }
+            Resolver.resolve("no-such-host.invalid", port: 5, deadline: .now + .seconds(20), on: reactor) {
+                unknown.fulfil($0)
+            }
             let missing = await unknown.value
             #expect(throws: TransportError.self) { _ = try missing.get() }
         }
