@@ -43,7 +43,7 @@ let package = Package(
         .testTarget(
             name: "NexaClientTests",
             dependencies: [
-                "NexaClient", "NexaTestSupport", .product(name: "NexaServer", package: "nexa-server"),
+                "NexaClient", "NexaTestSupport", .product(name: "NexaServer", package: "nexa-server")
             ],
             swiftSettings: swiftSettings),
         .testTarget(
