@@ -117,7 +117,9 @@ extension MessagePackReader {
             guard key.isUTF8 else { throw MessagePackError(.invalidUTF8, at: start) }
             if count > Document.indexThreshold {
                 position = start
-                guard seen.insert(Document.FieldName(try readKeyText())).inserted else { throw MessagePackError(.repeatedKey, at: start) }
+                guard seen.insert(Document.FieldName(try readKeyText())).inserted else {
+                    throw MessagePackError(.repeatedKey, at: start)
+                }
             } else {
                 var earlier = MessagePackReader(span, at: first, limits: limits)
                 for _ in 0..<field {

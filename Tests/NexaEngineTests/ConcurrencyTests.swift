@@ -3,7 +3,9 @@ import NexaValue
 import Testing
 
 @Suite struct ConcurrencyTests {
-    @Test(arguments: Durability.allCases) func eightWritersOfOneDocumentLoseNothing(_ durability: Durability) async throws {
+    @Test(arguments: Durability.allCases) func eightWritersOfOneDocumentLoseNothing(_ durability: Durability)
+        async throws
+    {
         let fixture = try Fixture()
         let engine = fixture.engine
         let id = try await engine.insert(["_id": "one"], collection: "c")
@@ -95,12 +97,19 @@ import Testing
                         // An os write seldom suspends; the dropper needs its turn.
                         await Task.yield()
                         switch writer {
-                        case 0: _ = try? await engine.insert(["n": .int(number)], database: "d", collection: "c", durability: .os)
-                        case 1: _ = try? await engine.insert(["_id": .int(number)], database: "d", collection: "c", durability: .os)
+                        case 0:
+                            _ = try? await engine.insert(
+                                ["n": .int(number)], database: "d", collection: "c", durability: .os)
+                        case 1:
+                            _ = try? await engine.insert(
+                                ["_id": .int(number)], database: "d", collection: "c", durability: .os)
                         case 2:
                             _ = try? await engine.insert(
-                                contentsOf: [["_id": .int(-number)], [:]], database: "d", collection: "c", durability: .os)
-                        default: _ = try? await engine.update(id: .int(number), ["u": 1], database: "d", collection: "c", durability: .os)
+                                contentsOf: [["_id": .int(-number)], [:]], database: "d", collection: "c",
+                                durability: .os)
+                        default:
+                            _ = try? await engine.update(
+                                id: .int(number), ["u": 1], database: "d", collection: "c", durability: .os)
                         }
                     }
                 }

@@ -28,7 +28,9 @@ import Testing
         for number in 0..<10 as Range<UInt8> {
             var batch = WriteBatch()
             batch.put(.documents, key: [number], value: [number])
-            let refusal = store.enqueue(batch, durability: .os) { if case .success(let sequence) = $0 { done.add(sequence) } }
+            let refusal = store.enqueue(batch, durability: .os) {
+                if case .success(let sequence) = $0 { done.add(sequence) }
+            }
             #expect(refusal == nil)
         }
         #expect(done.count == 0)
@@ -53,7 +55,9 @@ import Testing
                             }
                         }
                         // An acknowledged write is visible.
-                        if (try? store.value([writer, number])) != [number] { failures.add(.init(.corrupted, "", advice: "")) }
+                        if (try? store.value([writer, number])) != [number] {
+                            failures.add(.init(.corrupted, "", advice: ""))
+                        }
                     }
                 }
             }
@@ -73,7 +77,11 @@ import Testing
             var batch = WriteBatch()
             batch.put(.documents, key: [number], value: [number])
             let refusal = store.enqueue(batch, durability: .sync) { result in
-                if case .failure(let error) = result { results.add(error.code.rawValue) } else { results.add("acknowledged") }
+                if case .failure(let error) = result {
+                    results.add(error.code.rawValue)
+                } else {
+                    results.add("acknowledged")
+                }
             }
             #expect(refusal == nil)
         }

@@ -151,7 +151,8 @@ import Testing
         options.checkpointLogBytes = 1 << 18
         let store = try Store(at: directory.path, options: options)
         for number in 0..<400 {
-            try store.put([UInt8(number / 256), UInt8(number % 256)], [UInt8](repeating: 1, count: 3000), durability: .os)
+            try store.put(
+                [UInt8(number / 256), UInt8(number % 256)], [UInt8](repeating: 1, count: 3000), durability: .os)
         }
         #expect(entries(directory["log"]).count < 20, "checkpoints remove what the tables hold")
         // None is under way or due while the directory is copied.

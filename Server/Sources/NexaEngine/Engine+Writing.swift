@@ -93,7 +93,10 @@ extension Engine {
         completion: @escaping @Sendable (Result<Bool, EngineError>) -> Void
     ) {
         let options = WriteOptions(durability: durability, isDeferred: isDeferred)
-        change(database, name, id, options, completion) { (_, _, _) in nil } validating: {}
+        change(database, name, id, options, completion) { (_, _, _) in
+            nil
+        } validating: {
+        }
     }
 
     // MARK: Under the latch
@@ -155,7 +158,8 @@ extension Engine {
             guard document.isClientID else { continue }
             guard seen.insert(key).inserted else {
                 throw EngineError(
-                    .duplicateID, "Document \(position): another document of the batch has the _id '\(document.id.idText)'")
+                    .duplicateID,
+                    "Document \(position): another document of the batch has the _id '\(document.id.idText)'")
             }
             noted.append((key, document.bytes))
             indexes.insert(latches.index(of: key))
@@ -277,7 +281,8 @@ extension Engine {
         } catch {
             if error.offset < 0 {
                 throw EngineError(
-                    .limit, "The batch has \(-error.offset) documents; the limit is \(EngineLimits.maximumBatchDocuments)",
+                    .limit,
+                    "The batch has \(-error.offset) documents; the limit is \(EngineLimits.maximumBatchDocuments)",
                     advice: "Send several batches")
             }
             throw EngineError(.badRequest, "Document \(ranges.count) is not acceptable MessagePack: \(error)")
