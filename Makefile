@@ -58,8 +58,14 @@ format:
 	  Shell/Package.swift Shell/Sources Examples
 
 sanitize: deps-test
-	$(SWIFT) test --sanitize=thread --scratch-path .build/thread
-	$(SWIFT) test --sanitize=address --scratch-path .build/address
+	NEXA_TSAN=1 $(SWIFT) build --build-tests --sanitize=thread --scratch-path .build/thread
+	NEXA_TSAN=1 $(SWIFT) build --product nexadb --sanitize=thread --scratch-path .build/thread
+	NEXA_TSAN=1 $(SWIFT) build --product nexa --sanitize=thread --scratch-path .build/thread
+	NEXA_TSAN=1 $(SWIFT) test --skip-build --no-parallel --sanitize=thread --scratch-path .build/thread
+	$(SWIFT) build --build-tests --sanitize=address --scratch-path .build/address
+	$(SWIFT) build --product nexadb --sanitize=address --scratch-path .build/address
+	$(SWIFT) build --product nexa --sanitize=address --scratch-path .build/address
+	$(SWIFT) test --skip-build --no-parallel --sanitize=address --scratch-path .build/address
 
 bench: deps-bench
 	@Tests/Benchmarks/run.sh

@@ -4,11 +4,15 @@ import PackageDescription
 // The client library. A package that depends on it by version resolves only the targets below the
 // products: `Server` and `Shell` are dependencies of test targets, so nobody else ever builds them.
 
-let swiftSettings: [SwiftSetting] = [
+let commonSettings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
     .enableExperimentalFeature("Lifetimes")
 ]
+// `make sanitize` sets NEXA_TSAN: the locks are then ones that the thread sanitizer understands (SanitizedMutex).
+let swiftSettings =
+    commonSettings
+    + (Context.environment["NEXA_TSAN"] == nil
+        ? [.enableUpcomingFeature("MemberImportVisibility")] : [.define("NEXA_TSAN")])
 
 let package = Package(
     name: "nexa",
@@ -43,7 +47,7 @@ let package = Package(
         .testTarget(
             name: "NexaClientTests",
             dependencies: [
-                "NexaClient", "NexaTestSupport", .product(name: "NexaServer", package: "nexa-server"),
+                "NexaClient", "NexaTestSupport", .product(name: "NexaServer", package: "nexa-server")
             ],
             swiftSettings: swiftSettings),
         .testTarget(

@@ -1,11 +1,15 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let swiftSettings: [SwiftSetting] = [
+let commonSettings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
     .enableExperimentalFeature("Lifetimes")
 ]
+// `make sanitize` sets NEXA_TSAN: the locks are then ones that the thread sanitizer understands (SanitizedMutex).
+let swiftSettings =
+    commonSettings
+    + (Context.environment["NEXA_TSAN"] == nil
+        ? [.enableUpcomingFeature("MemberImportVisibility")] : [.define("NEXA_TSAN")])
 let core: Target.Dependency = .product(name: "NexaCore", package: "nexa")
 
 let package = Package(

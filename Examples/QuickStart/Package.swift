@@ -6,13 +6,13 @@ let package = Package(
     dependencies: [
         .package(name: "nexa", path: "../.."),
         // Only to start a server inside the example; a service needs the first line alone.
-        .package(name: "nexa-server", path: "../../Server"),
+        .package(name: "nexa-server", path: "../../Server")
     ],
     targets: [
         .executableTarget(
             name: "QuickStart",
             dependencies: [
-                .product(name: "NexaClient", package: "nexa"), .product(name: "NexaServer", package: "nexa-server"),
+                .product(name: "NexaClient", package: "nexa"), .product(name: "NexaServer", package: "nexa-server")
             ])
     ]
 )

@@ -2,7 +2,7 @@
     import Glibc
 
     // @unchecked: `value` is reached between lock and unlock only.
-    /// Stands in for `Synchronization.Mutex` under the thread sanitizer (`-Xswiftc -DNEXA_TSAN`).
+    /// Stands in for `Synchronization.Mutex` under the thread sanitizer (`make sanitize`).
     ///
     /// The standard mutex locks inside a library that is not instrumented, so the sanitizer reports everything
     /// it protects as a race. A POSIX mutex is understood. A module that uses `Mutex` says

@@ -55,9 +55,9 @@ extension MessagePackReader {
     @_lifetime(self: copy self)
     public mutating func readKeyText() throws(MessagePackError) -> String {
         let start = position
-        let text = try readKey().withUnsafeBytes { unsafe String(validating: $0, as: UTF8.self) }
-        guard let text else { throw MessagePackError(.invalidUTF8, at: start) }
-        return text
+        let text = try readKey()
+        guard text.isUTF8 else { throw MessagePackError(.invalidUTF8, at: start) }
+        return text.validText
     }
 
     private func enter(_ depth: Int, at offset: Int) throws(MessagePackError) {
@@ -117,7 +117,9 @@ extension MessagePackReader {
             guard key.isUTF8 else { throw MessagePackError(.invalidUTF8, at: start) }
             if count > Document.indexThreshold {
                 position = start
-                guard seen.insert(Document.FieldName(try readKeyText())).inserted else { throw MessagePackError(.repeatedKey, at: start) }
+                guard seen.insert(Document.FieldName(try readKeyText())).inserted else {
+                    throw MessagePackError(.repeatedKey, at: start)
+                }
             } else {
                 var earlier = MessagePackReader(span, at: first, limits: limits)
                 for _ in 0..<field {
@@ -146,7 +148,19 @@ extension RawSpan {
             if word & 0x8080_8080_8080_8080 != 0 { break }
             offset &+= 8
         }
+        if offset &+ 8 > byteCount {
+            while offset < byteCount {
+                if unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self) >= 0x80 { break }
+                offset &+= 1
+            }
+            if offset == byteCount { return true }
+        }
         let rest = extracting(offset..<byteCount)
         return (try? UTF8Span(validating: Span<UInt8>(_bytes: rest))) != nil
+    }
+
+    /// The bytes as text; they were found to be UTF-8 before. (`String(validating:as:)` is generic and far slower.)
+    var validText: String {
+        withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
     }
 }

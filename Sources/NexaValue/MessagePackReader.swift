@@ -67,7 +67,7 @@ public struct MessagePackReader: ~Escapable {
 
     // MARK: Heads
 
-    @inlinable @_lifetime(self: copy self)
+    @inlinable @inline(__always) @_lifetime(self: copy self)
     mutating func load<T: FixedWidthInteger & BitwiseCopyable>(_: T.Type) throws(MessagePackError) -> T {
         guard remaining >= MemoryLayout<T>.size else { throw MessagePackError(.truncated, at: position) }
         let value = T(bigEndian: unsafe span.unsafeLoadUnaligned(fromByteOffset: position, as: T.self))
@@ -75,7 +75,7 @@ public struct MessagePackReader: ~Escapable {
         return value
     }
 
-    @inlinable @_lifetime(self: copy self)
+    @inlinable @inline(__always) @_lifetime(self: copy self)
     mutating func checked(_ count: Int, minimumSize: Int) throws(MessagePackError) -> Int {
         // Every element takes at least one byte, so a count beyond the bytes left is a lie: no allocation follows it.
         guard count <= remaining / minimumSize else { throw MessagePackError(.truncated, at: position) }
@@ -226,8 +226,8 @@ public struct MessagePackReader: ~Escapable {
 
     @_lifetime(self: copy self)
     mutating func readText(_ count: Int, at start: Int) throws(MessagePackError) -> String {
-        let text = try readBytes(count).withUnsafeBytes { unsafe String(validating: $0, as: UTF8.self) }
-        guard let text else { throw MessagePackError(.invalidUTF8, at: start) }
-        return text
+        let text = try readBytes(count)
+        guard text.isUTF8 else { throw MessagePackError(.invalidUTF8, at: start) }
+        return text.validText
     }
 }

@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "", ".hidden", "a/b", "a\\b", "$x", "a$", "a\u{0}b", "tab\t", "\u{85}", String(repeating: "é", count: 61),
+        "", ".hidden", "a/b", "a\\b", "$x", "a$", "a\u{0}b", "tab\t", "\u{85}", String(repeating: "é", count: 61)
     ])
     func unusableNamesAreRefused(_ name: String) async throws {
         let fixture = try Fixture()

@@ -26,7 +26,8 @@ import Testing
         #expect(ids.allSatisfy { Array($0)[12] == "7" && "89ab".contains(Array($0)[16]) })
     }
 
-    @Test(arguments: [Value.string("mine"), .int(7), .int(-1), .int(.min), .int(.max), .string("ключ"), .string("a\0b")])
+    @Test(arguments: [Value.string("mine"), .int(7), .int(-1), .int(.min), .int(.max), .string("ключ"), .string("a\0b")]
+    )
     func aClientMayChooseTheID(_ id: Value) async throws {
         let fixture = try Fixture()
         #expect(try await fixture.engine.insert(["_id": id, "v": 1], collection: "c") == id)
@@ -46,7 +47,7 @@ import Testing
 
     @Test(arguments: [
         Value.null, .double(1), .bool(true), .string(""), .string(String(repeating: "x", count: 1025)), .array([]),
-        .uint(.max), .document([:]), .bytes([1]),
+        .uint(.max), .document([:]), .bytes([1])
     ])
     func otherIDsAreRefused(_ id: Value) async throws {
         let fixture = try Fixture()
@@ -124,7 +125,7 @@ import Testing
         let engine = fixture.engine
         try await engine.insert(["_id": "taken"], collection: "c")
         for batch in [
-            [["_id": "x"], ["_id": "taken"]], [["_id": "x"], ["a": 1], ["_id": "x"]], [["_id": "x"], ["_id": true]],
+            [["_id": "x"], ["_id": "taken"]], [["_id": "x"], ["a": 1], ["_id": "x"]], [["_id": "x"], ["_id": true]]
         ] as [[Document]] {
             await #expect(throws: EngineError.self) { try await engine.insert(contentsOf: batch, collection: "c") }
             #expect(try engine.document(id: "x", collection: "c") == nil)
@@ -140,11 +141,13 @@ import Testing
         let bad: [[UInt8]] = [
             [], [0xC1], [0x01], [0x90], [0x81], [0x81, 0xA1, 0x61], [0x81, 0x01, 0x02], [0x80, 0x80],
             [0x81, 0xA1, 0xFF, 0x01], [0xDF, 0xFF, 0xFF, 0xFF, 0xFF], [0x82, 0xA1, 0x61, 1, 0xA1, 0x61, 2],
-            [UInt8](repeating: 0x81, count: 10), [0x81, 0xA1, 0x61] + [UInt8](repeating: 0x91, count: 300) + [0xC0],
+            [UInt8](repeating: 0x81, count: 10), [0x81, 0xA1, 0x61] + [UInt8](repeating: 0x91, count: 300) + [0xC0]
         ]
         for bytes in bad {
             let insert: Result<Value, EngineError> = await withCheckedContinuation { done in
-                fixture.engine.insert(database: "default", collection: "c", document: bytes) { done.resume(returning: $0) }
+                fixture.engine.insert(database: "default", collection: "c", document: bytes) {
+                    done.resume(returning: $0)
+                }
             }
             #expect(throws: EngineError.self) { try insert.get() }
             let many: Result<[Value], EngineError> = await withCheckedContinuation { done in
@@ -169,7 +172,8 @@ import Testing
         #expect(many?.code == .limit && many?.message.contains("100000") == true)
         let id = try await fixture.engine.insert(["b": .bytes([UInt8](repeating: 0, count: 15 << 20))], collection: "c")
         let grown = await #expect(throws: EngineError.self) {
-            try await fixture.engine.update(id: id, ["c": .bytes([UInt8](repeating: 0, count: 2 << 20))], collection: "c")
+            try await fixture.engine.update(
+                id: id, ["c": .bytes([UInt8](repeating: 0, count: 2 << 20))], collection: "c")
         }
         #expect(grown?.code == .limit)
     }
@@ -184,7 +188,9 @@ import Testing
         let wrong: Document = ["vector": [1, 2, 3]]
         let message = "Vector dimension mismatch: collection expects 4 dimensions, got 3"
         let engine = fixture.engine
-        #expect(await #expect(throws: EngineError.self) { try await engine.insert(wrong, collection: "v") }?.message == message)
+        #expect(
+            await #expect(throws: EngineError.self) { try await engine.insert(wrong, collection: "v") }?.message
+                == message)
         #expect(
             await #expect(throws: EngineError.self) { try await engine.update(id: id, wrong, collection: "v") }?.message
                 == message)

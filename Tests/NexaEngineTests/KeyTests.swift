@@ -73,7 +73,7 @@ import Testing
     @Test(arguments: [
         (0, "1970-01-01T00:00:00.000042Z"), (951_782_399, "2000-02-28T23:59:59.000042Z"),
         (951_782_400, "2000-02-29T00:00:00.000042Z"), (1_795_226_455, "2026-11-21T02:00:55.000042Z"),
-        (4_102_444_800, "2100-01-01T00:00:00.000042Z"), (-1, "1969-12-31T23:59:59.000042Z"),
+        (4_102_444_800, "2100-01-01T00:00:00.000042Z"), (-1, "1969-12-31T23:59:59.000042Z")
     ])
     func timesAreGregorian(_ seconds: Int, _ text: String) {
         #expect(String(decoding: WallClock.format(seconds: seconds, microseconds: 42), as: UTF8.self) == text)

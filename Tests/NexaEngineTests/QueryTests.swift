@@ -193,7 +193,7 @@ import Testing
             {
                 $0.after = [1]
                 $0.sort = ["a": 1]
-            },
+            }
         ] as [(inout QueryOptions) -> Void] {
             let error = #expect(throws: EngineError.self) {
                 try engine.find(collection: "n", options: options(change))

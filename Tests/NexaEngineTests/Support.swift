@@ -1,5 +1,5 @@
 import Glibc
-import NexaEngine
+@_spi(Testing) import NexaEngine
 import NexaValue
 import Synchronization
 
@@ -8,7 +8,9 @@ final class TemporaryDirectory: Sendable {
     let path: String
 
     init() {
-        var template = Array("/tmp/nexa-test-XXXXXX".utf8CString)
+        // Memory, where there is some to write files to: thousands of flushes take a disk minutes.
+        let parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
+        var template = Array("\(parent)/nexa-test-XXXXXX".utf8CString)
         path = template.withUnsafeMutableBufferPointer { buffer in
             buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) } ?? "/tmp/nexa-test-failed"
         }
@@ -46,6 +48,13 @@ struct SplitMix64: RandomNumberGenerator {
     }
 }
 
+/// Tells other threads that something has happened.
+final class Flag: Sendable {
+    private let value = Atomic<Bool>(false)
+    var isSet: Bool { value.load(ordering: .acquiring) }
+    func set() { value.store(true, ordering: .releasing) }
+}
+
 /// Collects what is reported from any thread.
 final class Collector<Element: Sendable>: Sendable {
     private let elements = Mutex<[Element]>([])
@@ -69,6 +78,9 @@ final class Fixture {
         options.writeBufferBytes = 4 << 20
         return try Engine.open(at: path, options: options)
     }
+
+    /// How many documents there are, with or without a collection.
+    func storedDocumentCount() -> Int { engine.storedDocumentCount() }
 
     /// Closes the engine and opens the directory again.
     func reopen() throws(EngineError) {

@@ -126,6 +126,16 @@ import Testing
         #expect(won.location == Location(database: "x", collection: "c"))
     }
 
+    @Test func theEnvironmentIsNotAboutTheServerOfAFolder() throws {
+        let local = try connection(
+            ["--local", "data"],
+            ["NEXADB_URI": "nexadb://ann:x@db/shop", "NEXADB_USERNAME": "bob", "NEXADB_DATABASE": "y"])
+        #expect(local.username == "root")
+        #expect(local.configuration.credentials?.password == nil)
+        #expect(local.location == Location())
+        #expect(local.display == "data")
+    }
+
     @Test func urls() throws {
         let url = try connection(["--url", "nexadb://ann@db:7000/shop"])
         #expect(url.configuration.endpoints == [.tcp(host: "db", port: 7000)])

@@ -82,6 +82,26 @@ import Testing
         #expect(found.contains("\"\(vector)\""))
     }
 
+    /// In canonical mode, which libedit leaves the terminal in while a command runs, the kernel cuts lines at 4,095 bytes.
+    @Test func aLongLineTypedWhileACommandRunsIsNotCut() throws {
+        let fixture = try ShellFixture()
+        let session = try fixture.open()
+        session.send("use movies\r")
+        #expect(session.prompts("nexa(movies)>"))
+        let server = try #require(SignalTests.child(of: session.process))
+        kill(server, SIGSTOP)
+        defer { kill(server, SIGCONT) }
+        session.send("count\r")
+        #expect(session.wait { !$0.screen.isBracketingPaste })  // it is running
+        let text = (0..<1500).map { "word\($0)" }.joined(separator: " ")
+        session.send("create {\"_id\": \"ahead\", \"text\": \"\(text)\"}\r")
+        kill(server, SIGCONT)
+        #expect(session.wrote("✓ Document created: ahead"))
+        session.send("exit\r")
+        #expect(session.finish() == 0)
+        #expect(try fixture.run(["-e", "use movies", "-e", "read ahead"]).output.contains("\"\(text)\""))
+    }
+
     @Test func whatIsTypedAheadOfTheEndStaysForTheParent() throws {
         let fixture = try ShellFixture()
         let script =

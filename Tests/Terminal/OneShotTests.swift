@@ -107,7 +107,9 @@ import Testing
         let documents = (1...1500).map { "{\"_id\":\"x\($0 == 1200 ? 7 : $0)\"}\n" }.joined()
         let stopped = try fixture.run(["-e", "use c", "-e", "import -"], input: documents)
         #expect(stopped.exitCode == 3)
-        #expect(stopped.errors.contains(" at line 1200\n"))
+        // Batches travel together, so either of the two may come first.
+        #expect(
+            stopped.errors.contains(" at line 1200\n") || stopped.errors.contains(" at line 7\n"), "\(stopped.errors)")
         let skipped = try fixture.run(["-e", "use d", "-e", "import - --on-error skip"], input: documents)
         #expect(skipped.exitCode == 4)
         #expect(try fixture.run(["-e", "use d", "-e", "count"]).output == "1499\n")

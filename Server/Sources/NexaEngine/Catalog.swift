@@ -25,7 +25,9 @@ final class Catalog: Sendable {
         self.store = store
         var databases: [String: [String: Collection]] = [Self.defaultDatabase: [:]]
         for name in contents.databases { databases[name] = [:] }
-        for collection in contents.collections { databases[collection.database, default: [:]][collection.name] = collection }
+        for collection in contents.collections {
+            databases[collection.database, default: [:]][collection.name] = collection
+        }
         state = Mutex(State(databases: databases, nextCollection: contents.nextCollection))
     }
 
@@ -76,7 +78,8 @@ final class Catalog: Sendable {
         try Names.check(name, of: "collection")
         guard (0...EngineLimits.maximumVectorDimensions).contains(vectorDimensions) else {
             throw EngineError(
-                .limit, "A vector of \(vectorDimensions) dimensions was asked for; "
+                .limit,
+                "A vector of \(vectorDimensions) dimensions was asked for; "
                     + "the limit is \(EngineLimits.maximumVectorDimensions)")
         }
         return try state.withLock { state throws(EngineError) in
@@ -85,7 +88,8 @@ final class Catalog: Sendable {
             let recorded = old?.vectorDimensions ?? 0
             guard recorded == 0 || vectorDimensions == 0 || recorded == vectorDimensions else {
                 throw EngineError(
-                    .badRequest, "Collection '\(name)' already exists in database '\(database)' with vectors of "
+                    .badRequest,
+                    "Collection '\(name)' already exists in database '\(database)' with vectors of "
                         + "\(recorded) dimensions, not \(vectorDimensions)")
             }
             guard state.nextCollection < UInt32.max else {

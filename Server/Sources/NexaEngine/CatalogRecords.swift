@@ -33,7 +33,7 @@ enum CatalogRecord {
     static func collectionValue(_ collection: Collection) -> [UInt8] {
         var document: Document = [
             "number": .int(Int64(collection.number)),
-            "created_at": .string(String(decoding: WallClock.text(), as: UTF8.self)),
+            "created_at": .string(String(decoding: WallClock.text(), as: UTF8.self))
         ]
         if collection.vectorDimensions > 0 {
             document["vector_dimensions"] = .int(Int64(collection.vectorDimensions))

@@ -16,7 +16,8 @@ enum DocumentKey {
             guard !text.isEmpty else { throw EngineError(.badRequest, "_id is an empty string") }
             guard text.utf8.count <= EngineLimits.maximumIDBytes else {
                 throw EngineError(
-                    .badRequest, "_id is a string of \(text.utf8.count) bytes; the limit is \(EngineLimits.maximumIDBytes)")
+                    .badRequest,
+                    "_id is a string of \(text.utf8.count) bytes; the limit is \(EngineLimits.maximumIDBytes)")
             }
             IDEncoding.append(text, to: &key)
         case .uint: throw EngineError(.badRequest, "_id is an integer above 9223372036854775807")

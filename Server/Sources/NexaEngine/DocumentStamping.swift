@@ -64,7 +64,8 @@ struct DocumentStamping {
         var changes = try Fields(updates, dimensions: vectorDimensions)
         for entry in changes.remaining where entry.key.first == UInt8(ascii: "$") {
             throw EngineError(
-                .badRequest, "Update operators such as '\(String(decoding: entry.key, as: UTF8.self))' are not available yet",
+                .badRequest,
+                "Update operators such as '\(String(decoding: entry.key, as: UTF8.self))' are not available yet",
                 advice: "Send the fields to set, as a plain document")
         }
         if let range = changes.take(MetaField.id) {

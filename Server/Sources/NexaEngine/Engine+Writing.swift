@@ -29,7 +29,7 @@ extension Engine {
             try Self.validate(document)
             try retryingDropped(database, name) { (collection) throws(EngineError) in
                 let stamped = try stamping(collection).stamp(document.span.bytes)
-                try put(stamped, into: collection, options, completion)
+                return try put(stamped, into: collection, options, completion)
             }
         } catch {
             return completion(.failure(error))
@@ -60,7 +60,7 @@ extension Engine {
                         throw EngineError(error.code, "Document \(position): \(error.message)", advice: error.advice)
                     }
                 }
-                try put(batch, into: collection, options, completion)
+                return try put(batch, into: collection, options, completion)
             }
         } catch {
             return completion(.failure(error))
@@ -93,7 +93,10 @@ extension Engine {
         completion: @escaping @Sendable (Result<Bool, EngineError>) -> Void
     ) {
         let options = WriteOptions(durability: durability, isDeferred: isDeferred)
-        change(database, name, id, options, completion) { (_, _, _) in nil } validating: {}
+        change(database, name, id, options, completion) { (_, _, _) in
+            nil
+        } validating: {
+        }
     }
 
     // MARK: Under the latch
@@ -103,41 +106,48 @@ extension Engine {
             now: WallClock.text(), identifiers: identifiers, vectorDimensions: collection.vectorDimensions)
     }
 
-    /// Runs `body` with a collection to write to, again if the collection is dropped meanwhile.
-    private func retryingDropped(
-        _ database: String, _ name: String, _ body: (Collection) throws(EngineError) -> Void?
-    ) throws(EngineError) {
-        while try body(catalog.collectionForWriting(database, name)) == nil {}
+    /// Whether a write got into the queue.
+    private enum Attempt {
+        case queued
+        /// The collection was dropped in between: once more, with the one that takes its place.
+        case dropped
     }
 
-    /// Queues one new document; `nil` when the collection was dropped.
+    /// Runs `body` with a collection to write to, again if the collection is dropped meanwhile.
+    private func retryingDropped(
+        _ database: String, _ name: String, _ body: (Collection) throws(EngineError) -> Attempt
+    ) throws(EngineError) {
+        while try body(catalog.collectionForWriting(database, name)) == .dropped {}
+    }
+
+    /// Queues one new document.
     private func put(
         _ document: StampedDocument, into collection: Collection, _ options: WriteOptions,
         _ completion: @escaping @Sendable (Result<Value, EngineError>) -> Void
-    ) throws(EngineError) -> Void? {
+    ) throws(EngineError) -> Attempt {
         let key = try DocumentKey.make(collection.number, document.id)
         let latch = latches.latch(of: key)
         latch.lock()
         defer { latch.unlock() }
-        guard !collection.isDropped else { return nil }
+        guard !collection.isDropped else { return .dropped }
         let id = document.id
         var batch = WriteBatch()
         batch.put(.documents, key: key, value: document.bytes)
         // Nobody knows an id that the engine made before the insert is answered, so only the client's are noted.
         guard document.isClientID else {
             try enqueue(batch, options) { completion($0.map { _ in id }) }
-            return ()
+            return .queued
         }
         if try exists(key, latch) { throw .duplicate(id, in: collection) }
         try enqueue(batch, options, noting: [(key, document.bytes)]) { completion($0.map { _ in id }) }
-        return ()
+        return .queued
     }
 
-    /// Queues new documents as one commit; `nil` when the collection was dropped.
+    /// Queues new documents as one commit.
     private func put(
         _ documents: [StampedDocument], into collection: Collection, _ options: WriteOptions,
         _ completion: @escaping @Sendable (Result<[Value], EngineError>) -> Void
-    ) throws(EngineError) -> Void? {
+    ) throws(EngineError) -> Attempt {
         var batch = WriteBatch(capacity: documents.reduce(0) { $0 + $1.bytes.count + 64 })
         var noted: [([UInt8], [UInt8])] = []
         var seen = Set<[UInt8]>()
@@ -148,21 +158,22 @@ extension Engine {
             guard document.isClientID else { continue }
             guard seen.insert(key).inserted else {
                 throw EngineError(
-                    .duplicateID, "Document \(position): another document of the batch has the _id '\(document.id.idText)'")
+                    .duplicateID,
+                    "Document \(position): another document of the batch has the _id '\(document.id.idText)'")
             }
             noted.append((key, document.bytes))
             indexes.insert(latches.index(of: key))
         }
         // One latch at least, against a drop in between.
         if indexes.isEmpty { indexes.insert(0) }
-        return try latches.holding(indexes) { () throws(EngineError) -> Void? in
-            guard !collection.isDropped else { return nil }
+        return try latches.holding(indexes) { () throws(EngineError) -> Attempt in
+            guard !collection.isDropped else { return .dropped }
             for (key, _) in noted where try exists(key, latches.latch(of: key)) {
                 throw .duplicate(key.withUnsafeBytes { DocumentKey.id(in: $0) } ?? .null, in: collection)
             }
             let ids = documents.map(\.id)
             try enqueue(batch, options, noting: noted) { completion($0.map { _ in ids }) }
-            return ()
+            return .queued
         }
     }
 
@@ -270,7 +281,8 @@ extension Engine {
         } catch {
             if error.offset < 0 {
                 throw EngineError(
-                    .limit, "The batch has \(-error.offset) documents; the limit is \(EngineLimits.maximumBatchDocuments)",
+                    .limit,
+                    "The batch has \(-error.offset) documents; the limit is \(EngineLimits.maximumBatchDocuments)",
                     advice: "Send several batches")
             }
             throw EngineError(.badRequest, "Document \(ranges.count) is not acceptable MessagePack: \(error)")

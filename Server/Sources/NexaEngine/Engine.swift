@@ -128,4 +128,12 @@ public final class Engine: Sendable {
         }
         return false
     }
+
+    /// How many documents are stored, those without a collection (which there should never be) included. For tests.
+    @_spi(Testing) public func storedDocumentCount() -> Int {
+        guard var iterator = try? store.makeIterator(.documents) else { return -1 }
+        var count = 0
+        while (try? iterator.advance()) == true { count += 1 }
+        return count
+    }
 }

@@ -23,6 +23,7 @@ public struct EngineNotice: Sendable, Hashable, CustomStringConvertible {
         self.message = message
     }
 
+    /// The message.
     public var description: String { message }
 }
 

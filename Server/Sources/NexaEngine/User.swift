@@ -76,7 +76,7 @@ struct UserRecord: Sendable, Hashable {
     var document: Document {
         [
             "name": .string(user.name), "role": .string(user.role.rawValue),
-            "password": .string(passwordHash.encoded), "created_at": .string(createdAt),
+            "password": .string(passwordHash.encoded), "created_at": .string(createdAt)
         ]
     }
 

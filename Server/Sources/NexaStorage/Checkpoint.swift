@@ -15,7 +15,8 @@ struct Checkpoint: Equatable {
         let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map { $0.split(separator: " ") }
         guard lines.count == 3, lines[0].count == 2, lines[1].count == 2, lines[2].count == 2,
             let sequence = UInt64(lines[0][1]), let salt = UInt32(lines[1][1], radix: 16),
-            let checksum = UInt32(lines[2][1], radix: 16), Checkpoint(sequence: sequence, salt: salt).checksum == checksum
+            let checksum = UInt32(lines[2][1], radix: 16),
+            Checkpoint(sequence: sequence, salt: salt).checksum == checksum
         else {
             throw StorageError(.corrupted, "\(path) is damaged", advice: "Restore the data directory from a backup")
         }

@@ -14,7 +14,9 @@ final class DirectoryLock: Sendable {
             guard errno == EWOULDBLOCK else { throw .system("lock", file.path) }
             let holder = String(decoding: try File.contents(of: file.path) ?? [], as: UTF8.self)
             let digits = String(holder.prefix { $0.isNumber })
-            let who = digits.isEmpty ? "another process" : digits == String(getpid()) ? "this process (\(digits))" : "process \(digits)"
+            let who =
+                digits.isEmpty
+                ? "another process" : digits == String(getpid()) ? "this process (\(digits))" : "process \(digits)"
             throw StorageError(
                 .locked, "The data directory \(directory) is in use by \(who)",
                 advice: "Stop that server, or choose another directory with --data-dir")

@@ -103,7 +103,9 @@ final class File: Sendable {
         defer { closedir(directory) }
         var names: [String] = []
         while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             if name != ".", name != ".." { names.append(name) }
         }
         return names.sorted()
@@ -129,7 +131,8 @@ extension StorageError {
         let reason = String(cString: strerror(number))
         let message = "Cannot \(verb) \(path): \(reason)"
         return switch number {
-        case ENOSPC, EDQUOT: StorageError(.diskFull, message, advice: "Free space on the device and start the server again")
+        case ENOSPC, EDQUOT:
+            StorageError(.diskFull, message, advice: "Free space on the device and start the server again")
         case EACCES, EPERM, EROFS:
             StorageError(.inputOutput, message, advice: "Give the server's user write permission to the data directory")
         default: StorageError(.inputOutput, message, advice: "Check the device and the kernel log")

@@ -67,7 +67,8 @@ struct LogRecovery {
         let header = try withContent(of: first, limit: LogFormat.fileHeaderSize) { LogFormat.readFileHeader($0) }
         guard let header, header.firstSequence > checkpoint + 1 else { return }
         throw StorageError(
-            .logDamaged, "The commit log begins at commit \(header.firstSequence), but the tables end at commit "
+            .logDamaged,
+            "The commit log begins at commit \(header.firstSequence), but the tables end at commit "
                 + "\(checkpoint): log files are missing from \(directory)",
             advice: "Put the missing files back, restore a backup, or give up the commits between by starting once "
                 + "with --log-recovery discard-after-damage")
@@ -78,6 +79,7 @@ struct LogRecovery {
         _ bytes: UnsafeRawBufferPointer, from start: Int, into outcome: inout Outcome,
         apply: ([UnsafeRawBufferPointer], UInt64) throws(StorageError) -> Void
     ) throws(StorageError) -> Int? {
+        if bytes.count < LogFormat.fileHeaderSize { reportStub(outcome) }
         var offset = start
         var waiting: [UnsafeRawBufferPointer] = []
         var waitingBytes = 0
@@ -100,6 +102,14 @@ struct LogRecovery {
         return bytes.isZero(from: min(offset, bytes.count)) ? nil : offset
     }
 
+    private func reportStub(_ outcome: Outcome) {
+        notice(
+            StorageNotice(
+                .warning,
+                "A commit log file behind commit \(outcome.lastSequence) in \(directory) has no header: it was "
+                    + "just being made when the server stopped, or it has been cut"))
+    }
+
     /// Decides about a place where the log does not go on. Returns where to go on, or `nil` for the end.
     private func judge(
         _ place: Place, _ bytes: UnsafeRawBufferPointer, _ outcome: Outcome
@@ -110,13 +120,15 @@ struct LogRecovery {
         if let next = survey.next, next.sequence == outcome.lastSequence + 1 {
             notice(
                 StorageNotice(
-                    .warning, "The commit log \(file) is damaged at byte \(place.offset), in a part that the tables "
+                    .warning,
+                    "The commit log \(file) is damaged at byte \(place.offset), in a part that the tables "
                         + "hold already: nothing is lost"))
             return next.place
         }
         if let next = survey.next, survey.durableSequence > outcome.lastSequence {
             let lost = next.sequence - outcome.lastSequence - 1
-            let what = "The commit log \(file) is damaged at byte \(place.offset): \(lost) acknowledged commit(s) "
+            let what =
+                "The commit log \(file) is damaged at byte \(place.offset): \(lost) acknowledged commit(s) "
                 + "cannot be read, and \(survey.records) whole commit(s) follow them"
             guard mode == .discardAfterDamage else {
                 throw StorageError(
@@ -132,9 +144,11 @@ struct LogRecovery {
         let also = survey.records == 0 ? "" : " and \(survey.records) commit(s) written after it"
         notice(
             StorageNotice(
-                .warning, "The commit log \(file) ends in an incomplete record at byte \(place.offset): \(length) byte(s)"
+                .warning,
+                "The commit log \(file) ends in an incomplete record at byte \(place.offset): \(length) byte(s)"
                     + "\(also) were dropped, as after a crash in the middle of a write. Everything before it is in place. "
-                    + "If the machine did not crash, suspect the device; the bytes are kept beside the log as *.damaged"))
+                    + "If the machine did not crash, suspect the device; the bytes are kept beside the log as *.damaged"
+            ))
         return nil
     }
 

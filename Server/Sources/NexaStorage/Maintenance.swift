@@ -36,9 +36,11 @@ final class Maintenance: Sendable {
         thread.withLock { $0 = worker }
     }
 
+    private var isCheckpointDue: Bool { log.bytesSinceCheckpoint >= options.checkpointLogBytes }
+
     /// Looks whether there is work; called after every group of commits, so it is cheap when there is none.
     func poke() {
-        guard log.wantsZeros || log.bytesSinceCheckpoint >= options.checkpointLogBytes else { return }
+        guard log.wantsZeros || isCheckpointDue else { return }
         state.withLock { $0.isPoked = true }
         state.wakeAll()
     }
@@ -69,7 +71,7 @@ final class Maintenance: Sendable {
             if isClosing { return }
             do {
                 if log.wantsZeros { try log.extendZeros() }
-                if log.bytesSinceCheckpoint >= options.checkpointLogBytes { try checkpoint() }
+                if isCheckpointDue { try checkpoint(onlyIfDue: true) }
             } catch {
                 report(error, "Log maintenance failed")
             }
@@ -77,9 +79,11 @@ final class Maintenance: Sendable {
     }
 
     /// Flushes the tables up to the current commit, says so on disk, and removes the log files before it.
-    func checkpoint() throws(StorageError) {
+    func checkpoint(onlyIfDue: Bool = false) throws(StorageError) {
         guard let queue = queue.withLock({ $0 }), !queue.hasFailed else { return }
         try checkpointing.withLock { _ throws(StorageError) in
+            // Somebody else may have made one while this thread waited.
+            if onlyIfDue, !isCheckpointDue { return }
             guard database.enter() else { return }
             defer { database.leave() }
             var sequence: UInt64 = 0

@@ -72,13 +72,15 @@ final class WorkerThread: @unchecked Sendable {
     /// Starts a thread; `name` has at most 15 bytes.
     init(name: String, _ body: @escaping @Sendable () -> Void) throws(StorageError) {
         let box = Unmanaged.passRetained(Box(name: name, body))
-        let result = pthread_create(&identifier, nil, { argument in
-            guard let argument else { return nil }
-            let box = Unmanaged<Box>.fromOpaque(argument).takeRetainedValue()
-            box.takeName()
-            box.body()
-            return nil
-        }, box.toOpaque())
+        let result = pthread_create(
+            &identifier, nil,
+            { argument in
+                guard let argument else { return nil }
+                let box = Unmanaged<Box>.fromOpaque(argument).takeRetainedValue()
+                box.takeName()
+                box.body()
+                return nil
+            }, box.toOpaque())
         started = result == 0
         guard started else {
             box.release()

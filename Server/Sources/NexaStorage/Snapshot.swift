@@ -72,7 +72,8 @@ public struct StoreIterator: ~Copyable, @unchecked Sendable {
         if let upper, let base {
             rocksdb_readoptions_set_iterate_upper_bound(readOptions, base + lowerCount, upper.count)
         }
-        guard let handle = database.handle(family), let made = rocksdb_create_iterator_cf(database.db, readOptions, handle)
+        guard let handle = database.handle(family),
+            let made = rocksdb_create_iterator_cf(database.db, readOptions, handle)
         else {
             rocksdb_readoptions_destroy(readOptions)
             bounds.deallocate()

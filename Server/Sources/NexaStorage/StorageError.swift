@@ -67,5 +67,6 @@ public struct StorageNotice: Sendable, Hashable, CustomStringConvertible {
         self.message = message
     }
 
+    /// The message, and what to do.
     public var description: String { message }
 }

@@ -67,7 +67,8 @@ struct Options {
         },
         Definition(
             flag: "--log-recovery", placeholder: "HOW", environment: nil,
-            help: "a damaged commit log: 'strict' refuses to start (default), 'discard-after-damage' goes on without the rest"
+            help:
+                "a damaged commit log: 'strict' refuses to start (default), 'discard-after-damage' goes on without the rest"
         ) { options, text throws(Problem) in
             guard text == "strict" || text == "discard-after-damage" else {
                 throw Problem(message: "log recovery is 'strict' or 'discard-after-damage', not '\(text)'")

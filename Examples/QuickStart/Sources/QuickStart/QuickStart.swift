@@ -28,7 +28,7 @@ enum QuickStart {
         _ = try await films.insert(contentsOf: [
             Film(title: "The Big Heat", year: 1953, genres: ["Noir"]),
             Film(title: "Singin' in the Rain", year: 1952, genres: ["Musical", "Comedy"]),
-            Film(title: "Touch of Evil", year: 1958, genres: ["Noir"]),
+            Film(title: "Touch of Evil", year: 1958, genres: ["Noir"])
         ])
 
         // Read by id.

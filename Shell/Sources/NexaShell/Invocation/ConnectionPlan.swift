@@ -10,6 +10,9 @@ struct ConnectionPlan {
 
     /// - Throws: `UsageError` when flags contradict each other or the URL cannot be used.
     init(_ invocation: Invocation, environment: [String: String]) throws(UsageError) {
+        let isLocal = invocation.localDirectory != nil
+        // The environment speaks of another server than that of a folder.
+        let environment = isLocal ? [:] : environment
         let url = invocation.url ?? (Self.namesServer(invocation) ? nil : Self.given(environment, "NEXADB_URI"))
         do throws(NexaError) {
             if let url {
@@ -32,7 +35,6 @@ struct ConnectionPlan {
                 )
             }
         }
-        let isLocal = invocation.localDirectory != nil
         if isLocal, invocation.host != nil || invocation.port != nil {
             throw UsageError("--local starts a server of its own: leave --host and --port out")
         }

@@ -60,9 +60,10 @@ public enum Shell {
             if pair.count == 2, variables[String(pair[0])] == nil { variables[String(pair[0])] = String(pair[1]) }
             entry += 1
         }
-        if variables["NEXADB_PASSWORD"] != nil {
-            if let value = getenv("NEXADB_PASSWORD") { nexa_wipe(value) }
-            unsetenv("NEXADB_PASSWORD")
+        for name in ["NEXADB_PASSWORD", "NEXADB_URI"] {
+            guard let value = getenv(name) else { continue }
+            nexa_wipe(value)
+            unsetenv(name)
         }
         return variables
     }

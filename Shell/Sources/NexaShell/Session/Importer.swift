@@ -172,42 +172,30 @@ struct Importer {
 
     // MARK: One batch
 
+    /// The client finds the documents at fault in a batch that the server refused. Batches on their way at the same time
+    /// may be stored in any order, so of two documents with one id in different batches either may be the duplicate.
     private func insert(_ items: [Item]) async -> BatchResult {
         var result = BatchResult()
         let outcomes: [Result<DocumentID, NexaError>]
         do throws(NexaError) {
-            outcomes = try await collection.insert(contentsOf: items.map(\.document)).outcomes
+            outcomes = try await collection.insert(
+                contentsOf: items.map(\.document), ordered: arguments.onError == .stop
+            ).outcomes
         } catch {
-            outcomes = items.map { _ in .failure(error) }
+            result.fatal = ShellError(error)
+            return result
         }
-        var failed: [Item] = []
         for (item, outcome) in zip(items, outcomes) {
-            switch outcome {
-            case .success: result.written += 1
-            case .failure(let error):
-                // Without the server's own answer nobody knows what is stored: inserting again could store it twice.
-                guard error.delivery == .answered, Self.isAboutDocuments(error) else {
-                    result.fatal = ShellError(error)
-                    return result
-                }
-                failed.append(item)
-            }
-        }
-        // A batch is stored whole or not at all, so one bad document fails its neighbours: they go one by one.
-        for item in failed {
-            do throws(NexaError) {
-                _ = try await collection.insert(item.document)
+            guard case .failure(let error) = outcome else {
                 result.written += 1
-            } catch {
-                let reason = error.serverMessage ?? error.message
-                guard error.delivery == .answered, Self.isAboutDocuments(error) else {
-                    result.fatal = ShellError(error)
-                    return result
-                }
-                guard arguments.onError != .stop else {
-                    result.fatal = ShellError("\(reason) at line \(item.line)\(place)")
-                    return result
-                }
+                continue
+            }
+            let reason = error.serverMessage ?? error.message
+            if error.delivery != .answered || !Self.isAboutDocuments(error) {
+                if result.fatal == nil { result.fatal = ShellError(error) }
+            } else if arguments.onError == .stop {
+                if result.fatal == nil { result.fatal = ShellError("\(reason) at line \(item.line)\(place)") }
+            } else {
                 result.rejected.append((item, "line \(item.line): \(reason)"))
             }
         }

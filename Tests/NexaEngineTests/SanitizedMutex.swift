@@ -1,0 +1,5 @@
+#if NEXA_TSAN
+    import NexaStorage
+
+    typealias Mutex = SanitizedMutex
+#endif
