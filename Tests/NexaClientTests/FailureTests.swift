@@ -140,8 +140,9 @@ extension ClientTests {
                 try await Self.answerReads(peer)
             }) { client, server in
                 let things = client.database().collection("things")
+                _ = try await client.serverInfo()
                 let error = await failure { () throws(NexaError) in
-                    try await things.read("slow", options: .init(timeout: .milliseconds(20)))
+                    try await things.read("slow", options: .init(timeout: .milliseconds(250)))
                 }
                 #expect(error?.code == .timedOut)
                 #expect(error?.delivery == .maybeExecuted)

@@ -65,3 +65,9 @@ func threadCount(named name: String) -> Int {
         (try? String(contentsOfFile: "/proc/self/task/\(task)/comm", encoding: .utf8)) == name + "\n"
     }
 }
+
+/// As `openDescriptors`, after the runtime has opened what it needs for timers and keeps open from then on.
+func settledDescriptors() async -> Int {
+    try? await Task.sleep(for: .milliseconds(1))
+    return openDescriptors()
+}

@@ -165,7 +165,7 @@ extension TransportTests {
         /// In a process of its own, where nobody else opens descriptors.
         @Test func aThousandConnectionsAreServedAndReleased() async throws {
             await #expect(processExitsWith: .success) {
-                let before = openSockets()
+                let before = await settledSockets()
                 let reactor = try Reactor()
                 let directory = try TemporaryDirectory()
                 let address = SocketAddress.unix(directory.path + "/socket")
@@ -189,7 +189,8 @@ extension TransportTests {
                 for peer in peers { peer.socket.close() }
                 while closed.withLock({ $0 }) < 1000 { await Task.yield() }
                 reactor.shutdown()
-                #expect(openSockets() == before)
+                // Not ==: the runtime closes an eventfd of its own at some time.
+                #expect(openSockets() <= before)
                 var status = stat()
                 #expect(lstat(directory.path + "/socket", &status) != 0, "the socket file is removed")
             }

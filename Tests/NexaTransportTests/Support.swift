@@ -102,3 +102,9 @@ final class Locked<Value: Sendable>: Sendable {
     init(_ value: Value) { mutex = Mutex(value) }
     func withLock<R: Sendable>(_ body: (inout Value) -> R) -> R { mutex.withLock { body(&$0) } }
 }
+
+/// As `openSockets`, after the runtime has opened what it needs for timers and keeps open from then on.
+func settledSockets() async -> Int {
+    try? await Task.sleep(for: .milliseconds(1))
+    return openSockets()
+}
