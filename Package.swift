@@ -51,7 +51,8 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "NexaStorageTests", dependencies: [.product(name: "NexaEngine", package: "nexa-server")],
+            name: "NexaStorageTests",
+            dependencies: ["NexaTransport", .product(name: "NexaEngine", package: "nexa-server")],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaQueryTests",
@@ -59,7 +60,7 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaEngineTests",
-            dependencies: ["NexaValue", .product(name: "NexaEngine", package: "nexa-server")],
+            dependencies: ["NexaValue", "NexaTransport", .product(name: "NexaEngine", package: "nexa-server")],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaServerTests",

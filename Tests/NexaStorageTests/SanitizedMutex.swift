@@ -1,5 +1,5 @@
 #if NEXA_TSAN
-    import NexaStorage
+    import NexaTransport
 
     typealias Mutex = SanitizedMutex
 #endif

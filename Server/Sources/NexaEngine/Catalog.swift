@@ -1,5 +1,4 @@
 import NexaStorage
-import Synchronization
 
 /// Which databases and collections there are.
 ///
@@ -16,7 +15,7 @@ final class Catalog: Sendable {
     }
 
     private let store: Store
-    private let state: Mutex<State>
+    private let state: Monitor<State>
 
     /// Called when a change is committed or has failed.
     typealias Completion = @Sendable (Result<Void, EngineError>) -> Void
@@ -28,7 +27,7 @@ final class Catalog: Sendable {
         for collection in contents.collections {
             databases[collection.database, default: [:]][collection.name] = collection
         }
-        state = Mutex(State(databases: databases, nextCollection: contents.nextCollection))
+        state = Monitor(State(databases: databases, nextCollection: contents.nextCollection))
     }
 
     // MARK: Looking

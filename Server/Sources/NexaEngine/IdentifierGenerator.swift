@@ -1,5 +1,5 @@
+import NexaStorage
 import Glibc
-import Synchronization
 
 /// Makes `_id`s: UUID version 7 (RFC 9562) as 32 hexadecimal digits.
 ///
@@ -12,7 +12,7 @@ final class IdentifierGenerator: Sendable {
         var pool: [UInt8] = []
     }
 
-    private let state = Mutex(State())
+    private let state = Monitor(State())
     private static let poolSize = 4096
 
     /// The next id.

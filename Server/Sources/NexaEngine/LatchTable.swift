@@ -51,7 +51,8 @@ final class Latch: @unchecked Sendable {
 
 /// The latches of an engine. A key always has the same one.
 struct LatchTable: Sendable {
-    private static let count = 128
+    /// The thread sanitizer follows at most 128 locks of a thread, and a drop holds all of these.
+    private static let count = 64
     private let latches = (0..<Self.count).map { _ in Latch() }
 
     /// The number of the latch of a key.

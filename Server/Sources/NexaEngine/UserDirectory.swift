@@ -1,6 +1,5 @@
 import NexaStorage
 import NexaValue
-import Synchronization
 
 /// The users in the catalog, and what was found out about their passwords.
 final class UserDirectory: Sendable {
@@ -11,18 +10,14 @@ final class UserDirectory: Sendable {
     }
 
     private let store: Store
-    private let entries: Mutex<[String: Entry]>
+    private let entries: Monitor<[String: Entry]>
     /// Slow verifications at a time: each takes 19 MiB and a core. Always the same for one user, so that of a
     /// thousand connections that log in at once the first pays and the others find the result.
-    private let slots = (0..<4).map { _ in Slot() }
-
-    private final class Slot: Sendable {
-        let mutex = Mutex(())
-    }
+    private let slots = (0..<4).map { _ in Monitor(()) }
 
     init(_ store: Store, _ records: [UserRecord]) {
         self.store = store
-        entries = Mutex(
+        entries = Monitor(
             Dictionary(records.map { ($0.user.name, Entry(record: $0)) }, uniquingKeysWith: { first, _ in first }))
     }
 
@@ -45,7 +40,7 @@ final class UserDirectory: Sendable {
     /// Checks a password; some 25 ms. The same work is done for users who do not exist.
     func verify(_ name: String, _ password: String) -> User? {
         guard password.utf8.count <= PasswordHash.maximumPasswordByteCount else { return nil }
-        return slots[Int(bitPattern: name.hashValue.magnitude) & 3].mutex.withLock { _ in
+        return slots[Int(bitPattern: name.hashValue.magnitude) & 3].withLock { _ in
             if let user = verifyFast(name, password) { return user }
             let record = entries.withLock { $0[name]?.record }
             let isRight = (record?.passwordHash ?? .decoy).matches(password)
@@ -62,7 +57,7 @@ final class UserDirectory: Sendable {
 
     // MARK: Changing
 
-    private let changing = Mutex(())
+    private let changing = Monitor(())
 
     /// Makes a user, or with `isNew` false gives an existing one another role or password.
     func put(_ name: String, role: User.Role?, password: String?, isNew: Bool) throws(EngineError) {

@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 
 /// The files that a commit reaches before it is acknowledged. See `LogFormat` for their form.
 ///
@@ -36,12 +35,12 @@ final class CommitLog: @unchecked Sendable {
     private let directory: String
     private let segmentBytes: Int
     private let salt: UInt32
-    private let shared: Mutex<Shared>
+    private let shared: Monitor<Shared>
     private var staging = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
     private(set) var lastSequence: UInt64
     private(set) var durableSequence: UInt64
     /// For tests: the error that the next write reports instead of writing.
-    let injectedFailure = Mutex<StorageError?>(nil)
+    let injectedFailure = Monitor<StorageError?>(nil)
 
     private static let zeroStep = 256 << 10
     private static let zeroAhead = 4 << 20
@@ -57,7 +56,7 @@ final class CommitLog: @unchecked Sendable {
         self.lastSequence = lastSequence
         durableSequence = lastSequence
         let segment = try Self.makeSegment(directory: directory, number: fileNumber, firstSequence: lastSequence + 1)
-        shared = Mutex(Shared(active: segment))
+        shared = Monitor(Shared(active: segment))
     }
 
     deinit { staging.deallocate() }

@@ -47,7 +47,7 @@ final class CommitQueue: Sendable {
     private let cache: ValueCache
     private let options: StoreOptions
     private let state = Monitor(State())
-    private let thread = Mutex<WorkerThread?>(nil)
+    private let thread = Monitor<WorkerThread?>(nil)
     private let onGroup: @Sendable () -> Void
     /// The last sequence that the tables show.
     let sequence: Atomic<UInt64>

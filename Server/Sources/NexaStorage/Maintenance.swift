@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 
 /// The thread that prepares log space and moves logged data into the tables, off the writers' path.
 final class Maintenance: Sendable {
@@ -14,10 +13,10 @@ final class Maintenance: Sendable {
     private let options: StoreOptions
     private let onNotice: @Sendable (StorageNotice) -> Void
     private let state = Monitor(State())
-    private let thread = Mutex<WorkerThread?>(nil)
-    private let queue = Mutex<CommitQueue?>(nil)
+    private let thread = Monitor<WorkerThread?>(nil)
+    private let queue = Monitor<CommitQueue?>(nil)
     /// One checkpoint at a time.
-    private let checkpointing = Mutex(())
+    private let checkpointing = Monitor(())
 
     init(
         directory: String, database: RocksDatabase, log: CommitLog, options: StoreOptions,

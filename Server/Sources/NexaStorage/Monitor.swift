@@ -2,14 +2,16 @@ import Glibc
 
 /// A mutex with a condition, around a value.
 ///
-/// `Synchronization.Mutex` cannot be waited on, and the commit queue's thread must sleep until there is
-/// work. `@unchecked Sendable`: `state` is only touched between lock and unlock of the same mutex.
-final class Monitor<State>: @unchecked Sendable {
+/// `Synchronization.Mutex` cannot be waited on, and the thread sanitizer does not see its contended path, so that
+/// it reports races where there are none; it does understand POSIX mutexes.
+///
+/// `@unchecked Sendable`: `state` is only touched between lock and unlock of the same mutex.
+package final class Monitor<State>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
     private var state: State
 
-    init(_ state: State) {
+    package init(_ state: State) {
         self.state = state
         mutex = .allocate(capacity: 1)
         condition = .allocate(capacity: 1)
@@ -29,7 +31,9 @@ final class Monitor<State>: @unchecked Sendable {
     }
 
     /// Runs `body` with the state, alone.
-    func withLock<Result, Failure: Error>(_ body: (inout State) throws(Failure) -> Result) throws(Failure) -> Result {
+    package func withLock<Result, Failure: Error>(_ body: (inout State) throws(Failure) -> Result) throws(Failure)
+        -> Result
+    {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         return try body(&state)

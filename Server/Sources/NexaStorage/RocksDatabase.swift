@@ -267,6 +267,7 @@ extension RocksDatabase {
         guard failure == nil, let list else {
             // A directory without a database yet: there is only the family that RocksDB insists on.
             if let failure { rocksdb_free(failure) }
+            if let list { rocksdb_list_column_families_destroy(list, 0) }
             return ["default"]
         }
         defer { rocksdb_list_column_families_destroy(list, count) }

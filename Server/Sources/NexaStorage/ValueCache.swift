@@ -1,5 +1,3 @@
-import Synchronization
-
 /// A bounded cache of values by key, in front of RocksDB.
 ///
 /// Coherent by construction: before a commit changes the tables it removes its keys here and closes their
@@ -45,20 +43,16 @@ final class ValueCache: Sendable {
         var isChanging = false
     }
 
-    private final class Box: Sendable {
-        let shard = Mutex(Shard())
-    }
-
     private static let shardCount = 64
     /// Larger values are not worth their room.
     private static let largestValue = 64 << 10
-    private let shards: [Box]
+    private let shards: [Monitor<Shard>]
     private let shardBudget: Int
     private let seed: UInt64
 
     /// Creates a cache of at most `capacity` bytes; 0 makes it hold nothing.
     init(capacity: Int) {
-        shards = (0..<Self.shardCount).map { _ in Box() }
+        shards = (0..<Self.shardCount).map { _ in Monitor(Shard()) }
         shardBudget = capacity / Self.shardCount
         seed = UInt64.random(in: .min ... .max)
     }
@@ -68,7 +62,7 @@ final class ValueCache: Sendable {
     /// The value of a key, or a ticket to offer it.
     func find(_ key: UnsafeRawBufferPointer) -> Lookup {
         let hash = hash(key)
-        return box(hash).shard.withLock { shard in
+        return shard(hash).withLock { shard in
             guard let index = shard.find(hash, key) else { return .miss(Ticket(hash: hash, epoch: shard.epoch)) }
             shard.slots[index].wasRead = true
             return .hit(Hit(bytes: shard.slots[index].bytes, start: key.count))
@@ -85,7 +79,7 @@ final class ValueCache: Sendable {
             count = key.count + value.count
         }
         let entry = Entry(hash: ticket.hash, keyLength: key.count, bytes: bytes, wasRead: false)
-        box(ticket.hash).shard.withLock { shard in
+        shard(ticket.hash).withLock { shard in
             guard shard.epoch == ticket.epoch, !shard.isChanging, shard.find(ticket.hash, key) == nil else { return }
             while shard.count > 0, shard.cost + entry.cost > shardBudget { shard.evict() }
             shard.insert(entry)
@@ -101,7 +95,7 @@ final class ValueCache: Sendable {
     func beginChange(_ key: UnsafeRawBufferPointer, _ change: inout Change) {
         let hash = hash(key)
         change.shards |= 1 << (hash >> 58)
-        box(hash).shard.withLock { shard in
+        shard(hash).withLock { shard in
             shard.isChanging = true
             if let index = shard.find(hash, key) { shard.remove(at: index) }
         }
@@ -110,8 +104,8 @@ final class ValueCache: Sendable {
     /// Removes everything, for a change of a range of keys.
     func beginChangeOfAll(_ change: inout Change) {
         change.shards = .max
-        for box in shards {
-            box.shard.withLock { shard in
+        for shard in shards {
+            shard.withLock { shard in
                 let epoch = shard.epoch
                 shard = Shard()
                 shard.epoch = epoch
@@ -124,7 +118,7 @@ final class ValueCache: Sendable {
     func endChange(_ change: Change) {
         var rest = change.shards
         while rest != 0 {
-            shards[rest.trailingZeroBitCount].shard.withLock { shard in
+            shards[rest.trailingZeroBitCount].withLock { shard in
                 shard.isChanging = false
                 shard.epoch &+= 1
             }
@@ -132,7 +126,7 @@ final class ValueCache: Sendable {
         }
     }
 
-    private func box(_ hash: UInt64) -> Box { shards[Int(hash >> 58)] }
+    private func shard(_ hash: UInt64) -> Monitor<Shard> { shards[Int(hash >> 58)] }
 
     /// A seeded multiply-and-fold hash over 8 bytes at a time; the seed is secret, so keys cannot be made to collide.
     private func hash(_ key: UnsafeRawBufferPointer) -> UInt64 {

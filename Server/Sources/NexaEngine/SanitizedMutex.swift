@@ -1,5 +1,0 @@
-#if NEXA_TSAN
-    import NexaStorage
-
-    typealias Mutex = SanitizedMutex
-#endif
