@@ -109,24 +109,22 @@ extension MessagePackReader {
     /// Checks the fields of a map; no two may have the same key, so that a reader may stop at the first.
     @_lifetime(self: copy self)
     private mutating func validateFields(count: Int, depth: Int) throws(MessagePackError) {
-        let first = position
-        var seen = Set<Document.FieldName>()  // only for maps too large to compare key by key
+        // Small maps compare their keys in place; none is passed over twice, however deep the values nest.
+        var keys = InlineArray<16, Range<Int>>(repeating: 0..<0)
+        var seen = Set<Document.FieldName>()
         for field in 0..<count {
             let start = position
             let key = try readKey()
             guard key.isUTF8 else { throw MessagePackError(.invalidUTF8, at: start) }
-            if count > Document.indexThreshold {
-                position = start
-                guard seen.insert(Document.FieldName(try readKeyText())).inserted else {
+            if count > keys.count {
+                guard seen.insert(Document.FieldName(key.validText)).inserted else {
                     throw MessagePackError(.repeatedKey, at: start)
                 }
             } else {
-                var earlier = MessagePackReader(span, at: first, limits: limits)
-                for _ in 0..<field {
-                    let same = try earlier.readKey().elementsEqual(key)
-                    if same { throw MessagePackError(.repeatedKey, at: start) }
-                    try earlier.skip()
+                for earlier in 0..<field where span.extracting(keys[earlier]).elementsEqual(key) {
+                    throw MessagePackError(.repeatedKey, at: start)
                 }
+                keys[field] = (position - key.byteCount)..<position
             }
             try validateValue(depth: depth)
         }
