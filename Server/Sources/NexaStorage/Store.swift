@@ -130,7 +130,7 @@ public final class Store: Sendable {
         queue.start(mayFlushInline: mayFlush)
     }
 
-    /// Commits a batch and waits for it.
+    /// Commits a batch and waits for it. Not to be called from a completion, which would wait for itself.
     @discardableResult
     public func write(_ batch: WriteBatch, durability: Durability = .sync) throws(StorageError) -> UInt64 {
         let result = Monitor<Result<UInt64, StorageError>?>(nil)
