@@ -87,4 +87,19 @@ import Testing
         #expect(fixture.engine.databaseNames() == (names + ["default"]).sorted())
         for name in names { #expect(fixture.engine.collectionNames(database: name) == [name]) }
     }
+
+    @Test func namesThatUnicodeCallsEqualAreOne() async throws {
+        let fixture = try Fixture()
+        let composed = "caf\u{E9}"
+        let decomposed = "cafe\u{301}"
+        try await fixture.engine.insert(["_id": 1], database: composed, collection: decomposed)
+        try await fixture.engine.createDatabase(decomposed)
+        try await fixture.engine.insert(["_id": 2], database: decomposed, collection: composed)
+        try fixture.reopen()
+        #expect(try fixture.engine.find(database: composed, collection: composed).count == 2)
+        try await fixture.engine.createCollection(database: decomposed, name: composed, vectorDimensions: 3)
+        try await fixture.engine.dropDatabase(decomposed)
+        try fixture.reopen()
+        #expect(fixture.engine.databaseNames() == ["default"] && fixture.storedDocumentCount() == 0)
+    }
 }

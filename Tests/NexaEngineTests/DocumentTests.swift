@@ -55,6 +55,7 @@ import Testing
             try await fixture.engine.insert(["_id": id], collection: "c")
         }
         #expect(error?.code == .badRequest && error?.message.contains("_id") == true)
+        #expect(fixture.engine.collectionNames(database: "default").isEmpty, "a refused document makes nothing")
     }
 
     @Test func decimalTextFindsTheInteger() async throws {

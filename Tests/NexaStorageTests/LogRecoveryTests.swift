@@ -183,6 +183,25 @@ import Testing
         #expect(warnings.count == 1 && warnings[0].message.contains("nothing is lost"))
     }
 
+    @Test func tablesAheadOfTheLogAreNotSetBack() throws {
+        // After a power cut the tables may hold unsynced commits that the log has lost.
+        let directory = TemporaryDirectory()
+        let store = try Store(at: directory.path, options: smallOptions)
+        try store.put([1], [1])
+        let early = TemporaryDirectory(copying: directory.path)
+        try store.put([1], [2])
+        try store.put([2], [2])
+        try store.checkpoint()
+        let late = TemporaryDirectory(copying: directory.path)
+        store.close()
+        remove(early["tables"])
+        copyTree(late["tables"], early["tables"])
+        let recovered = try Store(at: early.path, options: smallOptions)
+        #expect(try recovered.contents() == [[1]: [2], [2]: [2]])
+        #expect(recovered.commitSequence == 3)
+        recovered.close()
+    }
+
     @Test func missingLogFilesAreNoticed() throws {
         let directory = TemporaryDirectory()
         var options = smallOptions
@@ -221,6 +240,16 @@ import Testing
             let (keys, warnings) = open(copy)
             #expect(try keys.get() == [] && warnings.count == 1)
         }
+    }
+
+    @Test func aLostCheckpointIsNotANewDirectory() throws {
+        let directory = try crashed(3)
+        remove(directory["CHECKPOINT"])
+        guard case .failure(let error) = open(directory).keys else {
+            Issue.record("opened")
+            return
+        }
+        #expect(error.code == .corrupted && error.message.contains("CHECKPOINT"))
     }
 
     @Test func garbageFilesNeverCrash() throws {

@@ -9,8 +9,15 @@ final class Catalog: Sendable {
     /// Always there, never dropped.
     static let defaultDatabase = "default"
 
+    private struct Database {
+        /// The name as it was first written. Names that Unicode calls equal find each other, whatever their
+        /// bytes; keys are made of these bytes only.
+        var name: String
+        var collections: [String: Collection] = [:]
+    }
+
     private struct State {
-        var databases: [String: [String: Collection]]
+        var databases: [String: Database]
         var nextCollection: UInt32
     }
 
@@ -22,10 +29,11 @@ final class Catalog: Sendable {
 
     init(_ store: Store, _ contents: CatalogRecord.Contents) {
         self.store = store
-        var databases: [String: [String: Collection]] = [Self.defaultDatabase: [:]]
-        for name in contents.databases { databases[name] = [:] }
+        var databases = [Self.defaultDatabase: Database(name: Self.defaultDatabase)]
+        for name in contents.databases { databases[name] = Database(name: name) }
         for collection in contents.collections {
-            databases[collection.database, default: [:]][collection.name] = collection
+            databases[collection.database, default: Database(name: collection.database)]
+                .collections[collection.name] = collection
         }
         state = Monitor(State(databases: databases, nextCollection: contents.nextCollection))
     }
@@ -37,12 +45,12 @@ final class Catalog: Sendable {
 
     /// The names of the collections of a database, sorted; none for a database that is not there.
     func collectionNames(_ database: String) -> [String] {
-        state.withLock { $0.databases[database]?.keys.sorted() ?? [] }
+        state.withLock { $0.databases[database]?.collections.keys.sorted() ?? [] }
     }
 
     /// A collection, if it is there.
     func collection(_ database: String, _ name: String) -> Collection? {
-        state.withLock { $0.databases[database]?[name] }
+        state.withLock { $0.databases[database]?.collections[name] }
     }
 
     // MARK: Making
@@ -58,9 +66,12 @@ final class Catalog: Sendable {
         try Names.check(name, of: "database")
         try state.withLock { state throws(EngineError) in
             var batch = WriteBatch()
-            batch.put(.catalog, key: CatalogRecord.databaseKey(name), value: CatalogRecord.databaseValue())
+            // One that is there may still be on its way to the device: an empty batch behind it waits for it.
+            if state.databases[name] == nil {
+                batch.put(.catalog, key: CatalogRecord.databaseKey(name), value: CatalogRecord.databaseValue())
+            }
             try enqueue(batch, durability: .sync, completion)
-            if state.databases[name] == nil { state.databases[name] = [:] }
+            if state.databases[name] == nil { state.databases[name] = Database(name: name) }
         }
     }
 
@@ -83,7 +94,7 @@ final class Catalog: Sendable {
         }
         return try state.withLock { state throws(EngineError) in
             var batch = WriteBatch()
-            let old = state.databases[database]?[name]
+            let old = state.databases[database]?.collections[name]
             let recorded = old?.vectorDimensions ?? 0
             guard recorded == 0 || vectorDimensions == 0 || recorded == vectorDimensions else {
                 throw EngineError(
@@ -95,13 +106,14 @@ final class Catalog: Sendable {
                 throw EngineError(.limit, "4294967294 collections have been made, which is the limit")
             }
             let collection = Collection(
-                number: old?.number ?? state.nextCollection, database: database, name: name,
+                number: old?.number ?? state.nextCollection,
+                database: state.databases[database]?.name ?? database, name: old?.name ?? name,
                 vectorDimensions: max(recorded, vectorDimensions))
             if state.databases[database] == nil {
                 batch.put(.catalog, key: CatalogRecord.databaseKey(database), value: CatalogRecord.databaseValue())
             }
             batch.put(
-                .catalog, key: CatalogRecord.collectionKey(database, name),
+                .catalog, key: CatalogRecord.collectionKey(collection.database, collection.name),
                 value: CatalogRecord.collectionValue(collection))
             if old == nil {
                 batch.put(
@@ -114,7 +126,7 @@ final class Catalog: Sendable {
                 return old
             }
             state.nextCollection += 1
-            state.databases[database, default: [:]][name] = collection
+            state.databases[database, default: Database(name: database)].collections[name] = collection
             return collection
         }
     }
@@ -124,14 +136,14 @@ final class Catalog: Sendable {
     /// Drops a collection: its catalog entry and the range of its documents go in one batch.
     func dropCollection(_ database: String, _ name: String, _ completion: @escaping Completion) throws(EngineError) {
         try state.withLock { state throws(EngineError) in
-            guard let collection = state.databases[database]?[name] else {
+            guard let collection = state.databases[database]?.collections[name] else {
                 throw EngineError(.notFound, "Collection '\(name)' not found in database '\(database)'")
             }
             var batch = WriteBatch()
             Self.drop(collection, in: &batch)
             try enqueue(batch, durability: .sync, completion)
             collection.markDropped()
-            state.databases[database]?[name] = nil
+            state.databases[database]?.collections[name] = nil
         }
     }
 
@@ -141,14 +153,14 @@ final class Catalog: Sendable {
             throw EngineError(.badRequest, "Cannot drop 'default' database")
         }
         try state.withLock { state throws(EngineError) in
-            guard let collections = state.databases[name] else {
+            guard let database = state.databases[name] else {
                 throw EngineError(.notFound, "Database '\(name)' not found")
             }
             var batch = WriteBatch()
-            for collection in collections.values { Self.drop(collection, in: &batch) }
-            batch.delete(.catalog, key: CatalogRecord.databaseKey(name))
+            for collection in database.collections.values { Self.drop(collection, in: &batch) }
+            batch.delete(.catalog, key: CatalogRecord.databaseKey(database.name))
             try enqueue(batch, durability: .sync, completion)
-            for collection in collections.values { collection.markDropped() }
+            for collection in database.collections.values { collection.markDropped() }
             state.databases[name] = nil
         }
     }

@@ -7,11 +7,22 @@ enum DocumentKey {
 
     /// The key of a document.
     ///
-    /// - Throws: `.badRequest` for an `_id` that is neither a text of 1 to 1024 bytes nor a 64-bit integer.
+    /// - Throws: `.badRequest` for an `_id` that `check` refuses.
     static func make(_ collection: UInt32, _ id: Value) throws(EngineError) -> [UInt8] {
+        try check(id)
         var key = prefix(collection)
         switch id {
         case .int(let number): IDEncoding.append(number, to: &key)
+        case .string(let text): IDEncoding.append(text, to: &key)
+        default: break
+        }
+        return key
+    }
+
+    /// Refuses an `_id` that is neither a text of 1 to 1024 bytes nor a 64-bit integer.
+    static func check(_ id: Value) throws(EngineError) {
+        switch id {
+        case .int: return
         case .string(let text):
             guard !text.isEmpty else { throw EngineError(.badRequest, "_id is an empty string") }
             guard text.utf8.count <= EngineLimits.maximumIDBytes else {
@@ -19,12 +30,10 @@ enum DocumentKey {
                     .badRequest,
                     "_id is a string of \(text.utf8.count) bytes; the limit is \(EngineLimits.maximumIDBytes)")
             }
-            IDEncoding.append(text, to: &key)
         case .uint: throw EngineError(.badRequest, "_id is an integer above 9223372036854775807")
         default:
             throw EngineError(.badRequest, "_id must be a string or an integer, not a value of kind \(id.kindName)")
         }
-        return key
     }
 
     /// What the keys of all documents of a collection begin with; also the lowest bound of a scan.

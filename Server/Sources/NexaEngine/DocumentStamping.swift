@@ -36,6 +36,7 @@ struct DocumentStamping {
         let id: Value
         if let idBytes {
             id = try Self.decode(document, idBytes)
+            try DocumentKey.check(id)
         } else {
             id = .string(identifiers.next())
         }

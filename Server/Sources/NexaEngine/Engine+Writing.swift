@@ -27,9 +27,10 @@ extension Engine {
         let options = WriteOptions(durability: durability, isDeferred: isDeferred)
         do throws(EngineError) {
             try Self.validate(document)
-            try retryingDropped(database, name) { (collection) throws(EngineError) in
-                let stamped = try stamping(collection).stamp(document.span.bytes)
-                return try put(stamped, into: collection, options, completion)
+            try write(database, name) { (stamping) throws(EngineError) in
+                try stamping.stamp(document.span.bytes)
+            } put: { (stamped, collection) throws(EngineError) in
+                try put(stamped, into: collection, options, completion)
             }
         } catch {
             return completion(.failure(error))
@@ -49,8 +50,7 @@ extension Engine {
         do throws(EngineError) {
             let ranges = try Self.elements(of: documents)
             guard !ranges.isEmpty else { return completion(.success([])) }
-            try retryingDropped(database, name) { (collection) throws(EngineError) in
-                let stamping = stamping(collection)
+            try write(database, name) { (stamping) throws(EngineError) in
                 var batch: [StampedDocument] = []
                 batch.reserveCapacity(ranges.count)
                 for (position, range) in ranges.enumerated() {
@@ -60,7 +60,9 @@ extension Engine {
                         throw EngineError(error.code, "Document \(position): \(error.message)", advice: error.advice)
                     }
                 }
-                return try put(batch, into: collection, options, completion)
+                return batch
+            } put: { (batch, collection) throws(EngineError) in
+                try put(batch, into: collection, options, completion)
             }
         } catch {
             return completion(.failure(error))
@@ -80,7 +82,7 @@ extension Engine {
     ) {
         let options = WriteOptions(durability: durability, isDeferred: isDeferred)
         change(database, name, id, options, completion) { (collection, id, old) throws(EngineError) in
-            try stamping(collection).merge(updates.span.bytes, into: old.span.bytes, id: id)
+            try stamping(collection.vectorDimensions).merge(updates.span.bytes, into: old.span.bytes, id: id)
         } validating: { () throws(EngineError) in
             try Self.validate(updates)
         }
@@ -101,9 +103,8 @@ extension Engine {
 
     // MARK: Under the latch
 
-    private func stamping(_ collection: Collection) -> DocumentStamping {
-        DocumentStamping(
-            now: WallClock.text(), identifiers: identifiers, vectorDimensions: collection.vectorDimensions)
+    private func stamping(_ vectorDimensions: Int) -> DocumentStamping {
+        DocumentStamping(now: WallClock.text(), identifiers: identifiers, vectorDimensions: vectorDimensions)
     }
 
     /// Whether a write got into the queue.
@@ -113,11 +114,21 @@ extension Engine {
         case dropped
     }
 
-    /// Runs `body` with a collection to write to, again if the collection is dropped meanwhile.
-    private func retryingDropped(
-        _ database: String, _ name: String, _ body: (Collection) throws(EngineError) -> Attempt
+    /// Prepares documents and puts them into a collection, which is made only once they are known to be acceptable;
+    /// again from the start if the collection is dropped or made by somebody else meanwhile.
+    private func write<Prepared>(
+        _ database: String, _ name: String, prepare: (DocumentStamping) throws(EngineError) -> Prepared,
+        put: (Prepared, Collection) throws(EngineError) -> Attempt
     ) throws(EngineError) {
-        while try body(catalog.collectionForWriting(database, name)) == .dropped {}
+        while true {
+            let known = catalog.collection(database, name)
+            let dimensions = known?.vectorDimensions ?? 0
+            let prepared = try prepare(stamping(dimensions))
+            let collection: Collection
+            if let known { collection = known } else { collection = try catalog.collectionForWriting(database, name) }
+            if collection.vectorDimensions != dimensions { continue }
+            if try put(prepared, collection) == .queued { return }
+        }
     }
 
     /// Queues one new document.

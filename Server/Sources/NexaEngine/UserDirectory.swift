@@ -76,6 +76,8 @@ final class UserDirectory: Sendable {
             guard let hash = password.map({ PasswordHash(password: $0) }) ?? old?.passwordHash else {
                 throw EngineError(.storage, "The password cannot be hashed: no memory or no randomness")
             }
+            // The bytes of the name as first written: its key is made of them.
+            let name = old?.user.name ?? name
             let record = UserRecord(
                 user: User(name: name, role: role ?? old?.user.role ?? .guest), passwordHash: hash,
                 createdAt: old?.createdAt ?? String(decoding: WallClock.text(), as: UTF8.self))
@@ -89,7 +91,7 @@ final class UserDirectory: Sendable {
     /// Removes a user.
     func remove(_ name: String) throws(EngineError) {
         try changing.withLock { _ throws(EngineError) in
-            guard entries.withLock({ $0[name] != nil }) else {
+            guard let name = entries.withLock({ $0[name]?.record.user.name }) else {
                 throw EngineError(.notFound, "User '\(name)' not found")
             }
             var batch = WriteBatch()

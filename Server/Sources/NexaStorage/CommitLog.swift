@@ -169,6 +169,14 @@ final class CommitLog: @unchecked Sendable {
     /// Bytes logged since the last checkpoint.
     var bytesSinceCheckpoint: Int { shared.withLock { $0.bytesSinceCheckpoint } }
 
+    /// Leaves this file without further zeros, and waits for as much log again before the next checkpoint.
+    func postponeMaintenance() {
+        shared.withLock { shared in
+            shared.active.zeroEnd = segmentBytes
+            shared.bytesSinceCheckpoint = 0
+        }
+    }
+
     /// Fills the active file with zeros some way ahead of the records.
     ///
     /// Each step is written under the lock that also guards the end of the records, so that zeros never

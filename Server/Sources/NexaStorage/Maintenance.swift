@@ -73,6 +73,8 @@ final class Maintenance: Sendable {
                 if isCheckpointDue { try checkpoint(onlyIfDue: true) }
             } catch {
                 report(error, "Log maintenance failed")
+                // Commits go on without zeros ahead and with a longer log; not to be tried after each of them.
+                log.postponeMaintenance()
             }
         }
     }

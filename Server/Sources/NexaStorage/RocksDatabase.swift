@@ -20,7 +20,7 @@ final class RocksDatabase: @unchecked Sendable {
     /// Handles by the raw value of `ColumnFamily`.
     private let families: [OpaquePointer?]
     /// By the raw value of `ColumnFamily`: the last commit that the family held when it was opened.
-    private let tableSequences: [UInt64]
+    private var tableSequences: [UInt64]
     /// Held until the handles are gone.
     private let lock: DirectoryLock
 
@@ -50,13 +50,13 @@ final class RocksDatabase: @unchecked Sendable {
         self.families = families
         readOptions = rocksdb_readoptions_create()
         writeOptions = rocksdb_writeoptions_create()
-        var sequences = [UInt64](repeating: 0, count: 256)
-        for (number, handle) in families.enumerated() {
-            if let handle { sequences[number] = try Self.lastSequence(db, handle) }
-        }
-        tableSequences = sequences
         // The store's own commit log comes first; see CommitLog.
         rocksdb_writeoptions_disable_WAL(writeOptions, 1)
+        tableSequences = [UInt64](repeating: 0, count: 256)
+        // From here on everything is set, so that an error goes through `deinit`.
+        for (number, handle) in families.enumerated() {
+            if let handle { tableSequences[number] = try Self.lastSequence(db, handle) }
+        }
     }
 
     deinit { close() }

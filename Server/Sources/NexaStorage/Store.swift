@@ -39,6 +39,13 @@ public final class Store: Sendable {
         let saved = try Checkpoint.read(directory: directory)
         let checkpoint = saved ?? Checkpoint(sequence: 0, salt: UInt32.random(in: .min ... .max))
         try File.createDirectory(directory + "/log")
+        // The first checkpoint is written before the first log file, so one without the other is no new directory.
+        let hasLog = try !File.list(directory + "/log").isEmpty
+        guard saved != nil || !hasLog else {
+            throw StorageError(
+                .corrupted, "\(directory)/CHECKPOINT is missing, and without it the log cannot be read",
+                advice: "Restore the file, or the whole directory, from a backup")
+        }
         database = try RocksDatabase(
             path: directory + "/tables", creating: saved == nil, options: options, lock: lock)
         cache = ValueCache(capacity: options.valueCacheBytes)
@@ -130,7 +137,7 @@ public final class Store: Sendable {
         queue.start(mayFlushInline: mayFlush)
     }
 
-    /// Commits a batch and waits for it.
+    /// Commits a batch and waits for it. Not to be called from a completion, which would wait for itself.
     @discardableResult
     public func write(_ batch: WriteBatch, durability: Durability = .sync) throws(StorageError) -> UInt64 {
         let result = Monitor<Result<UInt64, StorageError>?>(nil)
