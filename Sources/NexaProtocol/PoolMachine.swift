@@ -108,6 +108,7 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
     /// Failed attempts in a row.
     public private(set) var failures = 0
     private var mayConnectAt: ContinuousClock.Instant?
+    private var lastFailure: ContinuousClock.Instant?
     private var hasEverConnected = false
     private var isClosed = false
     private var armedDeadline: ContinuousClock.Instant?
@@ -150,6 +151,10 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
         }
         waiters.append(Waiting(waiter: waiter, deadline: deadline))
         waiterCount += 1
+        // The server may be back: a caller who comes during a long pause asks at once, and is not told of an old failure.
+        if let due = mayConnectAt, let lastFailure {
+            mayConnectAt = min(due, lastFailure + min(limits.initialBackoff, limits.maximumBackoff))
+        }
         openForWaiters(at: now, into: &actions)
         arm(deadline, into: &actions)
         return WaiterID(sequence: firstWaiter + UInt64(waiters.count) - 1)
@@ -217,6 +222,7 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
     ) {
         guard remove(id) else { return }
         failures += 1
+        lastFailure = now
         mayConnectAt = now + backoff(jitter: jitter)
         if isFinal || !hasEverConnected, leastLoaded == nil, !connections.contains(where: { $0.state == .connecting }) {
             refuseAll(.connectFailed, into: &actions)

@@ -50,6 +50,31 @@ private typealias Pool = PoolMachine<Int>
         #expect(pool.nextServed(at: now) == nil)
     }
 
+    @Test func aCallerWhoComesDuringALongPauseAsksTheServerAtOnce() {
+        var (pool, id) = poolWithConnection { $0.maximumBackoff = .seconds(60) }
+        var actions: [Pool.Action] = []
+        pool.closed(id, at: now, into: &actions)
+        var time = now
+        // The caller of the outage waits a minute; the pauses have grown to seconds by then.
+        let waiter = pool.wait(1, until: now + .seconds(60), at: now, into: &actions)
+        for _ in 0..<8 {
+            guard let attempt = connects(actions).last else { break }
+            actions = []
+            pool.connectFailed(attempt, isFinal: false, jitter: 1, at: time, into: &actions)
+            guard case .setDeadline(let due)? = actions.last else { break }
+            time = due
+            pool.tick(time, into: &actions)
+        }
+        let last = connects(actions).last
+        #expect(last != nil)
+        actions = []
+        if let last { pool.connectFailed(last, isFinal: false, jitter: 1, at: time, into: &actions) }
+        #expect(waiter.flatMap { pool.withdraw($0) } == 1)
+        actions = []
+        _ = pool.wait(2, until: time + .seconds(1.5), at: time + .seconds(0.5), into: &actions)
+        #expect(connects(actions).count == 1)
+    }
+
     @Test func busyConnectionsOpenAnotherUpToTheMaximum() {
         var (pool, first) = poolWithConnection()
         var actions: [Pool.Action] = []
