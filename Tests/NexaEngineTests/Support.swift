@@ -18,6 +18,56 @@ final class TemporaryDirectory: Sendable {
 
     deinit { Self.remove(path) }
 
+    /// A copy of another directory.
+    convenience init(copying other: String) {
+        self.init()
+        Self.copy(other, path)
+    }
+
+    private static func copy(_ from: String, _ to: String) {
+        mkdir(to, 0o700)
+        for source in paths(in: from) {
+            let target = to + source.dropFirst(from.count)
+            if isDirectory(source) { copy(source, target) } else { write(contents(of: source), to: target) }
+        }
+    }
+
+    private static func isDirectory(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// What is in a directory, sorted.
+    static func paths(in path: String) -> [String] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(path + "/" + name) }
+        }
+        return names.sorted()
+    }
+
+    static func byteCount(of path: String) -> Int { paths(in: path).reduce(0) { $0 + contents(of: $1).count } }
+
+    static func contents(of path: String) -> [UInt8] {
+        guard let file = fopen(path, "rb") else { return [] }
+        defer { fclose(file) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while case let count = fread(&chunk, 1, chunk.count, file), count > 0 { bytes += chunk[..<count] }
+        return bytes
+    }
+
+    static func write(_ bytes: [UInt8], to path: String) {
+        guard let file = fopen(path, "wb") else { return }
+        fwrite(bytes, 1, bytes.count, file)
+        fclose(file)
+    }
+
     private static func remove(_ path: String) {
         guard let directory = opendir(path) else {
             unlink(path)

@@ -32,6 +32,8 @@ final class Session: @unchecked Sendable {
     private var isClosing = false
     private var loginTimer: Reactor.TimerID?
     private var isPausedByOrder = false
+    /// The change events that this connection gets.
+    var subscription: ChangeSubscription?
     private let gone = Atomic<Bool>(false)
 
     /// True when the connection is closed; from any thread.
@@ -229,6 +231,7 @@ extension Session: ChannelHandler {
     }
 
     func channelDrained(_ channel: Channel) {
+        pumpChanges()
         guard isPausedByOrder else { return }
         isPausedByOrder = false
         channel.resumeReading()
@@ -236,6 +239,7 @@ extension Session: ChannelHandler {
 
     func channelClosed(_ channel: Channel, reason: ChannelCloseReason) {
         self.channel = nil
+        endSubscription()
         if let loginTimer { reactor.cancel(loginTimer) }
         loginTimer = nil
         isClosing = true
