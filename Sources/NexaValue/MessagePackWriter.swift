@@ -98,6 +98,12 @@ public struct MessagePackWriter: ~Copyable {
         put(byte)
     }
 
+    /// Appends four bytes, the highest first.
+    public mutating func writeRaw(bigEndian value: UInt32) {
+        need(4)
+        put(value)
+    }
+
     /// Overwrites four bytes written before with a big-endian number, such as a length known only later.
     public mutating func patch(_ value: UInt32, at position: Int) {
         precondition(position >= 0 && position + 4 <= count, "a patch lies within what was written")
@@ -148,13 +154,17 @@ public struct MessagePackWriter: ~Copyable {
 
     /// Writes a string; NexaDB strings are below 4 GiB, as every frame is.
     public mutating func write(_ value: String) {
-        var value = value
-        value.withUTF8 { text in
-            writeStringHead(byteCount: text.count)
-            need(text.count)
-            if let start = text.baseAddress { (base + count).copyMemory(from: start, byteCount: text.count) }
-            count += text.count
-        }
+        let isWritten: Void? = value.utf8.withContiguousStorageIfAvailable { writeText($0) }
+        guard isWritten == nil else { return }
+        var copy = value
+        copy.withUTF8 { writeText($0) }
+    }
+
+    @inline(__always) private mutating func writeText(_ text: UnsafeBufferPointer<UInt8>) {
+        need(text.count + 5)
+        if text.count < 32 { put(0xA0 | UInt8(text.count)) } else { writeStringHead(byteCount: text.count) }
+        if let start = text.baseAddress { (base + count).copyMemory(from: start, byteCount: text.count) }
+        count += text.count
     }
 
     /// Writes a string from its UTF-8 bytes.

@@ -130,7 +130,6 @@ final class CommandLoop {
     private func execute(
         _ body: @escaping @Sendable (Interruption) async -> Session.Reply
     ) -> TaskRunner.Outcome<Session.Reply> {
-        if isInteractive { nexa_signals_forget_interrupt() }
         let interruption = Interruption()
         return runner.run(interruption) { await body(interruption) }
     }
