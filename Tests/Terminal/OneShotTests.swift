@@ -1,5 +1,6 @@
 import Glibc
 import PTYKit
+import TestKit
 import Testing
 
 /// `-e` and `-f`: data on standard output, talk on standard error, exit codes that mean something.

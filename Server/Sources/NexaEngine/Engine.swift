@@ -14,7 +14,7 @@ public final class Engine: Sendable {
     let catalog: Catalog
     let users: UserDirectory
     let latches = LatchTable()
-    let identifiers = IdentifierGenerator()
+    let identifiers = DocumentIDGenerator()
 
     private init(_ store: Store, _ contents: CatalogRecord.Contents) {
         self.store = store
