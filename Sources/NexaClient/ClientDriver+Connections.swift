@@ -176,16 +176,19 @@ extension ClientDriver {
     }
 
     /// Writes everything appended so far and in the meantime. The caller holds the claim to write.
-    func write(_ lane: Lane) {
-        var moved = 0
+    /// - Parameter moved: what it has just written.
+    func write(_ lane: Lane, moved count: Int = 0) {
+        var moved = count
         while true {
             var mustClose = false
             let mayGoOn = state.withLock { _ -> Bool in
+                // Whoever ended the connection has closed the socket, unless a system call was on its way.
+                let hasSent = lane.isSending
                 lane.machine.didWrite(moved, isDone: true)
                 lane.isSending = false
                 guard !lane.isDead, lane.machine.state != .closed, !lane.out.isEmpty else {
                     lane.isWriteClaimed = false
-                    mustClose = lane.isDead
+                    mustClose = lane.isDead && hasSent
                     return false
                 }
                 swap(&lane.out, &lane.writing)
@@ -267,11 +270,7 @@ extension ClientDriver {
             return true
         }
         guard isMine, let moved = sendPending(lane) else { return }
-        state.withLock { _ in
-            lane.machine.didWrite(moved, isDone: true)
-            lane.isSending = false
-        }
-        write(lane)
+        write(lane, moved: moved)
     }
 
     // MARK: Time and end
