@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import NexaTransport
+import NexaValue
 import Synchronization
 
 /// A value that is set once and can be waited for.
@@ -70,4 +71,10 @@ func threadCount(named name: String) -> Int {
 func settledDescriptors() async -> Int {
     try? await Task.sleep(for: .milliseconds(1))
     return openDescriptors()
+}
+
+enum MessagePackFields {
+    static func int(_ key: String, _ payload: [UInt8]) throws -> Int64 {
+        try MessagePack.decodeDocument(payload)[key]?.int ?? -1
+    }
 }
