@@ -98,10 +98,12 @@ extension ClientCore {
             return Answer(isFound: true, payload: reply.payload, operation: operation, endpoint: reply.endpoint)
         case .notFound:
             return Answer(isFound: false, payload: reply.payload, operation: operation, endpoint: reply.endpoint)
-        case .error:
+        case .error, .duplicate:
             let fields = (try? MessagePack.decodeDocument(reply.payload)) ?? [:]
             throw NexaError(
-                reply: fields["error"]?.string ?? "", code: fields["code"]?.string.map(ServerErrorCode.init(rawValue:)),
+                reply: fields["error"]?.string ?? "",
+                code: reply.type == .duplicate
+                    ? .duplicateID : fields["code"]?.string.map(ServerErrorCode.init(rawValue:)),
                 operation: "\(operation)", endpoint: reply.endpoint)
         default:
             throw NexaError(
