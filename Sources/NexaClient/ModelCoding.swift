@@ -64,7 +64,7 @@ public struct ModelCoding: Sendable, Hashable {
     /// The field of a property.
     func field(_ key: String) -> String { keys == .asDeclared ? key : Self.snakeCase(key) }
 
-    /// `userID` → `user_id`, `HTTPPort` → `http_port`, `_id` → `_id`.
+    /// `userID` → `user_id`, `httpURL` → `http_url`, `_id` → `_id`.
     static func snakeCase(_ name: String) -> String {
         let letters = Array(name)
         var result = ""

@@ -56,14 +56,14 @@ import Testing
         #expect(try document.decode(Event.self, coding: coding) == Self.event)
         struct Names: Codable {
             var userID = 1
-            var HTTPPort = 2
+            var httpURL = 2
             var _id = "x"
             var line2Text = 3
             var plain = 4
         }
         let names = try Document.encode(Names(), coding: coding)
-        #expect(names.keys == ["user_id", "http_port", "_id", "line2_text", "plain"])
-        #expect(try names.decode(Names.self, coding: coding).HTTPPort == 2)
+        #expect(names.keys == ["user_id", "http_url", "_id", "line2_text", "plain"])
+        #expect(try names.decode(Names.self, coding: coding).httpURL == 2)
     }
 
     @Test(arguments: [
