@@ -83,7 +83,8 @@ extension Request {
                     document: try fields.encodedMap("data", missing: missing), durability: try fields.durability()))
         case .read:
             let missing = "Missing 'collection' or 'key' field"
-            self = .read(Read(namespace: try fields.namespace(missing: missing, &recent), id: try fields.id(missing: missing)))
+            self = .read(
+                Read(namespace: try fields.namespace(missing: missing, &recent), id: try fields.id(missing: missing)))
         case .update:
             let missing = "Missing 'collection', 'key', or 'updates' field"
             self = .update(
