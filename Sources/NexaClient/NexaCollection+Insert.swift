@@ -14,7 +14,7 @@ extension NexaCollection {
         _ model: Model, options: CallOptions = .standard
     ) async throws(NexaError) -> DocumentID {
         let server = try await core.negotiated(options: options)
-        return try await insert(try Prepared(Document.encode(model), server), options: options)
+        return try await insert(try Prepared(Document.encode(model, coding: coding), server), options: options)
     }
 
     /// Inserts many documents, in batches of at most 1000 documents or 4 MiB.
@@ -35,7 +35,7 @@ extension NexaCollection {
         let server = try await core.negotiated(options: options)
         var documents: [Prepared] = []
         documents.reserveCapacity(models.count)
-        for model in models { documents.append(try Prepared(Document.encode(model), server)) }
+        for model in models { documents.append(try Prepared(Document.encode(model, coding: coding), server)) }
         return await insertAll(documents, server, ordered: ordered, options: options)
     }
 

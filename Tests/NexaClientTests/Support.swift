@@ -1,3 +1,4 @@
+import NexaValue
 import Synchronization
 
 /// A number that tasks count up together.
@@ -9,5 +10,11 @@ final class Counter: Sendable {
             $0 += 1
             return $0
         }
+    }
+}
+
+enum MessagePackFields {
+    static func int(_ key: String, _ payload: [UInt8]) throws -> Int64 {
+        try MessagePack.decodeDocument(payload)[key]?.int ?? -1
     }
 }

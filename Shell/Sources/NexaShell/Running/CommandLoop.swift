@@ -1,4 +1,3 @@
-import CLineEditor
 import Glibc
 
 /// Takes lines from a source, makes commands of them and has the session run them.
