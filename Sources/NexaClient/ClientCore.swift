@@ -14,21 +14,35 @@ final class ClientCore: Sendable {
         case shutDown
     }
 
-    /// How often a call is sent at most, the first time included.
-    static let maximumAttempts = 3
-
     let configuration: NexaConfiguration
-    private let phase = Mutex(Phase.idle)
+    /// The one connection that calls through this object may use; `nil` for any.
+    let lease: ConnectionLease?
+    private let phase: Mutex<Phase>
 
     init(_ configuration: NexaConfiguration) {
         self.configuration = configuration
+        lease = nil
+        phase = Mutex(.idle)
+    }
+
+    /// The same client, on one connection.
+    init(_ configuration: NexaConfiguration, on lease: ConnectionLease) {
+        self.configuration = configuration
+        self.lease = lease
+        phase = Mutex(.running(lease.driver))
     }
 
     deinit {
-        if case .running(let driver) = phase.withLock({ $0 }) { driver.abandon() }
+        guard lease == nil, case .running(let driver) = phase.withLock({ $0 }) else { return }
+        driver.abandon()
     }
 
-    private func driver(_ operation: StaticString) throws(NexaError) -> ClientDriver {
+    /// Starts what must run without a call.
+    func start() {
+        if configuration.pool.minimumConnections > 0 { try? driver("connect").openMinimum() }
+    }
+
+    func driver(_ operation: StaticString) throws(NexaError) -> ClientDriver {
         let result = phase.withLock { phase -> Result<ClientDriver, NexaError> in
             switch phase {
             case .running(let driver): return .success(driver)
@@ -70,15 +84,16 @@ final class ClientCore: Sendable {
 
     /// What the server grants; connects when there is no connection yet.
     func negotiated(options: CallOptions) async throws(NexaError) -> Negotiated {
+        if let lease { return lease.server }
         let driver = try driver("connect")
         if let known = driver.state.withLock({ $0.isShutDown ? nil : $0.negotiated }) { return known }
         let now = ContinuousClock.now
         let call = PendingCall(
-            frame: [], required: [],
-            deadline: now + (options.timeout ?? configuration.operationTimeout),
-            acquireDeadline: now + configuration.pool.acquireTimeout)
+            .connection, start: now, deadline: now + (options.timeout ?? configuration.operationTimeout),
+            acquireTimeout: configuration.pool.acquireTimeout)
         switch await driver.send(call) {
         case .connected(let server), .reply(_, _, let server): return server
+        case .leased(let lease): return lease.server
         case .failed(let error): throw error.during("connect")
         }
     }
@@ -92,34 +107,47 @@ final class ClientCore: Sendable {
         isIdempotent: Bool = false
     ) async throws(NexaError) -> (type: MessageType, payload: [UInt8], endpoint: String) {
         let driver = try driver(operation)
-        let mayRepeat = isIdempotent || options.isIdempotent || request.isRead
+        let frame = try encoded(request, operation)
         let required = request.requiredCapabilities.union(more)
-        let deadline = ContinuousClock.now + (options.timeout ?? configuration.operationTimeout)
+        let mayRepeat = isIdempotent || options.isIdempotent || (request.isRead && configuration.retry.retriesReads)
+        var now = ContinuousClock.now
+        let deadline = now + (options.timeout ?? configuration.operationTimeout)
         var attempt = 1
         while true {
-            var frame = MessagePackWriter()
-            request.encodeFrame(into: &frame)
-            guard frame.count - FrameHeader.byteCount <= configuration.maximumFrameBytes else {
-                throw NexaError(
-                    .frameTooLarge,
-                    "The request has \(frame.count) bytes, the limit is \(configuration.maximumFrameBytes); send less at once",
-                    operation: "\(operation)")
-            }
             let call = PendingCall(
-                frame: frame.bytes, required: required, deadline: deadline,
-                acquireDeadline: .now + configuration.pool.acquireTimeout)
+                .reply, frame: frame, required: required, on: lease, start: now, deadline: deadline,
+                acquireTimeout: configuration.pool.acquireTimeout)
             switch await driver.send(call) {
             case .reply(let type, let payload, let server): return (type, payload, server.endpoint)
-            case .connected(let server):
-                throw NexaError.connectionLost(nil, delivery: .notSent, endpoint: server.endpoint)
+            case .connected(let server): throw .connectionLost(nil, delivery: .notSent, endpoint: server.endpoint)
+            case .leased(let lease): throw .connectionLost(nil, delivery: .notSent, endpoint: lease.server.endpoint)
             case .failed(let error):
-                let mayHelp = error.code == .connectionLost && attempt < Self.maximumAttempts
-                guard mayHelp, mayRepeat || error.delivery == .notSent, ContinuousClock.now < deadline else {
-                    throw error.during(operation)
-                }
+                now = .now
+                guard mayRetry(error, after: attempt, mayRepeat), now < deadline else { throw error.during(operation) }
                 attempt += 1
             }
         }
+    }
+
+    /// Whether a call that ended like this may, and should, be sent once more.
+    func mayRetry(_ error: NexaError, after attempt: Int, _ mayRepeat: Bool) -> Bool {
+        guard error.code == .connectionLost, lease == nil, attempt < configuration.retry.maximumAttempts else {
+            return false
+        }
+        return mayRepeat || error.delivery == .notSent
+    }
+
+    /// The request as a frame.
+    func encoded(_ request: Request, _ operation: StaticString) throws(NexaError) -> [UInt8] {
+        var frame = MessagePackWriter()
+        request.encodeFrame(into: &frame)
+        guard frame.count - FrameHeader.byteCount <= configuration.maximumFrameBytes else {
+            throw NexaError(
+                .frameTooLarge,
+                "The request has \(frame.count) bytes, the limit is \(configuration.maximumFrameBytes); send less at once",
+                operation: "\(operation)")
+        }
+        return frame.bytes
     }
 }
 

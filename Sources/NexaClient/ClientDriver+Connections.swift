@@ -6,6 +6,11 @@ import Synchronization
 extension Lane {
     /// The server, once the connection has been logged in.
     var endpointName: String? { negotiated?.endpoint }
+
+    /// The end of the connection, as the one who takes its events sees it.
+    func endError(_ reason: Machine.CloseReason) -> NexaError {
+        .failed(.closed(reason), .notSent, endpoint: endpointName)
+    }
 }
 
 /// The life of one connection. Except for writing, all of it happens on the reactor's thread.
@@ -74,11 +79,13 @@ extension ClientDriver {
             let granted = Negotiated(Reply.Connected(fields), endpoint: lane.endpoint)
             step { state, effects in
                 lane.negotiated = granted
-                lane.machine.authenticated()
+                var begun: [Machine.Action] = []
+                lane.machine.authenticated(into: &begun)
                 state.negotiated = granted
                 state.lastConnectError = nil
                 var actions: [Pool.Action] = []
-                state.pool.connectSucceeded(lane.id, at: .now, into: &actions)
+                state.pool.connectSucceeded(lane.id, jitter: .random(in: 0..<1), at: .now, into: &actions)
+                carry(begun, lane, &state, &effects)
                 carry(actions, &state, &effects)
                 serve(&state, &effects)
             }
@@ -105,7 +112,7 @@ extension ClientDriver {
         var frames: [Frame] = []
         repeat {
             frames.removeAll(keepingCapacity: true)
-            var violation: String?
+            var violation: Machine.CloseReason?
             let isHandshake = lane.negotiated == nil
             do throws(FrameError) {
                 while let frame = try lane.decoder.frame(in: bytes, at: offset) {
@@ -114,7 +121,10 @@ extension ClientDriver {
                     if isHandshake { break }
                 }
             } catch {
-                violation = "\(error)"
+                violation =
+                    if case .tooLarge(let byteCount, _) = error { .replyTooLarge(byteCount: byteCount) } else {
+                        .protocolViolation("\(error)")
+                    }
             }
             let handshake = handle(frames, of: bytes, on: lane, violation)
             if handshake, let frame = frames.first {
@@ -125,10 +135,11 @@ extension ClientDriver {
     }
 
     /// Returns true when the first frame is the reply to CONNECT.
-    private func handle(_ frames: [Frame], of bytes: RawSpan, on lane: Lane, _ violation: String?) -> Bool {
+    private func handle(_ frames: [Frame], of bytes: RawSpan, on lane: Lane, _ violation: Machine.CloseReason?) -> Bool
+    {
         var effects = Effects()
         var isHandshakeReply = false
-        let server = state.withLock { state -> Negotiated? in
+        let (server, events) = state.withLock { state -> (Negotiated?, EventQueue?) in
             lane.machine.receivedBytes(at: .now)
             var actions: [Machine.Action] = []
             for (index, frame) in frames.enumerated() {
@@ -139,21 +150,28 @@ extension ClientDriver {
             }
             if let violation {
                 actions.removeAll(keepingCapacity: true)
-                if lane.negotiated == nil { lane.connectError = .notNexaDB(violation, lane.endpoint) }
-                lane.machine.close(.protocolViolation(violation), into: &actions)
+                if lane.negotiated == nil { lane.connectError = .notNexaDB(violation.words, lane.endpoint) }
+                lane.machine.close(violation, into: &actions)
                 carry(actions, lane, &state, &effects)
             }
             if !frames.isEmpty { serve(&state, &effects) }
-            return lane.negotiated
+            return (lane.negotiated, lane.events)
+        }
+        func payload(_ index: Int) -> [UInt8] {
+            bytes.extracting(frames[index].payload).withUnsafeBytes { Array($0) }
         }
         for (call, index) in effects.completed {
-            guard let continuation = call.continuation, let server else { continue }
+            guard let server else { continue }
+            let outcome = CallOutcome.reply(type: frames[index].header.type, payload: payload(index), server: server)
+            if let group = call.group { group.0.finish(call, outcome) }
+            guard let continuation = call.continuation else { continue }
             call.continuation = nil
-            let frame = frames[index]
-            let payload = bytes.extracting(frame.payload).withUnsafeBytes { Array($0) }
-            continuation.resume(returning: .reply(type: frame.header.type, payload: payload, server: server))
+            continuation.resume(returning: outcome)
         }
         effects.completed = []
+        if !effects.events.isEmpty, let events, events.append(effects.events.map(payload)) {
+            pauseReading(lane)
+        }
         carryOut(effects)
         return isHandshakeReply
     }
@@ -176,16 +194,19 @@ extension ClientDriver {
     }
 
     /// Writes everything appended so far and in the meantime. The caller holds the claim to write.
-    func write(_ lane: Lane) {
-        var moved = 0
+    /// - Parameter moved: what it has just written.
+    func write(_ lane: Lane, moved count: Int = 0) {
+        var moved = count
         while true {
             var mustClose = false
             let mayGoOn = state.withLock { _ -> Bool in
+                // Whoever ended the connection has closed the socket, unless a system call was on its way.
+                let hasSent = lane.isSending
                 lane.machine.didWrite(moved, isDone: true)
                 lane.isSending = false
                 guard !lane.isDead, lane.machine.state != .closed, !lane.out.isEmpty else {
                     lane.isWriteClaimed = false
-                    mustClose = lane.isDead
+                    mustClose = lane.isDead && hasSent
                     return false
                 }
                 swap(&lane.out, &lane.writing)
@@ -194,7 +215,7 @@ extension ClientDriver {
                 lane.isSending = true
                 return true
             }
-            if mustClose { lane.socket?.close() }
+            if mustClose { closeSocket(lane) }
             guard mayGoOn else { return }
             lane.written = 0
             guard let count = sendPending(lane) else { return }
@@ -231,10 +252,7 @@ extension ClientDriver {
             lane.isSending = false
             return lane.isDead
         }
-        if mustClose {
-            lane.socket?.close()
-            return
-        }
+        if mustClose { return closeSocket(lane) }
         reactor.execute { [self] in
             guard !lane.isTornDown, let socket = lane.socket else { return }
             reactor.setWriteInterest(socket.descriptor, true)
@@ -248,7 +266,7 @@ extension ClientDriver {
             lane.isWriteClaimed = false
             return lane.isDead
         }
-        if mustClose { lane.socket?.close() }
+        if mustClose { closeSocket(lane) }
         // What the server still said comes first: a reply may lie in the socket already.
         reactor.execute { [self] in
             if !lane.isTornDown { lane.ready(.hangup) }
@@ -267,11 +285,7 @@ extension ClientDriver {
             return true
         }
         guard isMine, let moved = sendPending(lane) else { return }
-        state.withLock { _ in
-            lane.machine.didWrite(moved, isDone: true)
-            lane.isSending = false
-        }
-        write(lane)
+        write(lane, moved: moved)
     }
 
     // MARK: Time and end
@@ -308,10 +322,17 @@ extension ClientDriver {
 
     /// Closes the socket, unless its writer is just using it and will do so.
     private func release(_ lane: Lane) {
-        var mayClose = false
-        step { state, effects in
+        let mayClose = state.withLock { _ -> Bool in
             lane.isDead = true
-            mayClose = !lane.isSending
+            return !lane.isSending
+        }
+        if mayClose { closeSocket(lane) }
+    }
+
+    /// Closes the socket and tells the pool, which counts the connection until then. On any thread.
+    private func closeSocket(_ lane: Lane) {
+        lane.socket?.close()
+        step { state, effects in
             state.lanes[lane.id] = nil
             var actions: [Pool.Action] = []
             if lane.negotiated == nil {
@@ -322,24 +343,20 @@ extension ClientDriver {
                 state.pool.closed(lane.id, at: .now, into: &actions)
             }
             carry(actions, &state, &effects)
+            serve(&state, &effects)
             if state.isShutDown, state.lanes.isEmpty {
                 effects.drained = state.drained
                 state.drained = []
             }
         }
-        if mayClose { lane.socket?.close() }
     }
 
     /// The client was dropped without a shutdown.
     func reactorStopped(_ lane: Lane) {
         guard !lane.isTornDown else { return }
         lane.isTornDown = true
-        let mayClose = state.withLock { state -> Bool in
-            lane.isDead = true
-            state.lanes[lane.id] = nil
-            return !lane.isSending
-        }
-        if mayClose { lane.socket?.close() }
+        lane.events?.finish(.shutDown(delivery: .notSent))
+        release(lane)
     }
 
     // MARK: Shutdown
@@ -347,8 +364,17 @@ extension ClientDriver {
     /// Nobody can make a call any more: close everything and end the thread, without waiting for it where
     /// that is the calling one.
     func abandon() {
+        step { state, effects in refuseCalls(&state, &effects) }
         reactor.execute { [self] in closeEverything() }
         reactor.shutdown()
+    }
+
+    private func refuseCalls(_ state: inout State, _ effects: inout Effects) {
+        guard !state.isShutDown else { return }
+        state.isShutDown = true
+        var actions: [Pool.Action] = []
+        state.pool.close(into: &actions)
+        carry(actions, &state, &effects)
     }
 
     /// Takes no more calls, waits for those on their way, closes everything and ends the thread.
@@ -357,10 +383,7 @@ extension ClientDriver {
             step { state, effects in
                 state.drained.append(continuation)
                 if !state.isShutDown {
-                    state.isShutDown = true
-                    var refusals: [Pool.Action] = []
-                    _ = state.pool.close(into: &refusals)
-                    carry(refusals, &state, &effects)
+                    refuseCalls(&state, &effects)
                     for lane in state.lanes.values {
                         var actions: [Machine.Action] = []
                         lane.machine.drain(into: &actions)

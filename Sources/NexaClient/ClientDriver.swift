@@ -24,7 +24,13 @@ final class ClientDriver: Sendable {
     /// What is to be done once the lock is released.
     struct Effects {
         var resumed: [(continuation: UnsafeContinuation<CallOutcome, Never>, outcome: CallOutcome)] = []
+        /// The calls of pipelines; they come together at the end.
+        var grouped: [(call: PendingCall, group: CallGroup, outcome: CallOutcome)] = []
+        /// Outcomes that came too late. They are let go outside the lock, which the end of a lease takes.
+        var unwanted: [CallOutcome] = []
         var completed: [(call: PendingCall, frame: Int)] = []
+        /// Frames that are change events.
+        var events: [Int] = []
         var writers: [Lane] = []
         var connects: [Lane] = []
         var closes: [Lane] = []
@@ -44,12 +50,16 @@ final class ClientDriver: Sendable {
     init(_ configuration: NexaConfiguration) throws(TransportError) {
         self.configuration = configuration
         reactor = try Reactor(name: "nexa-client")
-        let limits = Pool.Limits(
-            maximumConnections: configuration.pool.maximumConnections,
-            maximumConcurrentConnects: configuration.pool.maximumConcurrentConnects,
-            maximumWaiters: configuration.pool.maximumWaiters, pipelineDepth: configuration.pool.pipelineDepth,
-            initialBackoff: configuration.backoff.initial, maximumBackoff: configuration.backoff.maximum)
-        state = Mutex(State(pool: Pool(limits: limits, idleTimeout: configuration.pool.idleTimeout)))
+        state = Mutex(State(pool: Pool(limits: PoolLimits(configuration))))
+    }
+
+    /// Opens the connections that shall always be there.
+    func openMinimum() {
+        step { state, effects in
+            var actions: [Pool.Action] = []
+            state.pool.start(at: .now, into: &actions)
+            carry(actions, &state, &effects)
+        }
     }
 
     /// Takes the lock for one step and carries out what comes of it.
@@ -75,16 +85,16 @@ final class ClientDriver: Sendable {
         }
     }
 
-    private func start(_ call: PendingCall, _ state: inout State, _ effects: inout Effects) {
-        let now = ContinuousClock.now
-        if call.isCancelled {
-            return finish(call, .failed(.cancelled(delivery: .notSent)), &effects)
-        }
-        if state.isShutDown { return finish(call, .failed(.shutDown(delivery: .notSent)), &effects) }
+    func start(_ call: PendingCall, _ state: inout State, _ effects: inout Effects) {
+        if call.isCancelled { return finishAll(call, .failed(.cancelled(delivery: .notSent)), &effects) }
+        if state.isShutDown { return finishAll(call, .failed(.shutDown(delivery: .notSent)), &effects) }
+        if let lease = call.lease { return start(call, on: lease, &state, &effects) }
         var actions: [Pool.Action] = []
-        if let id = state.pool.choose(at: now, into: &actions), let lane = state.lanes[id] {
+        if let id = state.pool.choose(call.demand, at: call.start, into: &actions), let lane = state.lanes[id] {
             submit(call, on: lane, &state, &effects)
-        } else if let waiter = state.pool.wait(call, until: call.acquireDeadline, at: now, into: &actions) {
+        } else if let waiter = state.pool.wait(
+            call, for: call.demand, until: call.acquireDeadline, at: call.start, into: &actions)
+        {
             call.place = .waiting(waiter)
         }
         carry(actions, &state, &effects)
@@ -92,19 +102,33 @@ final class ClientDriver: Sendable {
     }
 
     func submit(_ call: PendingCall, on lane: Lane, _ state: inout State, _ effects: inout Effects) {
+        var isAllSent = submitAlone(call, on: lane, &state, &effects)
+        for follower in call.followers where !submitAlone(follower, on: lane, &state, &effects) { isAllSent = false }
+        // What the pool counted in advance does not come.
+        if !isAllSent { state.pool.loadChanged(lane.id, to: lane.machine.load, at: call.start) }
+    }
+
+    /// Returns false when the call has ended without being sent.
+    private func submitAlone(
+        _ call: PendingCall, on lane: Lane, _ state: inout State, _ effects: inout Effects
+    ) -> Bool {
+        func end(_ outcome: CallOutcome) -> Bool {
+            finish(call, outcome, &effects)
+            return false
+        }
         guard lane.machine.hasRoom, let server = lane.negotiated else {
             // The pool and the machine disagree only when a connection is just ending.
             state.pool.drained(lane.id)
-            return finish(
-                call, .failed(.connectionLost(nil, delivery: .notSent, endpoint: lane.endpointName)), &effects)
+            return end(.failed(.connectionLost(nil, delivery: .notSent, endpoint: lane.endpointName)))
         }
-        guard !call.frame.isEmpty else {
-            finish(call, .connected(server), &effects)
-            return state.pool.loadChanged(lane.id, to: lane.machine.load, at: .now)
+        switch call.purpose {
+        case .reply: break
+        case .connection: return end(.connected(server))
+        case .lease: return end(.leased(grant(lane, server)))
         }
+        if call.isCancelled { return end(.failed(.cancelled(delivery: .notSent))) }
         guard call.required.isSubset(of: server.capabilities) else {
-            finish(call, .failed(.lacking(call.required.subtracting(server.capabilities), server)), &effects)
-            return state.pool.loadChanged(lane.id, to: lane.machine.load, at: .now)
+            return end(.failed(.lacking(call.required.subtracting(server.capabilities), server)))
         }
         var actions: [Machine.Action] = []
         let slot = lane.machine.submit(
@@ -113,15 +137,18 @@ final class ClientDriver: Sendable {
         lane.out.append(contentsOf: call.frame)
         carry(actions, lane, &state, &effects)
         claimWriting(lane, &effects)
+        return true
     }
 
-    private func cancel(_ call: PendingCall) {
+    func cancel(_ call: PendingCall) {
         step { state, effects in
             switch call.place {
             case .new: call.isCancelled = true
             case .waiting(let id):
                 guard state.pool.withdraw(id) != nil else { return }
-                finish(call, .failed(.cancelled(delivery: .notSent)), &effects)
+                finishAll(call, .failed(.cancelled(delivery: .notSent)), &effects)
+                // A lane may have been kept free for it.
+                serve(&state, &effects)
             case .submitted(let lane, let slot):
                 var actions: [Machine.Action] = []
                 lane.machine.abandon(slot, into: &actions)
@@ -134,11 +161,18 @@ final class ClientDriver: Sendable {
 
     /// Decides the outcome of a call, once.
     func finish(_ call: PendingCall, _ outcome: CallOutcome, _ effects: inout Effects) {
-        if case .finished = call.place { return }
+        if case .finished = call.place { return effects.unwanted.append(outcome) }
         call.place = .finished
+        if let group = call.group { return effects.grouped.append((call, group.0, outcome)) }
         guard let continuation = call.continuation else { return }
         call.continuation = nil
         effects.resumed.append((continuation, outcome))
+    }
+
+    /// The same for a call that was never sent, and for those that were to be sent behind it.
+    func finishAll(_ call: PendingCall, _ outcome: CallOutcome, _ effects: inout Effects) {
+        finish(call, outcome, &effects)
+        for follower in call.followers { finish(follower, outcome, &effects) }
     }
 
     /// Gives connections to those who wait, as long as there are both.
@@ -146,7 +180,11 @@ final class ClientDriver: Sendable {
         guard state.pool.waiterCount > 0 else { return }
         let now = ContinuousClock.now
         while let (call, id) = state.pool.nextServed(at: now) {
-            if let lane = state.lanes[id] { submit(call, on: lane, &state, &effects) }
+            if let lane = state.lanes[id] {
+                submit(call, on: lane, &state, &effects)
+            } else {
+                finishAll(call, .failed(.connectionLost(nil, delivery: .notSent, endpoint: nil)), &effects)
+            }
         }
     }
 
@@ -158,7 +196,9 @@ final class ClientDriver: Sendable {
             switch action {
             case .connect(let id):
                 let machine = Machine(
-                    limits: .init(pipelineDepth: configuration.pool.pipelineDepth),
+                    limits: .init(
+                        pipelineDepth: configuration.pool.pipelineDepth,
+                        keepAlive: configuration.pool.keepAliveInterval),
                     deadline: .now + configuration.connectTimeout)
                 let lane = Lane(
                     id: id, machine: machine, maximumFrameBytes: configuration.maximumFrameBytes, driver: self)
@@ -168,11 +208,14 @@ final class ClientDriver: Sendable {
                 carry(begun, lane, &state, &effects)
                 effects.connects.append(lane)
             case .refuse(let call, let refusal):
-                finish(call, .failed(.refused(refusal, call, state.lastConnectError)), &effects)
+                finishAll(call, .failed(.refused(refusal, call, state.lastConnectError)), &effects)
             case .setDeadline(let deadline):
                 state.poolDeadline = deadline
                 effects.movesPoolDeadline = true
-            case .closeIdle(let id):
+            case .cancelDeadline:
+                state.poolDeadline = nil
+                effects.movesPoolDeadline = true
+            case .drain(let id):
                 guard let lane = state.lanes[id] else { continue }
                 var ended: [Machine.Action] = []
                 lane.machine.drain(into: &ended)
@@ -191,25 +234,46 @@ final class ClientDriver: Sendable {
                 call.place = .finished
                 effects.completed.append((call, frame))
             case .handshakeReply: break  // Handled by `received`, which knows the payload.
+            case .event: effects.events.append(frame)
+            case .keepAlive: keepAlive(lane, &state, &effects)
             case .fail(let call, let failure, let delivery):
                 finish(call, .failed(.failed(failure, delivery, endpoint: lane.endpointName)), &effects)
             case .retract(let byteCount): lane.out.removeLast(byteCount)
             case .setDeadline(let deadline):
                 lane.wantedDeadline = deadline
                 effects.deadlines.append(lane)
-            case .close: effects.closes.append(lane)
+            case .close(let reason):
+                lane.events?.finish(lane.endError(reason))
+                effects.closes.append(lane)
             }
         }
         switch lane.machine.state {
-        case .ready: state.pool.loadChanged(lane.id, to: lane.machine.load, at: .now)
-        case .draining, .closed: state.pool.drained(lane.id)
+        case .ready: state.pool.loadChanged(lane.id, to: lane.machine.load, at: lane.machine.lastReceived ?? .now)
+        case .draining, .closed: if lane.negotiated != nil { state.pool.drained(lane.id) }
         case .connecting, .handshaking: break
         }
     }
 
+    /// Asks a server that has been quiet for a while for a sign of life.
+    private func keepAlive(_ lane: Lane, _ state: inout State, _ effects: inout Effects) {
+        let ping = Self.keepAliveFrame
+        var actions: [Machine.Action] = []
+        guard lane.machine.submitKeepAlive(byteCount: ping.count, at: .now, into: &actions) else { return }
+        lane.out.append(contentsOf: ping)
+        carry(actions, lane, &state, &effects)
+        claimWriting(lane, &effects)
+    }
+
+    private static let keepAliveFrame: [UInt8] = {
+        var frame = MessagePackWriter()
+        Request.ping.encodeFrame(into: &frame)
+        return frame.bytes
+    }()
+
     /// Does what must not be done under the lock.
     func carryOut(_ effects: Effects) {
         for (continuation, outcome) in effects.resumed { continuation.resume(returning: outcome) }
+        for (call, group, outcome) in effects.grouped { group.finish(call, outcome) }
         if effects.needsReactor {
             if reactor.isOnThread {
                 carryOutOnReactor(effects)

@@ -30,6 +30,11 @@ final class Lane: EventHandler, @unchecked Sendable {
     var connectError: NexaError?
     var isConnectFailureFinal = false
     var wantedDeadline: ContinuousClock.Instant?
+    /// It belongs to one user, the `leaseSerial`th.
+    var isLeased = false
+    var leaseSerial: UInt64 = 0
+    /// Where change events go; the connection is of no other use then.
+    var events: EventQueue?
 
     // Owned by the writer.
     var writing: [UInt8] = []
@@ -43,6 +48,7 @@ final class Lane: EventHandler, @unchecked Sendable {
     var decoder: FrameDecoder
     var timer: Reactor.TimerID?
     var isTornDown = false
+    var isReadingPaused = false
     private var isContinueScheduled = false
 
     init(id: Pool.ConnectionID, machine: Machine, maximumFrameBytes: Int, driver: ClientDriver) {
@@ -64,7 +70,7 @@ final class Lane: EventHandler, @unchecked Sendable {
     /// Reads a bounded amount, then lets other connections have their turn.
     private func readSome(untilEmpty: Bool) {
         for _ in 0..<Self.readsPerTurn {
-            guard !isTornDown, let socket else { return }
+            guard !isTornDown, !isReadingPaused, let socket else { return }
             switch input.fill(from: socket, on: driver.reactor) {
             case .moved:
                 let consumed = input.withBytes(on: driver.reactor) { driver.received($0, on: self) }

@@ -21,6 +21,7 @@ public final class NexaClient: Sendable {
     public init(_ configuration: NexaConfiguration) {
         self.configuration = configuration
         core = ClientCore(configuration)
+        core.start()
     }
 
     /// Makes a client for a connection URI, such as `nexadb://user:password@host:6970/database`.
@@ -95,10 +96,7 @@ public final class NexaClient: Sendable {
     ///
     /// - Throws: `NexaError` when no server can be reached.
     public func serverInfo(_ options: CallOptions = .standard) async throws(NexaError) -> ServerInfo {
-        let negotiated = try await core.negotiated(options: options)
-        return ServerInfo(
-            version: negotiated.serverVersion, capabilities: negotiated.capabilities, username: negotiated.username,
-            role: negotiated.role, endpoint: negotiated.endpoint)
+        ServerInfo(try await core.negotiated(options: options))
     }
 
     /// The names of the databases that the user may read, in order.

@@ -58,10 +58,15 @@ struct URIOption: Sendable {
 
     static let all: [URIOption] = [
         count("maxConnections", \.pool.maximumConnections), count("maxWaiters", \.pool.maximumWaiters),
+        count("minConnections", \.pool.minimumConnections, from: 0),
         count("maxConcurrentConnects", \.pool.maximumConcurrentConnects),
         count("pipelineDepth", \.pool.pipelineDepth), count("maxFrameBytes", \.maximumFrameBytes),
         duration("timeout", \.operationTimeout), duration("connectTimeout", \.connectTimeout),
         duration("acquireTimeout", \.pool.acquireTimeout), optionalDuration("idleTimeout", \.pool.idleTimeout),
+        optionalDuration("maxLifetime", \.pool.maximumLifetime),
+        optionalDuration("keepAliveInterval", \.pool.keepAliveInterval),
+        count("failuresUntilBreak", \.backoff.failuresUntilBreak),
+        count("maxAttempts", \.retry.maximumAttempts),
         duration("initialBackoff", \.backoff.initial), duration("maxBackoff", \.backoff.maximum),
         URIOption(
             name: "appName",
@@ -72,12 +77,14 @@ struct URIOption: Sendable {
     ]
 
     private static func count(
-        _ name: String, _ path: any WritableKeyPath<NexaConfiguration, Int> & Sendable
+        _ name: String, _ path: any WritableKeyPath<NexaConfiguration, Int> & Sendable, from least: Int = 1
     ) -> URIOption {
         URIOption(
             name: name,
             set: { configuration, text in
-                guard let number = Int(text), number > 0 else { return "must be a whole number from 1, not '\(text)'" }
+                guard let number = Int(text), number >= least else {
+                    return "must be a whole number from \(least), not '\(text)'"
+                }
                 configuration[keyPath: path] = number
                 return nil
             }, print: { "\($0[keyPath: path])" })

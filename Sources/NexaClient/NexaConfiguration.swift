@@ -1,3 +1,5 @@
+import NexaProtocol
+
 /// Where the servers are and how a client behaves.
 public struct NexaConfiguration: Sendable, Hashable {
     /// The address of one server.
@@ -35,6 +37,8 @@ public struct NexaConfiguration: Sendable, Hashable {
 
     /// How many connections, and how long callers wait for one.
     public struct Pool: Sendable, Hashable {
+        /// So many connections are kept open even when nobody uses them, from the making of the client on.
+        public var minimumConnections = 0
         /// At most so many connections are open.
         public var maximumConnections = 16
         /// At most so many connections are being opened at the same time.
@@ -45,6 +49,12 @@ public struct NexaConfiguration: Sendable, Hashable {
         public var acquireTimeout: Duration = .seconds(5)
         /// A connection without traffic is closed after this time; `nil` for never.
         public var idleTimeout: Duration? = .seconds(60)
+        /// A connection is replaced after this time, so that new servers get their share; `nil` for never.
+        public var maximumLifetime: Duration? = .seconds(3600)
+        /// By which part the lifetime of each connection differs at most, so that they do not all end at once.
+        public var lifetimeJitter = 0.1
+        /// After so much time without a byte from the server, it is asked for a sign of life; `nil` for never.
+        public var keepAliveInterval: Duration? = .seconds(30)
         /// At most so many requests are on their way on one connection.
         public var pipelineDepth = 256
 
@@ -58,6 +68,20 @@ public struct NexaConfiguration: Sendable, Hashable {
         public var initial: Duration = .milliseconds(50)
         /// The longest wait.
         public var maximum: Duration = .seconds(2)
+        /// After so many failures in a row callers are told of the failure at once instead of waiting, except for
+        /// those who find out whether the server is back.
+        public var failuresUntilBreak = 8
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// When a call whose connection broke is sent again. It always is when nothing of it had left.
+    public struct Retry: Sendable, Hashable {
+        /// How often a call is sent at most, the first time included.
+        public var maximumAttempts = 3
+        /// Whether calls that only read are sent again.
+        public var retriesReads = true
 
         /// The defaults.
         public init() {}
@@ -73,6 +97,8 @@ public struct NexaConfiguration: Sendable, Hashable {
     public var pool = Pool()
     /// How long between attempts to connect.
     public var backoff = Backoff()
+    /// What is sent again.
+    public var retry = Retry()
     /// The time to reach a server and log in.
     public var connectTimeout: Duration = .seconds(5)
     /// The time for a whole call, waiting and connecting included.
@@ -115,5 +141,23 @@ public struct NexaConfiguration: Sendable, Hashable {
             credentials = Credentials(username: username, password: environment["NEXADB_PASSWORD"])
         }
         if let database = environment["NEXADB_DATABASE"], !database.isEmpty { self.database = database }
+    }
+}
+
+extension PoolLimits {
+    init(_ configuration: NexaConfiguration) {
+        self.init()
+        let pool = configuration.pool
+        maximumConnections = max(1, pool.maximumConnections)
+        minimumConnections = min(max(0, pool.minimumConnections), maximumConnections)
+        maximumConcurrentConnects = max(1, pool.maximumConcurrentConnects)
+        maximumWaiters = max(0, pool.maximumWaiters)
+        pipelineDepth = max(1, pool.pipelineDepth)
+        initialBackoff = configuration.backoff.initial
+        maximumBackoff = configuration.backoff.maximum
+        breakerThreshold = max(1, configuration.backoff.failuresUntilBreak)
+        idleTimeout = pool.idleTimeout
+        maximumLifetime = pool.maximumLifetime
+        lifetimeJitter = min(max(0, pool.lifetimeJitter), 1)
     }
 }

@@ -34,6 +34,22 @@ extension NexaError {
             endpoint: server.endpoint)
     }
 
+    static func leaseIsOver(_ server: Negotiated) -> NexaError {
+        NexaError(
+            .connectionLost, "The connection was given back; use it inside withConnection only",
+            endpoint: server.endpoint)
+    }
+
+    static func pipelineFull(_ server: Negotiated) -> NexaError {
+        NexaError(
+            .poolExhausted, "Too many calls at once on one connection (pipelineDepth); wait for some of them",
+            endpoint: server.endpoint)
+    }
+
+    static var secondConsumer: NexaError {
+        NexaError(.invalidRequest, "The events of one subscription go to one task; watch again for another")
+    }
+
     static func notNexaDB(_ what: String, _ endpoint: String) -> NexaError {
         NexaError(
             .protocolViolation, "The server does not speak NexaDB's binary protocol (\(what)); check host and port",
@@ -84,6 +100,11 @@ extension NexaError {
                 .timedOut, "The deadline passed before the reply came", delivery: delivery, endpoint: endpoint)
         case .closed(.requested):
             return NexaError(.shutDown, "The client was shut down", delivery: delivery, endpoint: endpoint)
+        case .closed(.replyTooLarge(let byteCount)):
+            return NexaError(
+                .frameTooLarge,
+                "The reply has \(byteCount) bytes, more than maximumFrameBytes; ask for less at once",
+                delivery: delivery, endpoint: endpoint)
         case .closed(.protocolViolation(let what)):
             return NexaError(
                 .protocolViolation, "The server sent what is not NexaDB's protocol (\(what))", delivery: delivery,
@@ -91,6 +112,17 @@ extension NexaError {
         case .closed(.failed(let code)):
             return .connectionLost(TransportError("connection", code: code), delivery: delivery, endpoint: endpoint)
         case .closed: return .connectionLost(nil, delivery: delivery, endpoint: endpoint)
+        }
+    }
+}
+
+extension Machine.CloseReason {
+    /// What is wrong with a frame.
+    var words: String {
+        switch self {
+        case .protocolViolation(let what): what
+        case .replyTooLarge(let byteCount): "a frame of \(byteCount) bytes"
+        default: "\(self)"
         }
     }
 }

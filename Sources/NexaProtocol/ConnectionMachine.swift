@@ -48,8 +48,10 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
         case connectTimedOut
         /// A reply is overdue and nothing has come since.
         case silentServer
-        /// A frame that cannot be: not NexaDB's protocol, too large, or an answer to nothing.
+        /// A frame that cannot be: not NexaDB's protocol, or an answer to nothing.
         case protocolViolation(String)
+        /// The oldest request's reply is larger than a frame may be.
+        case replyTooLarge(byteCount: Int)
         /// The login was refused.
         case loginRefused
         /// All requests were answered after `drain()`.
@@ -64,6 +66,10 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
         case handshakeReply(FrameHeader)
         /// The frame just received is the reply for this token.
         case complete(Token, FrameHeader)
+        /// The frame just received is a change event.
+        case event(FrameHeader)
+        /// Nothing has been heard for a while: submit a keep-alive PING with `submitKeepAlive`.
+        case keepAlive
         /// The request has ended without a reply.
         case fail(Token, Failure, Delivery)
         /// Take so many bytes off the end of the out buffer: the last request is withdrawn.
@@ -81,17 +87,20 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
         /// How long after its deadline the oldest request may go without any byte from the server before the
         /// server counts as silent.
         public var silence: Duration
+        /// After so much time without a byte from the server, it is asked for a sign of life; `nil` for never.
+        public var keepAlive: Duration?
 
-        /// Sets both.
-        public init(pipelineDepth: Int = 256, silence: Duration = .seconds(5)) {
+        /// Sets all three.
+        public init(pipelineDepth: Int = 256, silence: Duration = .seconds(5), keepAlive: Duration? = nil) {
             self.pipelineDepth = pipelineDepth
             self.silence = silence
+            self.keepAlive = keepAlive
         }
     }
 
     enum Phase: Sendable {
         case waiting(Token)
-        /// The caller has gone; the reply will be passed over.
+        /// The caller has gone, or it is a PING of the connection's own; the reply will be passed over.
         case abandoned
         case handshake
     }
@@ -106,19 +115,24 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
 
     /// Where the connection stands.
     public private(set) var state = State.connecting
+    /// Why the connection has ended; `nil` before.
+    public private(set) var closeReason: CloseReason?
     /// What bounds it.
     public let limits: Limits
     var slots: Ring<Slot>
     /// The sequence number of the oldest slot.
     var firstSequence: UInt64 = 0
-    private var abandonedCount = 0
+    var abandonedCount = 0
     /// All bytes of requests ever appended; those taken out for writing; those the kernel certainly has.
     private var appended: UInt64 = 0
     private var taken: UInt64 = 0
     private var sent: UInt64 = 0
     private var isWriting = false
     private var handshakeDeadline: ContinuousClock.Instant?
-    private var lastReceived: ContinuousClock.Instant?
+    /// When the last bytes came.
+    public private(set) var lastReceived: ContinuousClock.Instant?
+    private var takesEvents = false
+    private var isReadingPaused = false
     private var armedDeadline: ContinuousClock.Instant?
 
     /// A connection about to be made, which has until `deadline` to be ready.
@@ -152,10 +166,29 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
     }
 
     /// The reply to CONNECT was good.
-    public mutating func authenticated() {
+    public mutating func authenticated(into actions: inout [Action]) {
         guard state == .handshaking else { return }
         state = .ready
         handshakeDeadline = nil
+        arm(into: &actions)
+    }
+
+    /// Change events are welcome from now on; before, one ends the connection.
+    public mutating func acceptEvents() {
+        takesEvents = true
+    }
+
+    /// Whether someone else may use the connection now: nothing is on its way, and nothing will come unasked.
+    public var isReusable: Bool { state == .ready && slots.isEmpty && !takesEvents }
+
+    /// The driver stopped reading, or goes on: a server that is not listened to is not silent.
+    public mutating func readingPaused(
+        _ isPaused: Bool, at now: ContinuousClock.Instant, into actions: inout [Action]
+    ) {
+        guard state != .closed, isPaused != isReadingPaused else { return }
+        isReadingPaused = isPaused
+        lastReceived = now
+        if !isPaused { arm(into: &actions) }
     }
 
     /// Takes no more requests, and closes when those on their way are answered.
@@ -173,11 +206,15 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
     public mutating func close(_ reason: CloseReason, into actions: inout [Action]) {
         guard state != .closed else { return }
         state = .closed
+        closeReason = reason
+        var failure = reason
         while let slot = slots.popFirst() {
             firstSequence += 1
             if case .waiting(let token) = slot.phase {
-                actions.append(.fail(token, .closed(reason), delivery(of: slot)))
+                actions.append(.fail(token, .closed(failure), delivery(of: slot)))
             }
+            // Only the oldest request is to blame for the size of its reply.
+            if case .replyTooLarge = reason { failure = .endOfStream }
         }
         abandonedCount = 0
         actions.append(.close(reason))
@@ -194,6 +231,20 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
         slots.append(Slot(phase: .waiting(token), deadline: deadline, endsAtByte: appended, byteCount: byteCount))
         if armedDeadline.map({ deadline < $0 }) ?? true { arm(deadline, into: &actions) }
         return SlotID(sequence: firstSequence + UInt64(slots.count) - 1)
+    }
+
+    /// Adds the PING that `keepAlive` asked for, whose bytes the caller appends to the out buffer.
+    ///
+    /// Returns false, and nothing is to be appended, when it is not needed any more.
+    public mutating func submitKeepAlive(
+        byteCount: Int, at now: ContinuousClock.Instant, into actions: inout [Action]
+    ) -> Bool {
+        guard state == .ready, slots.isEmpty else { return false }
+        appended += UInt64(byteCount)
+        slots.append(Slot(phase: .abandoned, deadline: now, endsAtByte: appended, byteCount: byteCount))
+        abandonedCount += 1
+        arm(into: &actions)
+        return true
     }
 
     /// The caller of a request has gone. It ends at once; its reply, if it is on its way, will be passed over.
@@ -233,6 +284,7 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
     /// A whole frame arrived.
     public mutating func received(_ header: FrameHeader, into actions: inout [Action]) {
         guard state != .closed else { return }
+        if header.type == .changeEvent, takesEvents { return actions.append(.event(header)) }
         guard isReply(header.type) else {
             return close(.protocolViolation("an unexpected \(header.type) frame"), into: &actions)
         }
@@ -268,13 +320,14 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
         }
         if let due = silenceDeadline, due <= now { return close(.silentServer, into: &actions) }
         closeIfDrained(into: &actions)
+        if let due = keepAliveDeadline, due <= now { return actions.append(.keepAlive) }
         arm(into: &actions)
     }
 
     // MARK: Parts
 
     private func isReply(_ type: MessageType) -> Bool {
-        type == .success || type == .error || type == .notFound || type == .pong
+        type == .success || type == .error || type == .notFound || type == .pong || type == .duplicate
     }
 
     /// What is known about a request whose connection has ended, or that is withdrawn.
@@ -305,9 +358,15 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
         if state == .draining, slots.isEmpty || slots.count == abandonedCount { close(.drained, into: &actions) }
     }
 
+    /// When to ask for a sign of life. While requests are on their way, their own deadlines do that.
+    private var keepAliveDeadline: ContinuousClock.Instant? {
+        guard state == .ready, slots.isEmpty, !isReadingPaused, let lastReceived else { return nil }
+        return limits.keepAlive.map { lastReceived + $0 }
+    }
+
     /// When the server counts as silent: some time after the oldest request was due, unless bytes came since.
     private var silenceDeadline: ContinuousClock.Instant? {
-        guard let oldest = slots.first else { return nil }
+        guard let oldest = slots.first, !isReadingPaused else { return nil }
         let since = lastReceived.map { max($0, oldest.deadline) } ?? oldest.deadline
         return since + limits.silence
     }
@@ -315,7 +374,8 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
     /// Asks for the next tick.
     private mutating func arm(into actions: inout [Action]) {
         guard state != .closed else { return }
-        var next = handshakeDeadline ?? silenceDeadline
+        armedDeadline = nil
+        var next = handshakeDeadline ?? silenceDeadline ?? keepAliveDeadline
         for position in 0..<slots.count {
             guard case .waiting = slots[position].phase else { continue }
             next = next.map { min($0, slots[position].deadline) } ?? slots[position].deadline

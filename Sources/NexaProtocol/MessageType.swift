@@ -46,6 +46,8 @@ public struct MessageType: RawRepresentable, Sendable, Hashable, CustomStringCon
     public static let error = MessageType(rawValue: 0x82)
     /// There is no such document.
     public static let notFound = MessageType(rawValue: 0x83)
+    /// A document with this id is there already; servers of NexaDB 3.0 never send it.
+    public static let duplicate = MessageType(rawValue: 0x84)
     /// The answer to a ping.
     public static let pong = MessageType(rawValue: 0x88)
     /// A change event: the only frame that answers no request.

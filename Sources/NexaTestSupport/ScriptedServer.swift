@@ -75,7 +75,7 @@ public struct ScriptedRequest: Sendable {
     public let fields: Document
 }
 
-// @unchecked: `channel` belongs to the reactor's thread, the rest is guarded by the mutex.
+// @unchecked: `channel` and `drainWaiters` belong to the reactor's thread, the rest is guarded by the mutex.
 /// The script's side of one connection.
 public final class ScriptedPeer: ChannelHandler, @unchecked Sendable {
     private struct State {
@@ -87,6 +87,7 @@ public final class ScriptedPeer: ChannelHandler, @unchecked Sendable {
     private let reactor: Reactor
     private let state = Mutex(State())
     private var channel: Channel?
+    private var drainWaiters: [CheckedContinuation<Void, Never>] = []
 
     init(_ reactor: Reactor) { self.reactor = reactor }
 
@@ -143,6 +144,29 @@ public final class ScriptedPeer: ChannelHandler, @unchecked Sendable {
         }
     }
 
+    /// Sends bytes and waits until the client's side has taken nearly all of them.
+    public func sendAndDrain(_ bytes: [UInt8]) async {
+        await withCheckedContinuation { continuation in
+            let isRunning = reactor.execute { [self] in
+                guard let channel, channel.isOpen else { return continuation.resume() }
+                channel.highWater = 0
+                channel.lowWater = 0
+                channel.write(bytes)
+                channel.flushNow()
+                guard channel.pendingOutput > 0 else { return continuation.resume() }
+                drainWaiters.append(continuation)
+            }
+            if !isRunning { continuation.resume() }
+        }
+    }
+
+    /// Tells a script that waits for it.
+    public func channelDrained(_ channel: Channel) {
+        let waiters = drainWaiters
+        drainWaiters = []
+        for waiter in waiters { waiter.resume() }
+    }
+
     /// Closes the connection at once, after everything sent so far.
     public func cut() {
         reactor.execute { [self] in channel?.close() }
@@ -187,6 +211,7 @@ public final class ScriptedPeer: ChannelHandler, @unchecked Sendable {
     /// Tells a script that waits.
     public func channelClosed(_ channel: Channel, reason: ChannelCloseReason) {
         self.channel = nil
+        channelDrained(channel)
         let waiter = state.withLock { state -> CheckedContinuation<ScriptedRequest, any Error>? in
             state.isClosed = true
             defer { state.waiter = nil }

@@ -1,5 +1,6 @@
 @_spi(Testing) import NexaEngine
 import NexaValue
+import TestKit
 import Testing
 
 /// A change, copied out of the log.
@@ -65,6 +66,10 @@ extension ChangeCursor {
         #expect(seen[4].document?["v"] == 2 && seen[4].updates == ["v": 2, "w": ["x": 1]])
         #expect(seen[4].document?["_updated_at"] != nil && seen[5].document == nil)
         #expect(try cursor.all().isEmpty)
+    }
+
+    private static func byteCount(of path: String) -> Int {
+        Files.names(in: path).reduce(0) { $0 + Files.read(path + "/" + $1).count }
     }
 
     @Test func whatChangesNothingIsNoChange() async throws {
@@ -183,7 +188,7 @@ extension ChangeCursor {
         let fixture = try Fixture()
         try await fixture.engine.insert(["_id": 1], collection: "c")
         fixture.engine.close()
-        let backup = TemporaryDirectory(copying: fixture.directory.path)
+        let backup = try TemporaryDirectory(copying: fixture.directory.path, inMemory: true)
         try fixture.reopen()
         let shared = try fixture.engine.changes().position
         for number in 2..<6 { try await fixture.engine.insert(["_id": .int(Int64(number))], collection: "c") }
@@ -197,7 +202,7 @@ extension ChangeCursor {
     }
 
     @Test func historyIsTrimmedBySizeAndThePositionsBeforeAreRefused() async throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory(inMemory: true)
         var options = EngineOptions()
         options.logFileBytes = 64 << 10
         options.changeHistoryBytes = 256 << 10
@@ -218,7 +223,7 @@ extension ChangeCursor {
         // One that was on its way finds out, too; it does not skip what is gone.
         let late = #expect(throws: EngineError.self) { try slow.all() }
         #expect(late?.code == .historyLost)
-        #expect(TemporaryDirectory.byteCount(of: directory.path + "/log") < 520 << 10)
+        #expect(Self.byteCount(of: directory.path + "/log") < 520 << 10)
         let position = try engine.changes().position
         try await engine.insert(["_id": "last"], collection: "c")
         #expect(try engine.changes(after: position).all().count == 1)
@@ -226,7 +231,7 @@ extension ChangeCursor {
 
     @Test(arguments: [(0, Duration.seconds(3600)), (1 << 30, .zero)])
     func withoutHistoryWatchingStillWorksFromNowOn(_ bytes: Int, _ age: Duration) async throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory(inMemory: true)
         var options = EngineOptions()
         options.changeHistoryBytes = bytes
         options.changeHistoryAge = age
@@ -248,11 +253,11 @@ extension ChangeCursor {
         let start = try fixture.engine.changes().position
         for number in 0..<100 { try await fixture.engine.insert(["_id": .int(Int64(number))], collection: "c") }
         fixture.engine.close()
-        let path = try #require(TemporaryDirectory.paths(in: fixture.directory.path + "/log").first)
-        var bytes = TemporaryDirectory.contents(of: path)
+        let path = try fixture.directory["log/" + #require(Files.names(in: fixture.directory["log"]).first)]
+        var bytes = Files.read(path)
         let place = try #require(bytes.lastIndex { $0 != 0 }) / 2
         bytes[place] ^= 0x10
-        TemporaryDirectory.write(bytes, to: path)
+        try Files.write(bytes, to: path)
         try fixture.reopen()
         #expect(fixture.storedDocumentCount() == 100)
         var seen: [Value?] = []
@@ -269,7 +274,7 @@ extension ChangeCursor {
 
     /// Readers beside writers see what the writers were told, once and in order, over many changes of the log file.
     @Test func concurrentReadersSeeEachCommitOnce() async throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory(inMemory: true)
         var options = EngineOptions()
         options.logFileBytes = 64 << 10
         let engine = try Engine.open(at: directory.path, options: options)

@@ -1,3 +1,4 @@
+import TestKit
 import Testing
 
 @testable import NexaProtocol
@@ -14,7 +15,7 @@ private func readyMachine(depth: Int = 8, now: ContinuousClock.Instant) -> Machi
     machine.willWrite()
     machine.didWrite(10, isDone: true)
     machine.received(reply, into: &actions)
-    machine.authenticated()
+    machine.authenticated(into: &actions)
     return machine
 }
 
@@ -148,6 +149,8 @@ private func summary(_ action: Machine.Action) -> String {
     case .fail(let token, let failure, let delivery): "fail \(token) \(failure) \(delivery)"
     case .retract(let count): "retract \(count)"
     case .setDeadline: "deadline"
+    case .event: "event"
+    case .keepAlive: "keepAlive"
     case .close(let reason): "close \(reason)"
     }
 }
@@ -263,7 +266,7 @@ private struct Simulation {
             case .handshakeReply: problems.append("a second handshake")
             case .setDeadline(let deadline):
                 if deadline <= clock { problems.append("asks for a tick in the past") }
-            case .close: break
+            case .close, .event, .keepAlive: break
             }
         }
     }

@@ -7,11 +7,15 @@ private typealias Pool = PoolMachine<Int>
 @Suite struct PoolMachineTests {
     private let now = ContinuousClock.now
 
-    private func pool(_ change: (inout Pool.Limits) -> Void = { _ in }, idleTimeout: Duration? = nil) -> Pool {
-        var limits = Pool.Limits(
-            maximumConnections: 3, maximumConcurrentConnects: 2, maximumWaiters: 4, pipelineDepth: 4, busyLoad: 2)
+    private func pool(_ change: (inout PoolLimits) -> Void = { _ in }, idleTimeout: Duration? = nil) -> Pool {
+        var limits = PoolLimits()
+        limits.maximumConnections = 3
+        limits.maximumWaiters = 4
+        limits.pipelineDepth = 4
+        limits.busyLoad = 2
+        limits.idleTimeout = idleTimeout
         change(&limits)
-        return Pool(limits: limits, idleTimeout: idleTimeout)
+        return Pool(limits: limits)
     }
 
     private func connects(_ actions: [Pool.Action]) -> [Pool.ConnectionID] {
@@ -23,7 +27,7 @@ private typealias Pool = PoolMachine<Int>
     }
 
     /// A pool with one ready connection.
-    private func poolWithConnection(_ change: (inout Pool.Limits) -> Void = { _ in }, idleTimeout: Duration? = nil)
+    private func poolWithConnection(_ change: (inout PoolLimits) -> Void = { _ in }, idleTimeout: Duration? = nil)
         -> (Pool, Pool.ConnectionID)
     {
         var pool = pool(change, idleTimeout: idleTimeout)
@@ -51,7 +55,10 @@ private typealias Pool = PoolMachine<Int>
     }
 
     @Test func aCallerWhoComesDuringALongPauseAsksTheServerAtOnce() {
-        var (pool, id) = poolWithConnection { $0.maximumBackoff = .seconds(60) }
+        var (pool, id) = poolWithConnection {
+            $0.maximumBackoff = .seconds(60)
+            $0.breakerThreshold = 100
+        }
         var actions: [Pool.Action] = []
         pool.closed(id, at: now, into: &actions)
         var time = now
@@ -162,17 +169,20 @@ private typealias Pool = PoolMachine<Int>
         _ = pool.choose(at: now + .seconds(30), into: &actions)
         pool.loadChanged(id, to: 0, at: now + .seconds(31))
         pool.tick(now + .seconds(60), into: &actions)
-        #expect(!actions.contains { if case .closeIdle = $0 { true } else { false } })
+        #expect(!actions.contains { if case .drain = $0 { true } else { false } })
         pool.tick(now + .seconds(91), into: &actions)
-        #expect(actions.contains { if case .closeIdle(id) = $0 { true } else { false } })
+        #expect(actions.contains { if case .drain(id) = $0 { true } else { false } })
     }
 
     @Test func aClosedPoolRefusesEveryone() {
         var (pool, id) = poolWithConnection()
         var actions: [Pool.Action] = []
-        #expect(pool.close(into: &actions) == [id])
+        pool.close(into: &actions)
+        #expect(pool.phase == .draining)
         #expect(pool.choose(at: now, into: &actions) == nil)
         #expect(pool.wait(1, until: now + .seconds(5), at: now, into: &actions) == nil)
         #expect(refusals(actions) == [.closed])
+        pool.closed(id, at: now, into: &actions)
+        #expect(pool.phase == .closed)
     }
 }

@@ -3,6 +3,7 @@ import NexaEngine
 import NexaProtocol
 import NexaServer
 import NexaValue
+import TestKit
 import Testing
 
 /// Change events as they are on the wire, for subscribers of 3.0 and for those with `resume-token`.
