@@ -40,7 +40,8 @@ let package = Package(
 
         .testTarget(name: "NexaValueTests", dependencies: ["NexaValue"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "NexaProtocolTests", dependencies: ["NexaProtocol", "NexaValue"], swiftSettings: swiftSettings),
+            name: "NexaProtocolTests", dependencies: ["NexaProtocol", "NexaValue", "NexaTestSupport"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaTransportTests", dependencies: ["NexaTransport", "NexaProtocol", "CNexaSystem"],
             swiftSettings: swiftSettings),

@@ -179,13 +179,15 @@ final class ClientDriver: Sendable {
     func serve(_ state: inout State, _ effects: inout Effects) {
         guard state.pool.waiterCount > 0 else { return }
         let now = ContinuousClock.now
-        while let (call, id) = state.pool.nextServed(at: now) {
+        var actions: [Pool.Action] = []
+        while let (call, id) = state.pool.nextServed(at: now, into: &actions) {
             if let lane = state.lanes[id] {
                 submit(call, on: lane, &state, &effects)
             } else {
                 finishAll(call, .failed(.connectionLost(nil, delivery: .notSent, endpoint: nil)), &effects)
             }
         }
+        carry(actions, &state, &effects)
     }
 
     // MARK: Actions
