@@ -15,6 +15,7 @@ final class Lane: EventHandler, @unchecked Sendable {
     let id: Pool.ConnectionID
     /// A cycle until the connection is torn down, which takes the lane out of the driver.
     let driver: ClientDriver
+    let startedAt = ContinuousClock.now
 
     // Guarded by the driver's lock.
     var machine: Machine

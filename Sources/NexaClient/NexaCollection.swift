@@ -32,7 +32,7 @@ public struct NexaCollection<Model: NexaModel>: Sendable {
         return try decodeModel(bytes, reply)
     }
 
-    private func decodeModel(_ bytes: [UInt8], _ reply: Answer) throws(NexaError) -> Model {
+    func decodeModel(_ bytes: [UInt8], _ reply: Answer) throws(NexaError) -> Model {
         let document: Document
         do throws(MessagePackError) {
             document = try MessagePack.decodeDocument(bytes)
