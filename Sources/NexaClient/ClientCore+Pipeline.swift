@@ -178,7 +178,9 @@ extension ClientCore {
 extension ClientDriver {
     /// Sends a call and its followers on one connection and waits until all of them have ended.
     func send(_ first: PendingCall, _ group: CallGroup) async -> [CallOutcome] {
-        await withTaskCancellationHandler {
+        telemetry.count(.calls, 1)
+        defer { telemetry.count(.calls, -1) }
+        return await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
                 group.resumeAtEnd(continuation)
                 step { state, effects in start(first, &state, &effects) }

@@ -62,6 +62,7 @@ extension ClientDriver {
         }
         socket.setUserTimeout(configuration.operationTimeout + .seconds(30))
         lane.socket = socket
+        telemetry.count(.sockets, 1)
         lane.endpoint = endpoint
         let login = Request.connect(
             .init(
@@ -348,7 +349,10 @@ extension ClientDriver {
 
     /// Closes the socket and tells the pool, which counts the connection until then. On any thread.
     private func closeSocket(_ lane: Lane) {
-        lane.socket?.close()
+        if let socket = lane.socket {
+            socket.close()
+            telemetry.count(.sockets, -1)
+        }
         step { state, effects in
             state.lanes[lane.id] = nil
             var actions: [Pool.Action] = []

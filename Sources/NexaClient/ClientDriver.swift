@@ -55,6 +55,11 @@ final class ClientDriver: Sendable {
         self.telemetry = telemetry
         reactor = try Reactor(name: "nexa-client")
         state = Mutex(State(pool: Pool(limits: PoolLimits(configuration))))
+        telemetry.count(.drivers, 1)
+    }
+
+    deinit {
+        telemetry.count(.drivers, -1)
     }
 
     /// Opens the connections that shall always be there.
@@ -83,7 +88,9 @@ final class ClientDriver: Sendable {
 
     /// Sends a call and waits for its end. Cancelling the task ends it at once.
     func send(_ call: PendingCall) async -> CallOutcome {
-        await withTaskCancellationHandler {
+        telemetry.count(.calls, 1)
+        defer { telemetry.count(.calls, -1) }
+        return await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
                 step { state, effects in
                     call.continuation = continuation

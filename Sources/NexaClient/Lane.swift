@@ -57,6 +57,11 @@ final class Lane: EventHandler, @unchecked Sendable {
         self.machine = machine
         self.driver = driver
         decoder = FrameDecoder(maximumPayloadByteCount: maximumFrameBytes)
+        driver.telemetry.count(.connections, 1)
+    }
+
+    deinit {
+        driver.telemetry.count(.connections, -1)
     }
 
     func ready(_ events: Readiness) {

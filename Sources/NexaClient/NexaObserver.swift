@@ -67,6 +67,15 @@ public struct PoolSnapshot: Sendable, Hashable {
 struct Telemetry: Sendable {
     var log: NexaLog?
     var observer: (any NexaObserver)?
+    #if DEBUG
+        /// What the client's test watches.
+        var ledger = Ledger.current
+    #endif
+
+    init(log: NexaLog?, observer: (any NexaObserver)?) {
+        self.log = log
+        self.observer = observer
+    }
 
     /// Whether anyone wants to know of connections.
     var wantsConnections: Bool { observer != nil || log != nil }
