@@ -2,10 +2,11 @@
 
 SHELL := /bin/bash
 SWIFT ?= swift
-DATA  ?= $(HOME)/.local/share/nexa
+# Without HOME, as in some containers, the home folder of the user database.
+DATA  ?= $(or $(HOME),$(shell cd ~ && pwd))/.local/share/nexa
 # Debian packages: what the server and the shell link, and what only the tests use.
 BUILD_PACKAGES := librocksdb-dev libargon2-dev libpcre2-dev libedit-dev
-TEST_PACKAGES  := $(BUILD_PACKAGES) python3 python3-venv
+TEST_PACKAGES  := $(BUILD_PACKAGES) git python3 python3-venv
 BENCH_PACKAGES := $(TEST_PACKAGES) redis-server postgresql
 
 .PHONY: help shell server test lint format bench deps deps-test deps-bench sanitize clean
@@ -17,25 +18,49 @@ help:
 	@echo "make lint      check the format, and that every public symbol is documented"
 	@echo "make sanitize  run the tests under the thread and the address sanitizer"
 
+# Says in a sentence what this machine lacks, before something fails in a less friendly way.
+define check
+	@if ! command -v $(firstword $(SWIFT)) >/dev/null; then \
+	  echo "Swift 6.2 or later is needed: https://www.swift.org/install/linux (or make SWIFT=/path/to/swift)" >&2; exit 1; fi; \
+	version=$$($(SWIFT) --version 2>/dev/null | sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p' | head -1); \
+	if [ "$$(printf '6.2\n%s\n' "$${version:-0}" | sort -V | head -1)" != 6.2 ]; then \
+	  echo "Swift 6.2 or later is needed, and '$(SWIFT)' is $${version:-of an unknown version}: https://www.swift.org/install/linux" >&2; exit 1; fi; \
+	if ! [ -w . ]; then \
+	  echo "$(CURDIR) cannot be written to: copy it to a folder of your own and build there" >&2; exit 1; fi; \
+	case "$${PWD##*/}" in [Ss]erver|[Ss]hell) \
+	  echo "The checkout must not be called '$${PWD##*/}', as a package in it is: rename the folder" >&2; exit 1;; esac
+endef
+
 # Installs what is missing and says what it does; silent when all is there.
 define install
 	@missing=""; for package in $(1); do \
 	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ]; then \
-	  echo "Installing:$$missing"; sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	  $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq $$missing >/dev/null; fi
+	  if ! command -v apt-get >/dev/null; then \
+	    echo "This is no Debian or Ubuntu: install what they call$$missing, then run '$(SWIFT) build'" >&2; exit 1; fi; \
+	  sudo=""; if [ "$$(id -u)" != 0 ]; then \
+	    sudo=sudo; if ! command -v sudo >/dev/null; then \
+	      echo "Run this as root: apt-get install$$missing" >&2; exit 1; fi; fi; \
+	  echo "Installing:$$missing"; \
+	  if ! { $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 $$missing >/dev/null; }; then \
+	    echo "apt-get could not install$$missing; its words are above" >&2; exit 1; fi; fi
 endef
 
-deps:
+.PHONY: check
+check:
+	$(call check)
+
+deps: check
 	$(call install,$(BUILD_PACKAGES))
 
-deps-test:
+deps-test: check
 	$(call install,$(TEST_PACKAGES))
 
-deps-bench:
+deps-bench: check
 	$(call install,$(BENCH_PACKAGES))
 
-.build/release/nexa .build/release/nexadb: FORCE | deps
+.build/release/nexa .build/release/nexadb &: FORCE | deps
 	@$(SWIFT) build -c release --product nexadb
 	@$(SWIFT) build -c release --product nexa
 

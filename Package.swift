@@ -38,47 +38,56 @@ let package = Package(
             name: "NexaTestSupport", dependencies: ["NexaValue", "NexaProtocol", "NexaTransport"],
             swiftSettings: swiftSettings),
 
-        .testTarget(name: "NexaValueTests", dependencies: ["NexaValue"], swiftSettings: swiftSettings),
+        // What the tests of all modules share. It needs the transport for its lock under the thread sanitizer only.
+        .target(
+            name: "TestKit", dependencies: ["NexaTransport"], path: "Tests/TestKit", swiftSettings: swiftSettings),
+        .testTarget(name: "NexaValueTests", dependencies: ["NexaValue", "TestKit"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "NexaProtocolTests", dependencies: ["NexaProtocol", "NexaValue", "NexaTestSupport"],
+            name: "NexaProtocolTests",
+            dependencies: ["NexaProtocol", "NexaValue", "NexaTestSupport", "TestKit"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "NexaTransportTests", dependencies: ["NexaTransport", "NexaProtocol", "CNexaSystem"],
+            name: "NexaTransportTests", dependencies: ["NexaTransport", "NexaProtocol", "CNexaSystem", "TestKit"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaClientTests",
             dependencies: [
-                "NexaClient", "NexaTestSupport", .product(name: "NexaServer", package: "nexa-server")
+                "NexaClient", "NexaTestSupport", "TestKit", .product(name: "NexaServer", package: "nexa-server")
             ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaStorageTests",
-            dependencies: ["NexaTransport", .product(name: "NexaEngine", package: "nexa-server")],
+            dependencies: ["NexaTransport", "TestKit", .product(name: "NexaEngine", package: "nexa-server")],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaQueryTests",
-            dependencies: ["NexaValue", .product(name: "NexaEngine", package: "nexa-server")],
+            dependencies: ["NexaValue", "TestKit", .product(name: "NexaEngine", package: "nexa-server")],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaEngineTests",
-            dependencies: ["NexaValue", "NexaTransport", .product(name: "NexaEngine", package: "nexa-server")],
+            dependencies: [
+                "NexaValue", "NexaTransport", "TestKit", .product(name: "NexaEngine", package: "nexa-server")
+            ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaServerTests",
             dependencies: [
-                "NexaValue", "NexaProtocol", "NexaTransport", .product(name: "NexaServer", package: "nexa-server")
+                "NexaValue", "NexaProtocol", "NexaTransport", "TestKit",
+                .product(name: "NexaServer", package: "nexa-server")
             ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaShellTests",
-            dependencies: ["NexaValue", "NexaClient", "PTYKit", .product(name: "NexaShell", package: "nexa-shell")],
+            dependencies: [
+                "NexaValue", "NexaClient", "PTYKit", "TestKit", .product(name: "NexaShell", package: "nexa-shell")
+            ],
             swiftSettings: swiftSettings),
         .target(name: "CPTYKit", path: "Tests/CPTYKit", linkerSettings: [.linkedLibrary("util")]),
         .target(name: "PTYKit", dependencies: ["CPTYKit"], path: "Tests/PTYKit", swiftSettings: swiftSettings),
         .testTarget(
             name: "TerminalTests",
             dependencies: [
-                "PTYKit", .product(name: "nexa", package: "nexa-shell"),
+                "PTYKit", "TestKit", .product(name: "nexa", package: "nexa-shell"),
                 .product(name: "nexadb", package: "nexa-server")
             ],
             path: "Tests/Terminal", swiftSettings: swiftSettings)

@@ -29,6 +29,29 @@ struct Answer: Sendable {
         }
     }
 
+    /// Where one field's value begins, or `nil` when the reply lacks it.
+    func offset(_ key: String) throws(NexaError) -> Int? {
+        do throws(MessagePackError) {
+            return try RawDocument(payload.span.bytes).value(forKey: key)?.offset
+        } catch {
+            throw malformed("\(error)")
+        }
+    }
+
+    /// The model at an offset, read from the reply's bytes.
+    func model<Model: Decodable>(
+        _ type: Model.Type, at offset: Int, _ coding: ModelCoding
+    ) throws(NexaError) -> Model {
+        guard type == Document.self else { return try EncodedDecoder.decode(type, payload, at: offset, coding) }
+        do throws(MessagePackError) {
+            var reader = MessagePackReader(payload.span.bytes, at: offset)
+            if let document = try reader.readDocument() as? Model { return document }
+        } catch {
+            throw malformed("\(error)")
+        }
+        return try EncodedDecoder.decode(type, payload, at: offset, coding)
+    }
+
     /// A list of names.
     func names(_ key: String) throws(NexaError) -> [String] {
         guard let names = try fields()[key]?.array else { throw malformed("the reply lacks '\(key)'") }

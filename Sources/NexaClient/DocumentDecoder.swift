@@ -5,9 +5,11 @@ extension Document {
     ///
     /// - Throws: `NexaError` with `.decoding`, whose sentence names the path and both types, such as
     ///   `orders[3].total: expected Int, found string`.
-    public func decode<Model: Decodable>(_ type: Model.Type) throws(NexaError) -> Model {
+    public func decode<Model: Decodable>(
+        _ type: Model.Type, coding: ModelCoding = .standard
+    ) throws(NexaError) -> Model {
         if let document = self as? Model { return document }
-        return try Value.document(self).decode(type)
+        return try EncodedDecoder.decode(type, MessagePack.encode(self), at: 0, coding)
     }
 }
 
@@ -15,216 +17,163 @@ extension Value {
     /// Reads the value as anything decodable.
     ///
     /// - Throws: `NexaError` with `.decoding`, whose sentence names the path and both types.
-    public func decode<Model: Decodable>(_ type: Model.Type) throws(NexaError) -> Model {
+    public func decode<Model: Decodable>(
+        _ type: Model.Type, coding: ModelCoding = .standard
+    ) throws(NexaError) -> Model {
+        try EncodedDecoder.decode(type, MessagePack.encode(self), at: 0, coding)
+    }
+}
+
+/// What all decoders of one model share.
+final class DecodingSource: Sendable {
+    let bytes: [UInt8]
+    let coding: ModelCoding
+
+    init(_ bytes: [UInt8], _ coding: ModelCoding) {
+        self.bytes = bytes
+        self.coding = coding
+    }
+}
+
+/// Where a container stands in the model. Kept as a chain that is only spelled out for an error.
+final class DecodingPath: Sendable {
+    private let parent: DecodingPath?
+    private let key: any CodingKey
+    let depth: Int
+
+    init(_ parent: DecodingPath?, _ key: any CodingKey) {
+        self.parent = parent
+        self.key = key
+        depth = (parent?.depth ?? 0) + 1
+    }
+
+    var keys: [any CodingKey] { (parent?.keys ?? []) + [key] }
+}
+
+/// The `Decoder` over one encoded value: from the bytes of a reply into a model, without a tree of values between.
+///
+/// Bytes are checked as they are read: malformed ones end in a `DecodingError`.
+struct EncodedDecoder: Decoder {
+    let source: DecodingSource
+    /// Where the value begins.
+    let offset: Int
+    /// The way to the value, its own key included; `nil` at the top.
+    let path: DecodingPath?
+
+    /// Reads the value at an offset as a model.
+    static func decode<Model: Decodable>(
+        _ type: Model.Type, _ bytes: [UInt8], at offset: Int, _ coding: ModelCoding
+    ) throws(NexaError) -> Model {
         do {
-            return try ValueDecoder(value: self, codingPath: []).unwrap(type)
+            return try EncodedDecoder(source: DecodingSource(bytes, coding), offset: offset, path: nil).unwrap(type)
         } catch let error as DecodingError {
             throw NexaError(.decoding, error.sentence, underlying: error)
         } catch {
             throw NexaError(.decoding, "The model's init(from:) failed", underlying: error)
         }
     }
-}
 
-/// The `Decoder` over a value.
-struct ValueDecoder: Decoder {
-    let value: Value
-    let codingPath: [any CodingKey]
+    var codingPath: [any CodingKey] { path?.keys ?? [] }
     var userInfo: [CodingUserInfoKey: Any] { [:] }
 
+    /// The decoder of a value inside this one.
+    func inner(_ offset: Int, _ key: any CodingKey) -> EncodedDecoder {
+        EncodedDecoder(source: source, offset: offset, path: DecodingPath(path, key))
+    }
+
+    /// The head of the value.
+    func head() throws -> MessagePackReader.Head {
+        let bytes = source.bytes
+        var reader = MessagePackReader(bytes.span.bytes, at: offset)
+        do throws(MessagePackError) {
+            return try reader.readHead()
+        } catch {
+            throw malformed(error)
+        }
+    }
+
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
-        guard let document = value.document else { throw mismatch("a document", as: Document.self) }
-        return KeyedDecodingContainer(KeyedValues<Key>(document: document, codingPath: codingPath))
+        try checkDepth()
+        guard case .map = try head() else { throw mismatch("a document", as: Document.self) }
+        do throws(MessagePackError) {
+            return KeyedDecodingContainer(KeyedFields<Key>(decoder: self, fields: try FieldIndex(source.bytes, offset)))
+        } catch {
+            throw malformed(error)
+        }
     }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
-        switch value {
-        case .array(let elements): UnkeyedValues(elements: elements, codingPath: codingPath)
-        case .vector(let components):
-            UnkeyedValues(elements: components.map { .double(Double($0)) }, codingPath: codingPath)
+        try checkDepth()
+        switch try head() {
+        case .array(let count):
+            let bytes = source.bytes
+            var reader = MessagePackReader(bytes.span.bytes, at: offset)
+            _ = try? reader.readHead()
+            return ArrayElements(decoder: self, elementCount: count, firstOffset: reader.position)
+        case .bytes:
+            guard let binary = try value().bytes else { throw mismatch("an array", as: [Value].self) }
+            return ByteElements(bytes: binary, decoder: self)
         default: throw mismatch("an array", as: [Value].self)
         }
     }
 
     func singleValueContainer() -> any SingleValueDecodingContainer { self }
 
+    /// Deeper than any server stores means hostile bytes, and a stack has an end.
+    private func checkDepth() throws {
+        guard (path?.depth ?? 0) <= MessagePack.Limits.standard.maximumDepth else {
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: [], debugDescription: "the document is nested too deeply"))
+        }
+    }
+
+    /// The value decoded whole.
+    func value() throws -> Value {
+        let bytes = source.bytes
+        var reader = MessagePackReader(bytes.span.bytes, at: offset)
+        do throws(MessagePackError) {
+            return try reader.readValue()
+        } catch {
+            throw malformed(error)
+        }
+    }
+
     /// Reads any type; those that a document holds as they are do not go through their `init(from:)`.
     func unwrap<T: Decodable>(_ type: T.Type) throws -> T {
-        if type == Value.self, let value = value as? T { return value }
-        if type == Document.self, let document = value.document as? T { return document }
-        if type == Timestamp.self, case .timestamp(let timestamp) = value, let result = timestamp as? T {
-            return result
+        if type == Value.self, let value = try value() as? T { return value }
+        if type == Document.self {
+            guard let document = try value().document as? T else { throw mismatch("a document", as: Document.self) }
+            return document
         }
+        if type == Timestamp.self, let timestamp = try date() as? T { return timestamp }
         // An integer `_id` reads as the text of the id.
-        if type == DocumentID.self, case .int(let number) = value, let id = DocumentID("\(number)") as? T { return id }
-        return try T(from: self)
+        if type == DocumentID.self, case .int(let number) = try head(), let id = DocumentID("\(number)") as? T {
+            return id
+        }
+        if type == [UInt8].self, case .bytes = try head(), let bytes = try value().bytes as? T { return bytes }
+        switch FoundationType.of(type) {
+        case .date: return try decodeDate(type)
+        case .uuid: return try decodeUUID(type)
+        case .data, nil: return try T(from: self)
+        }
     }
+
+    // MARK: Errors
 
     func mismatch(_ expected: String, as type: Any.Type) -> DecodingError {
+        guard let head = try? head() else { return malformed(MessagePackError(.truncated, at: offset)) }
         let context = DecodingError.Context(
-            codingPath: codingPath, debugDescription: "expected \(expected), found \(value.kindName)")
-        return value.isNull ? .valueNotFound(type, context) : .typeMismatch(type, context)
+            codingPath: codingPath, debugDescription: "expected \(expected), found \(head.kindName)")
+        return head == .null ? .valueNotFound(type, context) : .typeMismatch(type, context)
     }
 
-    fileprivate func integer<T: FixedWidthInteger>(_ type: T.Type) throws -> T {
-        let result: T? =
-            switch value {
-            case .int(let number): T(exactly: number)
-            case .uint(let number): T(exactly: number)
-            case .double(let number): T(exactly: number)
-            default: throw mismatch("\(type)", as: type)
-            }
-        guard let result else {
-            throw DecodingError.dataCorrupted(
-                .init(codingPath: codingPath, debugDescription: "the number does not fit in \(type)"))
-        }
-        return result
-    }
-}
-
-extension ValueDecoder: SingleValueDecodingContainer {
-    func decodeNil() -> Bool { value.isNull }
-
-    func decode(_ type: Bool.Type) throws -> Bool {
-        guard let bool = value.bool else { throw mismatch("Bool", as: type) }
-        return bool
+    func doesNotFit(_ type: Any.Type) -> DecodingError {
+        .dataCorrupted(.init(codingPath: codingPath, debugDescription: "the number does not fit in \(type)"))
     }
 
-    func decode(_ type: String.Type) throws -> String {
-        guard let text = value.string else { throw mismatch("String", as: type) }
-        return text
+    func malformed(_ error: MessagePackError) -> DecodingError {
+        .dataCorrupted(.init(codingPath: codingPath, debugDescription: "the reply is malformed: \(error)"))
     }
-
-    func decode(_ type: Double.Type) throws -> Double {
-        guard let number = value.double else { throw mismatch("Double", as: type) }
-        return number
-    }
-
-    func decode(_ type: Float.Type) throws -> Float {
-        guard let number = value.double else { throw mismatch("Float", as: type) }
-        return Float(number)
-    }
-
-    func decode(_ type: Int.Type) throws -> Int { try integer(type) }
-    func decode(_ type: Int8.Type) throws -> Int8 { try integer(type) }
-    func decode(_ type: Int16.Type) throws -> Int16 { try integer(type) }
-    func decode(_ type: Int32.Type) throws -> Int32 { try integer(type) }
-    func decode(_ type: Int64.Type) throws -> Int64 { try integer(type) }
-    func decode(_ type: UInt.Type) throws -> UInt { try integer(type) }
-    func decode(_ type: UInt8.Type) throws -> UInt8 { try integer(type) }
-    func decode(_ type: UInt16.Type) throws -> UInt16 { try integer(type) }
-    func decode(_ type: UInt32.Type) throws -> UInt32 { try integer(type) }
-    func decode(_ type: UInt64.Type) throws -> UInt64 { try integer(type) }
-    func decode<T: Decodable>(_ type: T.Type) throws -> T { try unwrap(type) }
-}
-
-private struct KeyedValues<Key: CodingKey>: KeyedDecodingContainerProtocol {
-    let document: Document
-    let codingPath: [any CodingKey]
-
-    var allKeys: [Key] { document.keys.compactMap(Key.init(stringValue:)) }
-
-    func contains(_ key: Key) -> Bool { document[key.stringValue] != nil }
-
-    private func decoder(_ key: any CodingKey) throws -> ValueDecoder {
-        guard let value = document[key.stringValue] else {
-            throw DecodingError.keyNotFound(
-                key,
-                .init(
-                    codingPath: codingPath + [key], debugDescription: "the document has no such field"))
-        }
-        return ValueDecoder(value: value, codingPath: codingPath + [key])
-    }
-
-    func decodeNil(forKey key: Key) throws -> Bool { try decoder(key).decodeNil() }
-    func decode(_ type: Bool.Type, forKey key: Key) throws -> Bool { try decoder(key).decode(type) }
-    func decode(_ type: String.Type, forKey key: Key) throws -> String { try decoder(key).decode(type) }
-    func decode(_ type: Double.Type, forKey key: Key) throws -> Double { try decoder(key).decode(type) }
-    func decode(_ type: Float.Type, forKey key: Key) throws -> Float { try decoder(key).decode(type) }
-    func decode(_ type: Int.Type, forKey key: Key) throws -> Int { try decoder(key).decode(type) }
-    func decode(_ type: Int8.Type, forKey key: Key) throws -> Int8 { try decoder(key).decode(type) }
-    func decode(_ type: Int16.Type, forKey key: Key) throws -> Int16 { try decoder(key).decode(type) }
-    func decode(_ type: Int32.Type, forKey key: Key) throws -> Int32 { try decoder(key).decode(type) }
-    func decode(_ type: Int64.Type, forKey key: Key) throws -> Int64 { try decoder(key).decode(type) }
-    func decode(_ type: UInt.Type, forKey key: Key) throws -> UInt { try decoder(key).decode(type) }
-    func decode(_ type: UInt8.Type, forKey key: Key) throws -> UInt8 { try decoder(key).decode(type) }
-    func decode(_ type: UInt16.Type, forKey key: Key) throws -> UInt16 { try decoder(key).decode(type) }
-    func decode(_ type: UInt32.Type, forKey key: Key) throws -> UInt32 { try decoder(key).decode(type) }
-    func decode(_ type: UInt64.Type, forKey key: Key) throws -> UInt64 { try decoder(key).decode(type) }
-    func decode<T: Decodable>(_ type: T.Type, forKey key: Key) throws -> T { try decoder(key).unwrap(type) }
-
-    func nestedContainer<Nested: CodingKey>(
-        keyedBy type: Nested.Type, forKey key: Key
-    ) throws -> KeyedDecodingContainer<Nested> {
-        try decoder(key).container(keyedBy: type)
-    }
-
-    func nestedUnkeyedContainer(forKey key: Key) throws -> any UnkeyedDecodingContainer {
-        try decoder(key).unkeyedContainer()
-    }
-
-    func superDecoder() throws -> any Decoder { try decoder(PathKey("super")) }
-    func superDecoder(forKey key: Key) throws -> any Decoder { try decoder(key) }
-}
-
-private struct UnkeyedValues: UnkeyedDecodingContainer {
-    let elements: [Value]
-    let codingPath: [any CodingKey]
-    private(set) var currentIndex = 0
-
-    init(elements: [Value], codingPath: [any CodingKey]) {
-        self.elements = elements
-        self.codingPath = codingPath
-    }
-
-    var count: Int? { elements.count }
-    var isAtEnd: Bool { currentIndex >= elements.count }
-
-    /// Reads the current element and moves on only when that succeeded.
-    private mutating func next<T>(_ body: (ValueDecoder) throws -> T) throws -> T {
-        let path = codingPath + [PathKey(currentIndex)]
-        guard !isAtEnd else {
-            throw DecodingError.valueNotFound(
-                T.self, .init(codingPath: path, debugDescription: "the array has only \(elements.count) elements"))
-        }
-        let result = try body(ValueDecoder(value: elements[currentIndex], codingPath: path))
-        currentIndex += 1
-        return result
-    }
-
-    mutating func decodeNil() throws -> Bool {
-        guard !isAtEnd, elements[currentIndex].isNull else { return false }
-        currentIndex += 1
-        return true
-    }
-
-    mutating func decode(_ type: Bool.Type) throws -> Bool { try next { try $0.decode(type) } }
-    mutating func decode(_ type: String.Type) throws -> String { try next { try $0.decode(type) } }
-    mutating func decode(_ type: Double.Type) throws -> Double { try next { try $0.decode(type) } }
-    mutating func decode(_ type: Float.Type) throws -> Float { try next { try $0.decode(type) } }
-    mutating func decode(_ type: Int.Type) throws -> Int { try next { try $0.decode(type) } }
-    mutating func decode(_ type: Int8.Type) throws -> Int8 { try next { try $0.decode(type) } }
-    mutating func decode(_ type: Int16.Type) throws -> Int16 { try next { try $0.decode(type) } }
-    mutating func decode(_ type: Int32.Type) throws -> Int32 { try next { try $0.decode(type) } }
-    mutating func decode(_ type: Int64.Type) throws -> Int64 { try next { try $0.decode(type) } }
-    mutating func decode(_ type: UInt.Type) throws -> UInt { try next { try $0.decode(type) } }
-    mutating func decode(_ type: UInt8.Type) throws -> UInt8 { try next { try $0.decode(type) } }
-    mutating func decode(_ type: UInt16.Type) throws -> UInt16 { try next { try $0.decode(type) } }
-    mutating func decode(_ type: UInt32.Type) throws -> UInt32 { try next { try $0.decode(type) } }
-    mutating func decode(_ type: UInt64.Type) throws -> UInt64 { try next { try $0.decode(type) } }
-    mutating func decode<T: Decodable>(_ type: T.Type) throws -> T { try next { try $0.unwrap(type) } }
-
-    mutating func nestedContainer<Nested: CodingKey>(
-        keyedBy type: Nested.Type
-    ) throws -> KeyedDecodingContainer<Nested> {
-        try next { try $0.container(keyedBy: type) }
-    }
-
-    mutating func nestedUnkeyedContainer() throws -> any UnkeyedDecodingContainer {
-        try next { try $0.unkeyedContainer() }
-    }
-
-    mutating func superDecoder() throws -> any Decoder { try next { $0 } }
 }
 
 extension DecodingError {

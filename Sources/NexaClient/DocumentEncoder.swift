@@ -6,9 +6,11 @@ extension Document {
     /// Integers, floating point numbers, booleans, text, arrays and nested models become the values of the same
     /// kind; `nil` properties are left out where the model's `encode` leaves them out, as synthesized ones do.
     /// - Throws: `NexaError` with `.encoding`, naming the path, when the model is not a document or its `encode` throws.
-    public static func encode(_ model: some Encodable) throws(NexaError) -> Document {
+    public static func encode(
+        _ model: some Encodable, coding: ModelCoding = .standard
+    ) throws(NexaError) -> Document {
         if let document = model as? Document { return document }
-        let value = try Value.encode(model)
+        let value = try Value.encode(model, coding: coding)
         guard let document = value.document else {
             throw NexaError(.encoding, "A model must encode as a document with fields, not as \(value.kindName)")
         }
@@ -20,8 +22,8 @@ extension Value {
     /// Writes anything encodable as a value.
     ///
     /// - Throws: `NexaError` with `.encoding`, naming the path, when its `encode` throws.
-    public static func encode(_ model: some Encodable) throws(NexaError) -> Value {
-        let node = EncodingNode()
+    public static func encode(_ model: some Encodable, coding: ModelCoding = .standard) throws(NexaError) -> Value {
+        let node = EncodingNode(coding)
         do {
             try node.encode(model, at: [])
             return node.value
@@ -44,6 +46,9 @@ final class EncodingNode {
     }
 
     private var content = Content.nothing
+    let coding: ModelCoding
+
+    init(_ coding: ModelCoding) { self.coding = coding }
 
     /// What was written; a model that writes nothing is an empty document, as with the standard encoders.
     var value: Value {
@@ -70,9 +75,9 @@ final class EncodingNode {
     /// The node of a field; a field written twice keeps its place and takes the new value.
     func child(_ key: String) -> EncodingNode {
         beginKeyed()
-        guard case .keyed(var fields, var positions) = content else { return EncodingNode() }
+        guard case .keyed(var fields, var positions) = content else { return EncodingNode(coding) }
         content = .nothing  // so that the arrays below are not copied
-        let node = EncodingNode()
+        let node = EncodingNode(coding)
         if let position = positions[key] {
             fields[position].node = node
         } else {
@@ -86,9 +91,9 @@ final class EncodingNode {
     /// The node of a new last element.
     func append() -> EncodingNode {
         beginUnkeyed()
-        guard case .unkeyed(var nodes) = content else { return EncodingNode() }
+        guard case .unkeyed(var nodes) = content else { return EncodingNode(coding) }
         content = .nothing
-        let node = EncodingNode()
+        let node = EncodingNode(coding)
         nodes.append(node)
         content = .unkeyed(nodes)
         return node
@@ -99,14 +104,56 @@ final class EncodingNode {
     }
 
     /// Writes any value here; those that a document holds as they are do not go through their `encode`.
-    func encode(_ value: some Encodable, at path: [any CodingKey]) throws {
+    func encode<T: Encodable>(_ value: T, at path: [any CodingKey]) throws {
         switch value {
         case let value as Value: set(value)
         case let value as Document: set(.document(value))
         case let value as Timestamp: set(.timestamp(value))
         case let value as String: set(.string(value))
-        default: try value.encode(to: NodeEncoder(node: self, codingPath: path))
+        // By type, because every empty array can be cast to this one.
+        case let value as [UInt8] where T.self == [UInt8].self: set(.bytes(value))
+        default:
+            switch FoundationType.of(T.self) {
+            case .date: try encodeDate(value, path)
+            case .uuid: try encodeUUID(value, path)
+            case .data:
+                guard let bytes = value as? any Sequence<UInt8> else { fallthrough }
+                set(.bytes([UInt8](bytes)))
+            case nil: try value.encode(to: NodeEncoder(node: self, codingPath: path))
+            }
         }
+    }
+
+    /// What the value itself writes: a single scalar.
+    private func scalar(_ value: some Encodable, _ path: [any CodingKey]) throws -> Value {
+        let node = EncodingNode(coding)
+        try value.encode(to: NodeEncoder(node: node, codingPath: path))
+        return node.value
+    }
+
+    private func encodeDate(_ date: some Encodable, _ path: [any CodingKey]) throws {
+        let written = try scalar(date, path)
+        guard let sinceReference = written.double else { return set(written) }
+        let seconds = sinceReference + FoundationType.referenceDate
+        switch coding.dates {
+        case .secondsSince1970: set(.double(seconds))
+        case .millisecondsSince1970 where (seconds * 1000).magnitude < 9e18:
+            set(.int(Int64((seconds * 1000).rounded())))
+        case .timestamp, .millisecondsSince1970:
+            guard let timestamp = Timestamp(secondsSince1970: seconds) else {
+                throw EncodingError.invalidValue(
+                    date, .init(codingPath: path, debugDescription: "the date is too far away to be stored"))
+            }
+            set(.timestamp(timestamp))
+        }
+    }
+
+    private func encodeUUID(_ uuid: some Encodable, _ path: [any CodingKey]) throws {
+        let written = try scalar(uuid, path)
+        guard coding.uuids == .bytes, let text = written.string else { return set(written) }
+        let digits = text.filter { $0 != "-" }.compactMap(\.hexDigitValue)
+        guard digits.count == 32 else { return set(written) }
+        set(.bytes((0..<16).map { UInt8(digits[2 * $0] << 4 | digits[2 * $0 + 1]) }))
     }
 }
 
@@ -132,12 +179,23 @@ private struct NodeEncoder: Encoder {
 private struct KeyedNode<Key: CodingKey>: KeyedEncodingContainerProtocol {
     let node: EncodingNode
     let codingPath: [any CodingKey]
+    private let renames: Bool
 
-    private func single(_ key: any CodingKey) -> SingleNode {
-        SingleNode(node: node.child(key.stringValue), codingPath: codingPath + [key])
+    init(node: EncodingNode, codingPath: [any CodingKey]) {
+        self.node = node
+        self.codingPath = codingPath
+        renames = node.coding.renames(Key.self)
     }
 
-    func encodeNil(forKey key: Key) { node.child(key.stringValue).set(.null) }
+    private func child(_ key: any CodingKey) -> EncodingNode {
+        node.child(renames ? node.coding.field(key.stringValue) : key.stringValue)
+    }
+
+    private func single(_ key: any CodingKey) -> SingleNode {
+        SingleNode(node: child(key), codingPath: codingPath + [key])
+    }
+
+    func encodeNil(forKey key: Key) { child(key).set(.null) }
     func encode(_ value: Bool, forKey key: Key) { single(key).encode(value) }
     func encode(_ value: String, forKey key: Key) { single(key).encode(value) }
     func encode(_ value: Double, forKey key: Key) { single(key).encode(value) }
@@ -157,11 +215,11 @@ private struct KeyedNode<Key: CodingKey>: KeyedEncodingContainerProtocol {
     func nestedContainer<Nested: CodingKey>(
         keyedBy type: Nested.Type, forKey key: Key
     ) -> KeyedEncodingContainer<Nested> {
-        NodeEncoder(node: node.child(key.stringValue), codingPath: codingPath + [key]).container(keyedBy: type)
+        NodeEncoder(node: child(key), codingPath: codingPath + [key]).container(keyedBy: type)
     }
 
     func nestedUnkeyedContainer(forKey key: Key) -> any UnkeyedEncodingContainer {
-        NodeEncoder(node: node.child(key.stringValue), codingPath: codingPath + [key]).unkeyedContainer()
+        NodeEncoder(node: child(key), codingPath: codingPath + [key]).unkeyedContainer()
     }
 
     func superEncoder() -> any Encoder {
@@ -169,7 +227,7 @@ private struct KeyedNode<Key: CodingKey>: KeyedEncodingContainerProtocol {
     }
 
     func superEncoder(forKey key: Key) -> any Encoder {
-        NodeEncoder(node: node.child(key.stringValue), codingPath: codingPath + [key])
+        NodeEncoder(node: child(key), codingPath: codingPath + [key])
     }
 }
 

@@ -14,7 +14,7 @@ extension NexaCollection {
         _ model: Model, options: CallOptions = .standard
     ) async throws(NexaError) -> DocumentID {
         let server = try await core.negotiated(options: options)
-        return try await insert(try Prepared(Document.encode(model), server), options: options)
+        return try await insert(try Prepared(Document.encode(model, coding: coding), server), options: options)
     }
 
     /// Inserts many documents, in batches of at most 1000 documents or 4 MiB.
@@ -35,7 +35,30 @@ extension NexaCollection {
         let server = try await core.negotiated(options: options)
         var documents: [Prepared] = []
         documents.reserveCapacity(models.count)
-        for model in models { documents.append(try Prepared(Document.encode(model), server)) }
+        for model in models { documents.append(try Prepared(Document.encode(model, coding: coding), server)) }
+        return await insertAll(documents, server, ordered: ordered, options: options)
+    }
+
+    /// Inserts many documents that are encoded already, as `insert(contentsOf:)` does.
+    ///
+    /// - Parameter ordered: true to stop at the first document that fails.
+    /// - Throws: `NexaError` with `.unsupported`, before anything is sent. What becomes of each document afterwards is in
+    ///   the result.
+    @discardableResult
+    public func insert(
+        encoded documents: [EncodedDocument], ordered: Bool = true, options: CallOptions = .standard
+    ) async throws(NexaError) -> BulkResult {
+        guard !documents.isEmpty else { return BulkResult(outcomes: []) }
+        let server = try await core.negotiated(options: options)
+        var prepared: [Prepared] = []
+        prepared.reserveCapacity(documents.count)
+        for document in documents { prepared.append(try Prepared(document, server)) }
+        return await insertAll(prepared, server, ordered: ordered, options: options)
+    }
+
+    private func insertAll(
+        _ documents: [Prepared], _ server: Negotiated, ordered: Bool, options: CallOptions
+    ) async -> BulkResult {
         var outcomes: [Result<DocumentID, NexaError>] = []
         outcomes.reserveCapacity(documents.count)
         while outcomes.count < documents.count {
@@ -57,26 +80,42 @@ extension NexaCollection {
         var madeID: DocumentID?
 
         init(_ document: Document, _ server: Negotiated) throws(NexaError) {
+            guard document["_id"] == nil, server.capabilities.contains(.clientIDs) else {
+                try self.init(EncodedDocument(document), server)
+                return
+            }
+            // The usual case, encoded in one go.
+            let id = DocumentIDGenerator.shared.next()
+            var writer = MessagePackWriter()
+            writer.writeMapHead(count: document.count + 1)
+            writer.write("_id")
+            writer.write(id.rawValue)
+            for (key, value) in document {
+                writer.write(key)
+                writer.write(value)
+            }
+            self.init(encoded: writer.bytes, required: [.clientIDs], madeID: id)
+        }
+
+        private init(encoded: [UInt8], required: Set<Capability>, madeID: DocumentID?) {
+            self.encoded = encoded
+            self.required = required
+            self.madeID = madeID
+        }
+
+        init(_ document: EncodedDocument, _ server: Negotiated) throws(NexaError) {
             let takesIDs = server.capabilities.contains(.clientIDs)
-            if document["_id"] != nil {
+            if document.hasID {
                 guard takesIDs else { throw NexaError.lacking([.clientIDs], server).during("insert") }
                 required = [.clientIDs]
-                encoded = MessagePack.encode(document)
+                encoded = document.bytes
             } else if takesIDs {
                 let id = DocumentIDGenerator.shared.next()
-                var writer = MessagePackWriter()
-                writer.writeMapHead(count: document.count + 1)
-                writer.write("_id")
-                writer.write(id.rawValue)
-                for (key, value) in document {
-                    writer.write(key)
-                    writer.write(value)
-                }
-                encoded = writer.bytes
+                encoded = document.with(id)
                 madeID = id
                 required = [.clientIDs]
             } else {
-                encoded = MessagePack.encode(document)
+                encoded = document.bytes
             }
         }
 

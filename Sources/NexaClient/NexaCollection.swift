@@ -5,13 +5,23 @@ public import NexaValue
 public struct NexaCollection<Model: NexaModel>: Sendable {
     let namespace: Request.Namespace
     let core: ClientCore
+    /// How models are written and read.
+    let coding: ModelCoding
+
+    init(namespace: Request.Namespace, core: ClientCore, coding: ModelCoding = .standard) {
+        self.namespace = namespace
+        self.core = core
+        self.coding = coding
+    }
 
     /// The name.
     public var name: String { namespace.collection }
 
     /// The same collection, read and written as another model.
-    public func of<Other: NexaModel>(_ model: Other.Type) -> NexaCollection<Other> {
-        NexaCollection<Other>(namespace: namespace, core: core)
+    public func of<Other: NexaModel>(
+        _ model: Other.Type, coding: ModelCoding = .standard
+    ) -> NexaCollection<Other> {
+        NexaCollection<Other>(namespace: namespace, core: core, coding: coding)
     }
 
     // MARK: Read
@@ -28,23 +38,13 @@ public struct NexaCollection<Model: NexaModel>: Sendable {
         let reply = try await core.reply(
             to: .read(.init(namespace: namespace, id: id.wireValue)), operation: "read", options: options)
         guard reply.isFound else { return nil }
-        guard let bytes = try reply.encoded("document") else { throw reply.malformed("it lacks 'document'") }
-        return try decodeModel(bytes, reply)
-    }
-
-    func decodeModel(_ bytes: [UInt8], _ reply: Answer) throws(NexaError) -> Model {
-        let document: Document
-        do throws(MessagePackError) {
-            document = try MessagePack.decodeDocument(bytes)
-        } catch {
-            throw reply.malformed("\(error)")
-        }
-        return try document.decode(Model.self)
+        guard let offset = try reply.offset("document") else { throw reply.malformed("it lacks 'document'") }
+        return try reply.model(Model.self, at: offset, coding)
     }
 
     /// The documents that a filter means. Nothing is sent before the result is iterated or collected.
     public func find(_ filter: Filter = .all) -> NexaQuery<Model> {
-        NexaQuery(core: core, namespace: namespace, filter: filter)
+        NexaQuery(core: core, namespace: namespace, filter: filter, coding: coding)
     }
 
     /// The documents that a filter over the model's fields means: `users.find(where: { $0.age >= 18 })`.

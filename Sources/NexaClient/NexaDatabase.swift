@@ -13,8 +13,12 @@ public struct NexaDatabase: Sendable {
     }
 
     /// A collection of documents that are read and written as a model.
-    public func collection<Model: NexaModel>(_ name: String, of model: Model.Type) -> NexaCollection<Model> {
-        NexaCollection(namespace: .init(database: self.name, collection: name), core: core)
+    ///
+    /// - Parameter coding: how properties become fields; `Date`, `UUID` and `Data` included.
+    public func collection<Model: NexaModel>(
+        _ name: String, of model: Model.Type, coding: ModelCoding = .standard
+    ) -> NexaCollection<Model> {
+        NexaCollection(namespace: .init(database: self.name, collection: name), core: core, coding: coding)
     }
 
     /// A collection of free documents.

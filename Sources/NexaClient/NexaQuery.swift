@@ -17,8 +17,10 @@ public struct NexaQuery<Element: NexaModel>: AsyncSequence, Sendable {
     private var skipCount = 0
     private var selected: [String] = []
     private var callOptions = CallOptions.standard
+    private let coding: ModelCoding
 
-    init(core: ClientCore, namespace: Request.Namespace, filter: Filter) {
+    init(core: ClientCore, namespace: Request.Namespace, filter: Filter, coding: ModelCoding = .standard) {
+        self.coding = coding
         self.core = core
         self.namespace = namespace
         self.filter = filter
@@ -113,9 +115,9 @@ public struct NexaQuery<Element: NexaModel>: AsyncSequence, Sendable {
         public mutating func next(isolation actor: isolated (any Actor)?) async throws(NexaError) -> Element? {
             if let limit = query.limitCount, returned >= limit { return nil }
             while true {
-                if let document = try page.next() {
+                if let element = try page.next(Element.self, query.coding) {
                     returned += 1
-                    return try document.decode(Element.self)
+                    return element
                 }
                 guard !isLastPage else { return nil }
                 let remaining = query.limitCount.map { $0 - returned }
@@ -129,7 +131,7 @@ public struct NexaQuery<Element: NexaModel>: AsyncSequence, Sendable {
 extension NexaQuery {
     /// One page of encoded documents, decoded one by one by whoever consumes them.
     fileprivate struct Page: Sendable {
-        private var bytes: [UInt8] = []
+        private var reply: Answer?
         private var position = 0
         private var left = 0
         /// The fields to keep; empty for all.
@@ -139,15 +141,15 @@ extension NexaQuery {
 
         init(_ reply: Answer, keeping kept: [String] = []) throws(NexaError) {
             self.kept = kept
-            guard let bytes = try reply.encoded("documents") else { throw reply.malformed("it lacks 'documents'") }
+            guard let start = try reply.offset("documents") else { throw reply.malformed("it lacks 'documents'") }
             do throws(MessagePackError) {
-                var reader = MessagePackReader(bytes.span.bytes)
+                var reader = MessagePackReader(reply.payload.span.bytes, at: start)
                 left = try reader.readArrayHead()
                 position = reader.position
             } catch {
                 throw reply.malformed("\(error)")
             }
-            self.bytes = bytes
+            self.reply = reply
         }
 
         /// The fields at these paths and `_id`; nested ones in documents of their own, as a server returns them.
@@ -161,20 +163,21 @@ extension NexaQuery {
             return result
         }
 
-        mutating func next() throws(NexaError) -> Document? {
-            guard left > 0 else { return nil }
+        mutating func next(_ type: Element.Type, _ coding: ModelCoding) throws(NexaError) -> Element? {
+            guard left > 0, let reply else { return nil }
+            let start = position
+            left -= 1
             do throws(MessagePackError) {
-                var reader = MessagePackReader(bytes.span.bytes, at: position)
-                let document = try reader.readDocument()
+                var reader = MessagePackReader(reply.payload.span.bytes, at: position)
+                try reader.skip()
                 position = reader.position
-                left -= 1
-                return kept.isEmpty ? document : Self.selection(of: kept, from: document)
             } catch {
                 left = 0
-                throw NexaError(
-                    .protocolViolation, "The server's reply cannot be read: \(error)", delivery: .answered,
-                    operation: "find")
+                throw reply.malformed("\(error)")
             }
+            guard !kept.isEmpty else { return try reply.model(type, at: start, coding) }
+            return try Self.selection(of: kept, from: reply.model(Document.self, at: start, coding))
+                .decode(type, coding: coding)
         }
     }
 

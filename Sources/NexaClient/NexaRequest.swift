@@ -54,15 +54,15 @@ public struct NexaCollectionRequests<Model: NexaModel>: Sendable {
         NexaRequest("read", .read(.init(namespace: collection.namespace, id: id.wireValue))) {
             (answer) throws(NexaError) -> Model? in
             guard answer.isFound else { return nil }
-            guard let bytes = try answer.encoded("document") else { throw answer.malformed("it lacks 'document'") }
-            return try collection.decodeModel(bytes, answer)
+            guard let offset = try answer.offset("document") else { throw answer.malformed("it lacks 'document'") }
+            return try answer.model(Model.self, at: offset, collection.coding)
         }
     }
 
     /// Inserts a document; the reply is its id.
     public func insert(_ model: Model) -> NexaRequest<DocumentID> {
         NexaRequest("insert") { (server) throws(NexaError) in
-            let document = try NexaCollection<Model>.Prepared(Document.encode(model), server)
+            let document = try NexaCollection<Model>.Prepared(Document.encode(model, coding: collection.coding), server)
             return .init(
                 request: .insert(.init(namespace: collection.namespace, document: document.encoded)),
                 required: document.required, isIdempotent: document.madeID != nil, madeID: document.madeID)

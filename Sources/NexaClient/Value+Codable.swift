@@ -4,8 +4,8 @@ public import NexaValue
 extension Value: Codable {
     /// Reads whatever stands there.
     public init(from decoder: any Decoder) throws {
-        if let decoder = decoder as? ValueDecoder {
-            self = decoder.value
+        if let decoder = decoder as? EncodedDecoder {
+            self = try decoder.value()
             return
         }
         if let container = try? decoder.container(keyedBy: PathKey.self) {
@@ -59,8 +59,8 @@ extension Value: Codable {
 extension Document: Codable {
     /// Reads all fields.
     public init(from decoder: any Decoder) throws {
-        if let decoder = decoder as? ValueDecoder {
-            guard let document = decoder.value.document else {
+        if let decoder = decoder as? EncodedDecoder {
+            guard let document = try decoder.value().document else {
                 throw decoder.mismatch("a document", as: Document.self)
             }
             self = document
@@ -86,8 +86,8 @@ extension Timestamp: Codable {
 
     /// Reads the two parts.
     public init(from decoder: any Decoder) throws {
-        if let decoder = decoder as? ValueDecoder, case .timestamp(let timestamp) = decoder.value {
-            self = timestamp
+        if let decoder = decoder as? EncodedDecoder {
+            self = try decoder.date()
             return
         }
         let container = try decoder.container(keyedBy: Key.self)

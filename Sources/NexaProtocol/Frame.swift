@@ -103,7 +103,9 @@ extension MessagePackWriter {
     /// Writes the head of a frame whose length is not known yet; give the result to `endFrame`.
     public mutating func beginFrame(_ type: MessageType) -> Int {
         let start = count
-        writeRaw([0x4E, 0x45, 0x58, 0x41, FrameHeader.version, type.rawValue, 0, 0, 0, 0, 0, 0])
+        writeRaw(bigEndian: FrameHeader.magic)
+        writeRaw(bigEndian: UInt32(FrameHeader.version) << 24 | UInt32(type.rawValue) << 16)
+        writeRaw(bigEndian: UInt32(0))
         return start
     }
 

@@ -17,6 +17,23 @@ public struct RequestError: Error, Sendable, Hashable, CustomStringConvertible {
     public var description: String { message }
 }
 
+/// Decodes the requests of one connection.
+///
+/// Most of them name the same collection, so the names of the last one are kept instead of being made anew.
+public struct RequestDecoder: Sendable {
+    private var recent = RecentNamespace()
+
+    /// Creates a decoder for a new connection.
+    public init() {}
+
+    /// Reads a request from the payload of its frame; see `Request.init(type:payload:)`.
+    ///
+    /// - Throws: `RequestError`, also for a type that is not served.
+    public mutating func decode(_ type: MessageType, _ payload: RawSpan) throws(RequestError) -> Request {
+        try Request(type: type, payload: payload, recent: &recent)
+    }
+}
+
 extension Request {
     /// Reads a request from the payload of its frame.
     ///
@@ -25,13 +42,20 @@ extension Request {
     /// the listings take any payload; unknown fields are ignored.
     /// - Throws: `RequestError`, also for a type that is not served.
     public init(type: MessageType, payload: RawSpan) throws(RequestError) {
+        var decoder = RequestDecoder()
+        self = try decoder.decode(type, payload)
+    }
+
+    fileprivate init(
+        type: MessageType, payload: RawSpan, recent: inout RecentNamespace
+    ) throws(RequestError) {
         switch type {
         case .ping: self = .ping
         case .disconnect: self = .disconnect
         case .listDatabases: self = .listDatabases(viaCollections: false)
         case .connect, .create, .read, .update, .delete, .query, .batchWrite, .listCollections, .dropCollection,
             .dropDatabase:
-            try self.init(type: type, fields: RequestFields(payload))
+            try self.init(type: type, fields: RequestFields(payload), recent: &recent)
         default: throw Self.unknown(type)
         }
     }
@@ -44,7 +68,9 @@ extension Request {
             "Unknown message type: \(type.rawValue) (\(name) is not available in this server)", code: .unsupported)
     }
 
-    private init(type: MessageType, fields: borrowing RequestFields) throws(RequestError) {
+    private init(
+        type: MessageType, fields: borrowing RequestFields, recent: inout RecentNamespace
+    ) throws(RequestError) {
         switch type {
         case .connect: self = .connect(try Connect(fields))
         case .create where fields.isTrue("create_database"):
@@ -53,30 +79,31 @@ extension Request {
             let missing = "Missing 'collection' or 'data' field"
             self = .insert(
                 Insert(
-                    namespace: try fields.namespace(missing: missing),
+                    namespace: try fields.namespace(missing: missing, &recent),
                     document: try fields.encodedMap("data", missing: missing), durability: try fields.durability()))
         case .read:
             let missing = "Missing 'collection' or 'key' field"
-            self = .read(Read(namespace: try fields.namespace(missing: missing), id: try fields.id(missing: missing)))
+            self = .read(
+                Read(namespace: try fields.namespace(missing: missing, &recent), id: try fields.id(missing: missing)))
         case .update:
             let missing = "Missing 'collection', 'key', or 'updates' field"
             self = .update(
                 Update(
-                    namespace: try fields.namespace(missing: missing), id: try fields.id(missing: missing),
+                    namespace: try fields.namespace(missing: missing, &recent), id: try fields.id(missing: missing),
                     updates: try fields.encodedMap(fields.isPresent("updates") ? "updates" : "data", missing: missing),
                     durability: try fields.durability()))
         case .delete:
             let missing = "Missing 'collection' or 'key' field"
             self = .delete(
                 Delete(
-                    namespace: try fields.namespace(missing: missing), id: try fields.id(missing: missing),
+                    namespace: try fields.namespace(missing: missing, &recent), id: try fields.id(missing: missing),
                     durability: try fields.durability()))
-        case .query: self = .query(try Query(fields))
+        case .query: self = .query(try Query(fields, &recent))
         case .batchWrite:
             let missing = "Missing 'collection' or 'documents' field"
             self = .insertMany(
                 InsertMany(
-                    namespace: try fields.namespace(missing: missing),
+                    namespace: try fields.namespace(missing: missing, &recent),
                     documents: try fields.encodedArray("documents", missing: missing),
                     durability: try fields.durability()))
         case .listCollections:
@@ -87,7 +114,7 @@ extension Request {
         case .dropCollection where fields.isTrue("drop_database"):
             self = .dropDatabase(try fields.requiredDatabase(), viaCollection: true)
         case .dropCollection:
-            self = .dropCollection(try fields.namespace(missing: "Missing 'collection' field"))
+            self = .dropCollection(try fields.namespace(missing: "Missing 'collection' field", &recent))
         case .dropDatabase:
             self = .dropDatabase(try fields.requiredDatabase(), viaCollection: false)
         default: throw Self.unknown(type)
@@ -113,8 +140,8 @@ extension Request.Query {
     /// The largest filter, sort or projection, in bytes.
     static var maximumOptionByteCount: Int { 4 << 20 }
 
-    fileprivate init(_ fields: borrowing RequestFields) throws(RequestError) {
-        let namespace = try fields.namespace(missing: "Missing 'collection' field")
+    fileprivate init(_ fields: borrowing RequestFields, _ recent: inout RecentNamespace) throws(RequestError) {
+        let namespace = try fields.namespace(missing: "Missing 'collection' field", &recent)
         self.init(namespace: namespace)
         filter = try fields.document("filters", maximumByteCount: Self.maximumOptionByteCount)
         limit = try fields.count("limit") ?? Self.defaultLimit

@@ -2,38 +2,68 @@ import NexaValue
 
 /// The fields of a request's payload, read where they lie.
 ///
-/// What counts as missing is what the original counts as missing: absent, nil, false, zero and empty.
+/// What counts as missing is what the original counts as missing: absent, nil, false, zero and empty. Of a repeated
+/// field the first counts.
 struct RequestFields: ~Escapable {
-    private let map: RawValue?
+    /// Where one field lies.
+    private struct Place {
+        var keyStart: UInt32 = 0
+        var keyCount: UInt32 = 0
+        var value: UInt32 = 0
+    }
 
+    /// More fields than any request has; those behind are found by searching.
+    private static var maximumPlaces: Int { 12 }
+
+    private let payload: RawSpan
+    private var places: InlineArray<12, Place>
+    private var placeCount = 0
+    private var hasMore = false
+
+    /// Checks the payload and notes where its fields are, in one pass.
     @_lifetime(copy payload)
     init(_ payload: RawSpan) throws(RequestError) {
-        guard !payload.isEmpty else {
-            map = nil
-            return
-        }
+        self.payload = payload
+        places = InlineArray(repeating: Place())
+        guard !payload.isEmpty else { return }
         var reader = MessagePackReader(payload)
         do throws(MessagePackError) {
             let head = try reader.readHead()
-            guard case .map = head else {
+            guard case .map(let count) = head else {
                 throw MessagePackError(.unexpectedKind(expected: "document", found: head.kindName), at: 0)
             }
-            reader.position = 0
-            try reader.skip()
+            for position in 0..<count {
+                let keyCount = try reader.readKey().byteCount
+                if position < Self.maximumPlaces {
+                    places[position] = Place(
+                        keyStart: UInt32(truncatingIfNeeded: reader.position - keyCount),
+                        keyCount: UInt32(truncatingIfNeeded: keyCount),
+                        value: UInt32(truncatingIfNeeded: reader.position))
+                }
+                try reader.skip()
+            }
             try reader.expectEnd()
+            placeCount = min(count, Self.maximumPlaces)
+            hasMore = count > Self.maximumPlaces
         } catch {
             throw RequestError("Invalid MessagePack: \(error)")
         }
-        map = RawValue(span: payload, offset: 0)
     }
 
     @_lifetime(copy self)
     private func raw(_ key: StaticString) -> RawValue? {
-        guard let map else { return nil }
         let key = RawSpan(
             _unsafeBytes: UnsafeRawBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount))
-        guard let offset = map.offset(forKey: key) else { return nil }
-        return RawValue(span: map.span, offset: offset)
+        let places = places.span
+        for position in 0..<placeCount {
+            let place = places[position]
+            guard Int(place.keyCount) == key.byteCount else { continue }
+            let start = Int(place.keyStart)
+            guard payload.extracting(start..<start + key.byteCount).elementsEqual(key) else { continue }
+            return RawValue(span: payload, offset: Int(place.value))
+        }
+        guard hasMore, let offset = RawValue(span: payload, offset: 0).offset(forKey: key) else { return nil }
+        return RawValue(span: payload, offset: offset)
     }
 
     func isPresent(_ key: StaticString) -> Bool { !isFalsy(key) }
@@ -74,21 +104,46 @@ struct RequestFields: ~Escapable {
         return name
     }
 
-    func namespace(missing: String) throws(RequestError) -> Request.Namespace {
+    func namespace(missing: String, _ recent: inout RecentNamespace) throws(RequestError) -> Request.Namespace {
+        if let known = recent.namespace, let collection = raw("collection")?.text,
+            collection.elementsEqual(recent.collection.span.bytes)
+        {
+            let database = raw("database")
+            if let database, let text = database.text {
+                if text.elementsEqual(recent.database.span.bytes) { return known }
+            } else if database == nil, recent.isDefaultDatabase {
+                return known
+            }
+        }
         guard isPresent("collection"), let collection = try string("collection") else { throw RequestError(missing) }
-        return Request.Namespace(database: try database(), collection: collection)
+        let namespace = Request.Namespace(database: try database(), collection: collection)
+        recent = RecentNamespace(namespace)
+        return namespace
     }
 
     /// The id of a document: `key`, or `document_id` as the old shells call it.
     func id(missing: String) throws(RequestError) -> Value {
-        let name: StaticString = raw("key") != nil ? "key" : "document_id"
-        guard let id = try value(name, maximumByteCount: 64 << 10), !id.isNull, id != "" else {
-            throw RequestError(missing)
+        if let id = raw("key") { return try Self.id(id, missing: missing) }
+        guard let id = raw("document_id") else { throw RequestError(missing) }
+        return try Self.id(id, missing: missing)
+    }
+
+    private static func id(_ id: RawValue, missing: String) throws(RequestError) -> Value {
+        guard let head = id.head else { throw RequestError(missing) }
+        switch head {
+        case .int(let number): return .int(number)
+        case .string(let count) where count > 64 << 10:
+            throw RequestError("Field 'key' exceeds the limit of 65536 bytes", code: .limit)
+        case .string(let count) where count > 0:
+            do throws(MessagePackError) {
+                var reader = MessagePackReader(id.span, at: id.offset)
+                return .string(try reader.readString())
+            } catch {
+                throw RequestError("Invalid MessagePack: \(error)")
+            }
+        case .string, .null: throw RequestError(missing)
+        default: throw RequestError("A document's id is a string or an integer, not \(head.kindName)")
         }
-        guard id.string != nil || id.int != nil else {
-            throw RequestError("A document's id is a string or an integer, not \(id.kindName)")
-        }
-        return id
     }
 
     /// The bytes of a map, checked to be one; empty counts as missing.
@@ -146,5 +201,23 @@ struct RequestFields: ~Escapable {
             throw RequestError("Unknown durability '\(name)': use 'sync' or 'os'")
         }
         return durability
+    }
+}
+
+/// The namespace of the request before: most requests of a connection name the same one, and its strings need not
+/// be made again.
+struct RecentNamespace: Sendable {
+    fileprivate var namespace: Request.Namespace?
+    fileprivate var database: [UInt8] = []
+    fileprivate var collection: [UInt8] = []
+    fileprivate var isDefaultDatabase = false
+
+    init() {}
+
+    fileprivate init(_ namespace: Request.Namespace) {
+        self.namespace = namespace
+        database = Array(namespace.database.utf8)
+        collection = Array(namespace.collection.utf8)
+        isDefaultDatabase = namespace.database == "default"
     }
 }

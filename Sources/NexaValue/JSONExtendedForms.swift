@@ -7,6 +7,11 @@ extension JSON {
         case value(Value)
     }
 
+    /// Whether an object with this single field may be one.
+    static func isExtendedForm(_ name: String) -> Bool {
+        name == "$binary" || name == "$extension" || name == "$numberDouble"
+    }
+
     /// Reads the only field of an object as an extended form, if its name is one's.
     static func extendedForm(_ name: String, _ value: Value) -> ExtendedForm {
         let read: Value?

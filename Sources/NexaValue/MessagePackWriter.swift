@@ -1,3 +1,5 @@
+import Glibc
+
 /// Growable bytes that MessagePack values are written to.
 ///
 /// Every value takes its shortest form, as the reference packers choose it. The writer owns its memory
@@ -98,10 +100,71 @@ public struct MessagePackWriter: ~Copyable {
         put(byte)
     }
 
+    /// Appends four bytes, the highest first.
+    public mutating func writeRaw(bigEndian value: UInt32) {
+        need(4)
+        put(value)
+    }
+
     /// Overwrites four bytes written before with a big-endian number, such as a length known only later.
     public mutating func patch(_ value: UInt32, at position: Int) {
         precondition(position >= 0 && position + 4 <= count, "a patch lies within what was written")
         base.storeBytes(of: value.bigEndian, toByteOffset: position, as: UInt32.self)
+    }
+
+    /// Overwrites a byte written before.
+    mutating func patch(byte: UInt8, at position: Int) {
+        precondition(position >= 0 && position < count, "a patch lies within what was written")
+        base.storeBytes(of: byte, toByteOffset: position, as: UInt8.self)
+    }
+
+    /// A byte written before.
+    func byte(at position: Int) -> UInt8 {
+        precondition(position >= 0 && position < count, "a byte lies within what was written")
+        return base.load(fromByteOffset: position, as: UInt8.self)
+    }
+
+    /// Compares two parts of what was written: below, above or equal to zero, as `memcmp`.
+    borrowing func order(_ left: Range<Int>, _ right: Range<Int>) -> Int32 {
+        precondition(left.lowerBound >= 0 && left.upperBound <= count, "a part lies within what was written")
+        precondition(right.lowerBound >= 0 && right.upperBound <= count, "a part lies within what was written")
+        let common = memcmp(base + left.lowerBound, base + right.lowerBound, min(left.count, right.count))
+        return common != 0 ? common : Int32(truncatingIfNeeded: (left.count - right.count).signum())
+    }
+
+    /// A container head of one byte that has to say 16 or more elements.
+    struct LongHead {
+        var position: Int
+        var count: Int
+        var isArray: Bool
+
+        /// The size that it needs.
+        var byteCount: Int { count <= Int(UInt16.max) ? 3 : 5 }
+    }
+
+    /// Gives heads of one byte the size that they need, in one pass from the end; `heads` rise in position.
+    mutating func lengthenHeads(_ heads: [LongHead]) {
+        let growth = heads.reduce(0) { $0 + $1.byteCount - 1 }
+        need(growth)
+        var end = count
+        var target = count + growth
+        for head in heads.reversed() {
+            let body = end - head.position - 1
+            precondition(head.position >= 0 && body >= 0, "heads rise in position")
+            target -= body
+            memmove(base + target, base + head.position + 1, body)
+            target -= head.byteCount
+            let tag: UInt8 = (head.isArray ? 0xDC : 0xDE) + (head.byteCount == 3 ? 0 : 1)
+            base.storeBytes(of: tag, toByteOffset: target, as: UInt8.self)
+            if head.byteCount == 3 {
+                base.storeBytes(of: UInt16(head.count).bigEndian, toByteOffset: target + 1, as: UInt16.self)
+            } else {
+                base.storeBytes(
+                    of: UInt32(truncatingIfNeeded: head.count).bigEndian, toByteOffset: target + 1, as: UInt32.self)
+            }
+            end = head.position
+        }
+        count += growth
     }
 
     // MARK: Scalars
@@ -148,13 +211,17 @@ public struct MessagePackWriter: ~Copyable {
 
     /// Writes a string; NexaDB strings are below 4 GiB, as every frame is.
     public mutating func write(_ value: String) {
-        var value = value
-        value.withUTF8 { text in
-            writeStringHead(byteCount: text.count)
-            need(text.count)
-            if let start = text.baseAddress { (base + count).copyMemory(from: start, byteCount: text.count) }
-            count += text.count
-        }
+        let isWritten: Void? = value.utf8.withContiguousStorageIfAvailable { writeText($0) }
+        guard isWritten == nil else { return }
+        var copy = value
+        copy.withUTF8 { writeText($0) }
+    }
+
+    @inline(__always) private mutating func writeText(_ text: UnsafeBufferPointer<UInt8>) {
+        need(text.count + 5)
+        if text.count < 32 { put(0xA0 | UInt8(text.count)) } else { writeStringHead(byteCount: text.count) }
+        if let start = text.baseAddress { (base + count).copyMemory(from: start, byteCount: text.count) }
+        count += text.count
     }
 
     /// Writes a string from its UTF-8 bytes.

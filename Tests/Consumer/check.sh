@@ -9,8 +9,12 @@ trap 'rm -rf "$work"' EXIT
 
 # The files as they are now, as a repository with a version tag.
 mkdir "$work/nexa"
-(cd "$root" && git ls-files -z --cached --others --exclude-standard | xargs -0 tar -cf - --ignore-failed-read 2>/dev/null) |
-  tar -xf - -C "$work/nexa"
+files() { # Of an unpacked archive, or a checkout of another user, git says nothing: then all but what was built.
+  git ls-files -z --cached --others --exclude-standard 2>/dev/null || find . -name .build -prune -o -type f -print0
+}
+(cd "$root" && files | xargs -0 tar -cf - --ignore-failed-read 2>/dev/null) | tar -xf - -C "$work/nexa"
+# Whatever the settings of the user are.
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 git -C "$work/nexa" -c init.defaultBranch=main init -q
 git -C "$work/nexa" add -A
 git -C "$work/nexa" -c user.name=tests -c user.email=tests@example.invalid commit -qm "as it is"

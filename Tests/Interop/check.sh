@@ -12,7 +12,12 @@ finish() {
 trap finish EXIT
 
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
+if ! "$work/venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"; then
+  # Without PyPI there is nothing to test. Continuous integration has it.
+  [ "${CI:-}" = true ] && exit 1
+  echo "The client of PyPI could not be installed: this test needs https://pypi.org"
+  exit 77
+fi
 
 NEXADB_ROOT_PASSWORD=interop "$binaries/nexadb" --data-dir "$work/data" --port 0 2>"$work/log" &
 server=$!

@@ -2,6 +2,7 @@ import NexaClient
 import NexaProtocol
 import NexaTestSupport
 import NexaTransport
+import TestKit
 import Testing
 
 extension ClientTests {

@@ -2,6 +2,7 @@ import NexaClient
 import NexaTestSupport
 import NexaTransport
 import NexaValue
+import TestKit
 import Testing
 
 extension ClientTests {

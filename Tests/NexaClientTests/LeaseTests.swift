@@ -1,5 +1,6 @@
 import NexaProtocol
 import NexaTestSupport
+import TestKit
 import Testing
 
 @testable import NexaClient

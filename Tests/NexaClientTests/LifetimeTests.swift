@@ -1,5 +1,6 @@
 import NexaClient
 import NexaTestSupport
+import TestKit
 import Testing
 
 extension ClientTests {
@@ -78,7 +79,7 @@ extension ClientTests {
                         peer.reply([:], as: .pong)
                     }
                 }
-                let descriptors = await settledDescriptors()
+                let descriptors = await OwnProcess.settledSockets()
                 for round in 0..<20 {
                     let client = NexaClient(configuration(server))
                     await withTaskGroup(of: Void.self) { group in
@@ -88,19 +89,21 @@ extension ClientTests {
                     if round % 2 == 0 { await client.shutdown() }
                 }
                 // The server learns of the closed connections a moment later.
-                while openDescriptors() > descriptors || threadCount(named: "nexa-client") > 0 { await Task.yield() }
+                while OwnProcess.openSockets() > descriptors || OwnProcess.threadCount(named: "nexa-client") > 0 {
+                    await Task.yield()
+                }
                 server.stop()
             }
         }
 
         @Test func aClientThatWasNeverUsedNeedsNoShutdown() async {
             await #expect(processExitsWith: .success) {
-                let before = await settledDescriptors()
+                let before = await OwnProcess.settledSockets()
                 _ = NexaClient(NexaConfiguration())
                 let client = NexaClient(NexaConfiguration())
-                #expect(openDescriptors() <= before)
+                #expect(OwnProcess.openSockets() <= before)
                 await client.shutdown()
-                #expect(threadCount(named: "nexa-client") == 0)
+                #expect(OwnProcess.threadCount(named: "nexa-client") == 0)
             }
         }
     }

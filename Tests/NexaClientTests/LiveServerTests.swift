@@ -1,19 +1,18 @@
 #if canImport(NexaServer)
-    import Foundation
     import NexaClient
     import NexaServer
+    import TestKit
     import Testing
 
     /// A server in this process, on a data directory of its own.
     final class LiveServer: Sendable {
         let server: NexaServer
-        let directory: String
+        private let directory: TemporaryDirectory
 
         init(socket: Bool = false) async throws {
-            directory = NSTemporaryDirectory() + "nexa-client-" + UUID().uuidString
-            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+            directory = try TemporaryDirectory()
             server = try await NexaServer.start(
-                .ephemeral(dataDirectory: directory + "/data", socketPath: socket ? directory + "/socket" : nil))
+                .ephemeral(dataDirectory: directory["data"], socketPath: socket ? directory["socket"] : nil))
         }
 
         var configuration: NexaConfiguration {
@@ -37,10 +36,7 @@
             await live.stop()
         }
 
-        func stop() async {
-            await server.shutdown()
-            try? FileManager.default.removeItem(atPath: directory)
-        }
+        func stop() async { await server.shutdown() }
     }
 
     struct Film: NexaModel, Equatable {

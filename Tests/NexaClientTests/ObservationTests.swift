@@ -2,6 +2,7 @@ import NexaClient
 import NexaTestSupport
 import NexaTransport
 import Synchronization
+import TestKit
 import Testing
 
 /// Keeps what it is told.

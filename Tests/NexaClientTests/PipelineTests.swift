@@ -1,6 +1,7 @@
 import NexaClient
 import NexaTestSupport
 import NexaValue
+import TestKit
 import Testing
 
 private func value<Success>(_ result: Result<Success, NexaError>) -> Success? { try? result.get() }

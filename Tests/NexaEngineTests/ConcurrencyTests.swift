@@ -1,5 +1,6 @@
 import NexaEngine
 import NexaValue
+import TestKit
 import Testing
 
 @Suite struct ConcurrencyTests {

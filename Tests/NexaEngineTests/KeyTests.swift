@@ -1,5 +1,6 @@
 import NexaQuery
 import NexaValue
+import TestKit
 import Testing
 
 @testable import NexaEngine

@@ -1,73 +1,16 @@
-import Glibc
 @_spi(Testing) import NexaEngine
 import NexaValue
-import Synchronization
-
-/// A directory that goes with the value.
-final class TemporaryDirectory: Sendable {
-    let path: String
-
-    init() {
-        // Memory, where there is some to write files to: thousands of flushes take a disk minutes.
-        let parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
-        var template = Array("\(parent)/nexa-test-XXXXXX".utf8CString)
-        path = template.withUnsafeMutableBufferPointer { buffer in
-            buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) } ?? "/tmp/nexa-test-failed"
-        }
-    }
-
-    deinit { Self.remove(path) }
-
-    private static func remove(_ path: String) {
-        guard let directory = opendir(path) else {
-            unlink(path)
-            return
-        }
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            guard name != ".", name != ".." else { continue }
-            if entry.pointee.d_type == DT_DIR { remove(path + "/" + name) } else { unlink(path + "/" + name) }
-        }
-        closedir(directory)
-        rmdir(path)
-    }
-}
-
-/// Small, seeded, reproducible randomness (Steele, Lea, Flood: SplitMix).
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
-
-/// Tells other threads that something has happened.
-final class Flag: Sendable {
-    private let value = Atomic<Bool>(false)
-    var isSet: Bool { value.load(ordering: .acquiring) }
-    func set() { value.store(true, ordering: .releasing) }
-}
-
-/// Collects what is reported from any thread.
-final class Collector<Element: Sendable>: Sendable {
-    private let elements = Mutex<[Element]>([])
-    func add(_ element: Element) { elements.withLock { $0.append(element) } }
-    var all: [Element] { elements.withLock { $0 } }
-}
+import TestKit
 
 /// An engine over a directory of its own; closed before the directory goes.
 final class Fixture {
-    let directory = TemporaryDirectory()
+    let directory: TemporaryDirectory
     private(set) var engine: Engine
 
-    init() throws(EngineError) { engine = try Self.open(directory.path) }
+    init() throws {
+        directory = try TemporaryDirectory(inMemory: true)
+        engine = try Self.open(directory.path)
+    }
 
     deinit { engine.close() }
 

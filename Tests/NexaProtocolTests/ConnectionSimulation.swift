@@ -1,3 +1,5 @@
+import TestKit
+
 @testable import NexaProtocol
 
 /// The world around a connection machine: a caller, a writer that gets arbitrary parts out, and a server that

@@ -1,4 +1,5 @@
 import NexaValue
+import TestKit
 
 /// Small random documents and filters that meet often: few names, few values, much nesting of arrays.
 struct RandomValues {

@@ -2,6 +2,7 @@ import Glibc
 import NexaProtocol
 import NexaValue
 import Synchronization
+import TestKit
 import Testing
 
 /// What was acknowledged is there after `kill -9`; what was deleted stays deleted; nothing comes back to life.
@@ -169,9 +170,9 @@ import Testing
 
     /// Damages the written part of the newest log file.
     private static func damageLog(of data: String, isCut: Bool, _ random: inout SplitMix64) throws {
-        let names = TemporaryDirectory.names(in: data + "/log").sorted()
+        let names = Files.names(in: data + "/log")
         let path = data + "/log/" + (try #require(names.last))
-        var bytes = TemporaryDirectory.bytes(of: path)
+        var bytes = Files.read(path)
         let written = try #require(bytes.lastIndex { $0 != 0 }) + 1
         let place = Int(random.next() % UInt64(written))
         if isCut {
@@ -179,7 +180,7 @@ import Testing
         } else {
             bytes[place] ^= UInt8(truncatingIfNeeded: 1 << (random.next() % 8))
         }
-        try TemporaryDirectory.write(bytes, to: path)
+        try Files.write(bytes, to: path)
     }
 
     @Test func wrongUsageAndUnusableDirectoriesAreToldInOneLine() throws {

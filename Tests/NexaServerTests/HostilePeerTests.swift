@@ -2,6 +2,7 @@ import Glibc
 import NexaProtocol
 import NexaServer
 import NexaValue
+import TestKit
 import Testing
 
 /// Whatever a peer sends: an error or a close, flat memory, and neighbours that notice nothing.
@@ -137,17 +138,5 @@ import Testing
             }
             #expect(try neighbour.ask(.ping).type == .pong)
         }
-    }
-}
-
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

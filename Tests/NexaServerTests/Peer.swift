@@ -97,52 +97,6 @@ final class Peer {
     }
 }
 
-/// A directory of its own for one test, removed at the end.
-final class TemporaryDirectory: Sendable {
-    let path: String
-
-    init() throws {
-        var template = Array("/tmp/nexa-test-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw Peer.Gone(description: "mkdtemp: errno \(errno)") }
-        path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-    }
-
-    deinit { Self.remove(path) }
-
-    static func names(in path: String) -> [String] {
-        guard let directory = opendir(path) else { return [] }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
-    }
-
-    static func bytes(of path: String) -> [UInt8] {
-        guard let file = fopen(path, "rb") else { return [] }
-        defer { fclose(file) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
-        while case let count = fread(&chunk, 1, chunk.count, file), count > 0 { bytes += chunk[..<count] }
-        return bytes
-    }
-
-    static func write(_ bytes: [UInt8], to path: String) throws {
-        guard let file = fopen(path, "wb") else { throw Peer.Gone(description: "\(path): errno \(errno)") }
-        fwrite(bytes, 1, bytes.count, file)
-        fclose(file)
-    }
-
-    static func remove(_ path: String) {
-        for name in names(in: path) { remove(path + "/" + name) }
-        if rmdir(path) != 0 { unlink(path) }
-    }
-}
-
 extension Request.Namespace {
     static let films = Request.Namespace(database: "default", collection: "films")
 }

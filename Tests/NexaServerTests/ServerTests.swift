@@ -2,6 +2,7 @@ import NexaEngine
 import NexaProtocol
 import NexaServer
 import NexaValue
+import TestKit
 import Testing
 
 /// A running server for one test.

@@ -1,6 +1,7 @@
 import Glibc
 import NexaClient
 import NexaValue
+import TestKit
 import Testing
 
 @testable import NexaShell

@@ -1,12 +1,13 @@
 import Glibc
 import PTYKit
+import TestKit
 import Testing
 
 @testable import NexaShell
 
 @Suite struct HistoryTests {
     @Test func entriesSurviveTheFileInOrder() throws {
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         let path = folder.path + "/history"
         let store = HistoryStore(path: path)
         store.add("use movies")
@@ -18,7 +19,7 @@ import Testing
     }
 
     @Test func theFileIsOnlyForItsOwner() throws {
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         let previous = umask(0)
         defer { umask(previous) }
         HistoryStore(path: folder.path + "/history").add("count")
@@ -28,7 +29,7 @@ import Testing
     }
 
     @Test func otherFormatsAreReadAndKept() throws {
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         let plain = try folder.write("plain", "use a\ncount")
         #expect(HistoryStore(path: plain).entries == ["use a", "count"])
         HistoryStore(path: plain).add("ping")
@@ -39,7 +40,7 @@ import Testing
     }
 
     @Test func aTornLastLineCostsNothingElse() throws {
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         let path = try folder.write("history", "#V2\nuse a\ncoun")
         HistoryStore(path: path).add("ping")
         #expect(HistoryStore(path: path).entries == ["use a", "coun", "ping"])
@@ -51,7 +52,7 @@ import Testing
         "create {\n\"credentials\":\n\"x\"}"
     ])
     func secretsAreNotRemembered(_ entry: String) throws {
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         let store = HistoryStore(path: folder.path + "/history")
         store.add(entry)
         #expect(store.entries.isEmpty)
@@ -66,7 +67,7 @@ import Testing
     }
 
     @Test func largeEntriesStayInMemory() throws {
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         let store = HistoryStore(path: folder.path + "/history")
         let large = "create {\"v\": [" + String(repeating: "0.5,", count: 20_000) + "1]}"
         store.add(large)
@@ -75,7 +76,7 @@ import Testing
     }
 
     @Test func whatIsNoPlainFileIsLeftAlone() throws {
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         let target = try folder.write("target", "precious")
         symlink(target, folder.path + "/link")
         mkfifo(folder.path + "/fifo", 0o600)
@@ -90,7 +91,7 @@ import Testing
     }
 
     @Test func shellsWritingAtTheSameTimeMixNothing() async throws {
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         let path = folder.path + "/history"
         await withTaskGroup(of: Void.self) { group in
             for shell in 0..<8 {
@@ -110,7 +111,7 @@ import Testing
     }
 
     @Test func theFileIsTrimmedAtTheEnd() throws {
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         let lines = (0..<12_000).map { "count \($0)" }
         let path = try folder.write("history", "#V2\n" + lines.joined(separator: "\n") + "\n")
         let store = HistoryStore(path: path)

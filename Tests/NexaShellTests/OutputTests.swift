@@ -1,4 +1,5 @@
 import NexaValue
+import TestKit
 import Testing
 
 @testable import NexaShell

@@ -1,10 +1,11 @@
 import Glibc
 @_spi(Testing) import NexaStorage
+import TestKit
 import Testing
 
 @Suite struct CommitQueueTests {
     @Test func commitsInOrderOfSubmission() async throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory(inMemory: true)
         let store = try Store(at: directory.path, options: smallOptions)
         let order = Collector<Int>()
         await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
@@ -22,7 +23,7 @@ import Testing
     }
 
     @Test func deferredWritesWaitForTheTurnToEnd() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory(inMemory: true)
         let store = try Store(at: directory.path, options: smallOptions)
         let done = Collector<UInt64>()
         for number in 0..<10 as Range<UInt8> {
@@ -39,7 +40,7 @@ import Testing
     }
 
     @Test func manyThreadsShareGroups() async throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory(inMemory: true)
         let store = try Store(at: directory.path, options: smallOptions)
         let failures = Collector<StorageError>()
         await withTaskGroup(of: Void.self) { group in
@@ -68,7 +69,7 @@ import Testing
     }
 
     @Test func afterAFailedCommitNothingIsAcknowledged() async throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory(inMemory: true)
         let store = try Store(at: directory.path, options: smallOptions)
         try store.put([1], [1])
         store.injectLogFailure(StorageError(.diskFull, "Cannot write: no space", advice: "Free space"))
@@ -99,7 +100,7 @@ import Testing
     }
 
     @Test func aFullQueueSaysSo() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory(inMemory: true)
         var options = smallOptions
         options.maximumQueuedBytes = 10_000
         options.maximumBatchBytes = 5000
@@ -117,7 +118,7 @@ import Testing
     }
 
     @Test func closingFinishesWhatWasSubmitted() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory(inMemory: true)
         let acknowledged = Collector<UInt8>()
         do {
             let store = try Store(at: directory.path, options: smallOptions)
@@ -139,7 +140,7 @@ import Testing
 
     @Test func closingWhileOthersReadAndWrite() async throws {
         for _ in 0..<5 {
-            let directory = TemporaryDirectory()
+            let directory = try TemporaryDirectory(inMemory: true)
             let store = try Store(at: directory.path, options: smallOptions)
             let isStopped = Flag()
             let acknowledged = Collector<[UInt8]>()
@@ -170,7 +171,7 @@ import Testing
 
     @Test func theCacheNeverShowsWhatWasReplaced() async throws {
         // Readers that miss, look up and offer race with writers of the same few keys: a value once seen never goes back.
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory(inMemory: true)
         let store = try Store(at: directory.path, options: smallOptions)
         for key in 0..<8 as Range<UInt8> { try store.put([key], [0, 0], durability: .os) }
         let isDone = Flag()

@@ -1,10 +1,11 @@
 import Glibc
 @_spi(Testing) import NexaStorage
+import TestKit
 import Testing
 
 @Suite struct StoreTests {
     @Test func readsWhatWasWritten() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory(inMemory: true)
         let store = try Store(at: directory.path, options: smallOptions)
         try store.put([1], [10, 11])
         #expect(try store.value([1]) == [10, 11])
@@ -21,7 +22,7 @@ import Testing
     }
 
     @Test func emptyAndLargeValues() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory(inMemory: true)
         let large = [UInt8](repeating: 7, count: 3 << 20)
         do {
             let store = try Store(at: directory.path, options: smallOptions)
@@ -36,7 +37,7 @@ import Testing
     }
 
     @Test func iteratesInOrderWithinBounds() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory(inMemory: true)
         let store = try Store(at: directory.path, options: smallOptions)
         for key in [5, 3, 9, 1, 7] as [UInt8] { try store.put([key], [key * 2]) }
         var iterator = try store.makeIterator(.documents, lower: [3], upper: [9])
@@ -55,7 +56,7 @@ import Testing
     }
 
     @Test func deletesRanges() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory(inMemory: true)
         let store = try Store(at: directory.path, options: smallOptions)
         for key in 0..<100 as Range<UInt8> { try store.put([1, key], [key], durability: .os) }
         for key in 0..<100 as Range<UInt8> { #expect(try store.value([1, key]) == [key]) }
@@ -70,7 +71,7 @@ import Testing
     }
 
     @Test func snapshotsStayAsTheyWere() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory(inMemory: true)
         let store = try Store(at: directory.path, options: smallOptions)
         try store.put([1], [1])
         let snapshot = try store.snapshot()
@@ -81,7 +82,7 @@ import Testing
     }
 
     @Test func closingUnderAnIteratorIsSafe() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory(inMemory: true)
         let store = try Store(at: directory.path, options: smallOptions)
         try store.put([1], [1])
         do {
@@ -98,7 +99,7 @@ import Testing
     }
 
     @Test func aSecondOpenerIsRefusedWithTheHolder() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory(inMemory: true)
         let store = try Store(at: directory.path, options: smallOptions)
         let error = #expect(throws: StorageError.self) { try Store(at: directory.path, options: smallOptions) }
         #expect(error?.code == .locked)
@@ -108,25 +109,25 @@ import Testing
     }
 
     @Test func aNewerFormatIsRefused() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory(inMemory: true)
         try Store(at: directory.path, options: smallOptions).close()
-        writeFile(directory["FORMAT"], Array("nexadb format 2\n".utf8))
+        try Files.write(Array("nexadb format 2\n".utf8), to: directory["FORMAT"])
         let error = #expect(throws: StorageError.self) { try Store(at: directory.path, options: smallOptions) }
         #expect(error?.code == .formatTooNew)
-        writeFile(directory["FORMAT"], Array("something else\n".utf8))
+        try Files.write(Array("something else\n".utf8), to: directory["FORMAT"])
         #expect(throws: StorageError.self) { try Store(at: directory.path, options: smallOptions) }
     }
 
     @Test func aForeignDirectoryIsLeftAlone() throws {
-        let directory = TemporaryDirectory()
-        writeFile(directory["thesis.txt"], [1])
+        let directory = try TemporaryDirectory(inMemory: true)
+        try Files.write([1], to: directory["thesis.txt"])
         let error = #expect(throws: StorageError.self) { try Store(at: directory.path, options: smallOptions) }
         #expect(error?.code == .notADataDirectory)
-        #expect(entries(directory.path).contains("thesis.txt"))
+        #expect(Files.names(in: directory.path).contains("thesis.txt"))
     }
 
     @Test func lostTablesAreNotReplacedByEmptyOnes() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory(inMemory: true)
         try Store(at: directory.path, options: smallOptions).close()
         remove(directory["tables/CURRENT"])
         #expect(throws: StorageError.self) { try Store(at: directory.path, options: smallOptions) }
@@ -134,7 +135,7 @@ import Testing
 
     @Test func familiesOfLaterVersionsAreTolerated() throws {
         // A family that this version does not know is opened and left alone: RocksDB insists on all of them.
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory(inMemory: true)
         let later = try Store(at: directory.path, options: smallOptions)
         later.addFamily("vectors")
         later.close()
@@ -147,7 +148,7 @@ import Testing
 
 @Suite struct StoreFailureTests {
     @Test(.timeLimit(.minutes(1))) func aDirectoryThatVanishesDoesNotHangTheStore() throws {
-        var directory: TemporaryDirectory? = TemporaryDirectory()
+        var directory: TemporaryDirectory? = try TemporaryDirectory(inMemory: true)
         let notices = Collector<StorageNotice>()
         let store = try Store(at: try #require(directory).path, options: smallOptions) { notices.add($0) }
         try store.put([1], [1])

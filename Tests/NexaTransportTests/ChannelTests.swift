@@ -1,6 +1,7 @@
 import Glibc
 import NexaTransport
 import Synchronization
+import TestKit
 import Testing
 
 /// Echoes length-prefixed messages (u32 big-endian, then the bytes).
@@ -165,7 +166,7 @@ extension TransportTests {
         /// In a process of its own, where nobody else opens descriptors.
         @Test func aThousandConnectionsAreServedAndReleased() async throws {
             await #expect(processExitsWith: .success) {
-                let before = await settledSockets()
+                let before = await OwnProcess.settledSockets()
                 let reactor = try Reactor()
                 let directory = try TemporaryDirectory()
                 let address = SocketAddress.unix(directory.path + "/socket")
@@ -190,7 +191,7 @@ extension TransportTests {
                 while closed.withLock({ $0 }) < 1000 { await Task.yield() }
                 reactor.shutdown()
                 // Not ==: the runtime closes an eventfd of its own at some time.
-                #expect(openSockets() <= before)
+                #expect(OwnProcess.openSockets() <= before)
                 var status = stat()
                 #expect(lstat(directory.path + "/socket", &status) != 0, "the socket file is removed")
             }

@@ -1,6 +1,7 @@
 import Glibc
 import NexaTransport
 import Synchronization
+import TestKit
 import Testing
 
 extension TransportTests {
@@ -79,7 +80,7 @@ extension TransportTests {
         /// In a process of its own, where nobody else opens descriptors or threads.
         @Test func shutdownLeavesNeitherThreadsNorDescriptors() async throws {
             await #expect(processExitsWith: .success) {
-                let descriptors = await settledSockets()
+                let descriptors = await OwnProcess.settledSockets()
                 for round in 0..<50 {
                     let reactor = try Reactor()
                     let pair = try StreamSocket.pair()
@@ -96,9 +97,9 @@ extension TransportTests {
                     pair.1.close()
                 }
                 // Not ==: the runtime closes an eventfd of its own at some time.
-                #expect(openSockets() <= descriptors)
+                #expect(OwnProcess.openSockets() <= descriptors)
                 // The kernel lists a thread for a moment after it was joined.
-                while threadCount(named: "nexa-reactor") > 0 { await Task.yield() }
+                while OwnProcess.threadCount(named: "nexa-reactor") > 0 { await Task.yield() }
             }
         }
 

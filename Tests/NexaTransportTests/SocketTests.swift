@@ -1,5 +1,6 @@
 import Glibc
 import NexaTransport
+import TestKit
 import Testing
 
 extension TransportTests {

@@ -1,4 +1,5 @@
 import NexaValue
+import TestKit
 import Testing
 
 /// The JSON parsing test suite in `shared/data/json`.
@@ -8,8 +9,8 @@ struct JSONSuiteTests {
 
     @Test func acceptsAndRefusesWhatTheStandardSays() throws {
         var counts = (accepted: 0, refused: 0)
-        for name in SharedData.files(in: folder + "/test_parsing") {
-            let outcome = Result { try JSON.decode(SharedData.read("\(folder)/test_parsing/\(name)")) }
+        for name in Files.names(in: folder + "/test_parsing") {
+            let outcome = Result { try JSON.decode(Files.read("\(folder)/test_parsing/\(name)")) }
             switch (name.first, outcome) {
             case ("y", .success(let value)):
                 counts.accepted += 1
@@ -56,10 +57,10 @@ struct JSONSuiteTests {
     ]
 
     @Test func decidesWhatTheStandardLeavesOpen() {
-        let files = SharedData.files(in: folder + "/test_parsing").filter { $0.hasPrefix("i_") }
+        let files = Files.names(in: folder + "/test_parsing").filter { $0.hasPrefix("i_") }
         #expect(files == Self.open.keys.sorted())
         for name in files {
-            let value = try? JSON.decode(SharedData.read("\(folder)/test_parsing/\(name)"))
+            let value = try? JSON.decode(Files.read("\(folder)/test_parsing/\(name)"))
             #expect(value == Self.open[name] ?? nil, "\(name)")
         }
     }
@@ -85,7 +86,7 @@ struct JSONSuiteTests {
             ("string_3_escaped_invalid_codepoints", nil), ("string_3_invalid_codepoints", nil)
         ] as [(String, String?)])
     func transforms(name: String, expected: String?) throws {
-        let value = try? JSON.decode(SharedData.read("\(folder)/test_transform/\(name).json"))
+        let value = try? JSON.decode(Files.read("\(folder)/test_transform/\(name).json"))
         let text = try value.map { try JSON.encode($0) }
         #expect(text == expected.map { Array($0.utf8) })
     }

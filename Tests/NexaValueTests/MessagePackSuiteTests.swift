@@ -1,4 +1,5 @@
 import NexaValue
+import TestKit
 import Testing
 
 /// The MessagePack test suite in `shared/data/msgpack`: every form of every value decodes to it, and our
@@ -9,7 +10,7 @@ import Testing
 struct MessagePackSuiteTests {
     @Test func everyFormOfEveryValue() throws {
         let folder = try #require(SharedData.folder("msgpack"))
-        let suite = try JSON.decodeDocument(SharedData.read(folder + "/msgpack-test-suite.json"))
+        let suite = try JSON.decodeDocument(Files.read(folder + "/msgpack-test-suite.json"))
         var forms = 0
         for (file, cases) in suite {
             for test in cases.array ?? [] {

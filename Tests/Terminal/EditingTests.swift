@@ -1,4 +1,5 @@
 import PTYKit
+import TestKit
 import Testing
 
 @Suite struct EditingTests {

@@ -1,17 +1,18 @@
 import Glibc
 import PTYKit
+import TestKit
 import Testing
 
 /// A server with a port and a password, and the ways to give that.
 @Suite struct LoginTests {
     /// A server whose root has a password.
     private final class Server {
-        let folder: TemporaryFolder
+        let folder: TemporaryDirectory
         let session: Session
         var port = ""
 
         init(password: String) throws {
-            folder = try TemporaryFolder()
+            folder = try TemporaryDirectory()
             session = try Session(
                 Products.executable("nexadb"), ["--data-dir", folder.path + "/data", "--port", "0"],
                 environment: ["NEXADB_ROOT_PASSWORD": password], columns: 200)
@@ -27,7 +28,7 @@ import Testing
 
     @Test func everyWayToGiveThePassword() throws {
         let server = try Server(password: "correct-horse")
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         let file = try folder.write("password", "correct-horse\n")
         let ways: [([String], String, [String: String])] = [
             (["--password-file", file], "", [:]), (["--password-stdin"], "correct-horse\n", [:]),
@@ -76,7 +77,7 @@ import Testing
 
     @Test func aLostConnectionIsOpenedAgain() throws {
         let server = try Server(password: "correct-horse")
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         let session = try Session(
             nexa, server.arguments + ["--connect-timeout", "1"],
             environment: ["HOME": folder.path, "NEXADB_PASSWORD": "correct-horse"])

@@ -1,5 +1,6 @@
 import Glibc
 import PTYKit
+import TestKit
 import Testing
 
 /// The corners between a terminal and a pipe.
@@ -55,14 +56,14 @@ import Testing
 
     @Test func longImportsShowTheirProgress() throws {
         let fixture = try ShellFixture()
-        let documents = (0..<20_000).map { "{\"_id\":\($0),\"text\":\"some text that takes a while\"}\n" }.joined()
+        let documents = (0..<60_000).map { "{\"_id\":\($0),\"text\":\"some text that takes a while\"}\n" }.joined()
         let file = try fixture.folder.write("data.ndjson", documents)
         let session = try fixture.open()
         session.send("use movies\r")
         #expect(session.prompts("nexa(movies)>"))
         session.send("import \(file)\r")
         #expect(session.wrote("docs  ETA "))
-        #expect(session.sees("✓ Imported 20000 document(s) into movies (0 rejected) in ", seconds: 60))
+        #expect(session.sees("✓ Imported 60000 document(s) into movies (0 rejected) in ", seconds: 60))
         #expect(!session.screen.text.contains("ETA"))
         // Nothing of it in a pipe.
         #expect(try !fixture.run(["-e", "import \(file) other"]).errors.contains("ETA"))

@@ -1,5 +1,6 @@
 import Glibc
 import PTYKit
+import TestKit
 import Testing
 
 @Suite struct PasswordTests {

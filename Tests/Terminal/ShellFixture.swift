@@ -1,15 +1,16 @@
 import PTYKit
+import TestKit
 import Testing
 
 /// A home folder, a database folder, and `nexa` on both.
 final class ShellFixture {
-    let folder: TemporaryFolder
+    let folder: TemporaryDirectory
     let nexa = Products.executable("nexa")
     var database: String { folder.path + "/data" }
     var environment: [String: String]
 
     init(_ environment: [String: String] = [:]) throws {
-        folder = try TemporaryFolder()
+        folder = try TemporaryDirectory()
         self.environment = ["HOME": folder.path]
         self.environment.merge(environment) { $1 }
     }

@@ -1,5 +1,6 @@
 import Glibc
 import PTYKit
+import TestKit
 import Testing
 
 @Suite struct SignalTests {
@@ -95,6 +96,42 @@ import Testing
         #expect(session.prompts("nexa(movies)>"))
         session.send("use other\r")
         #expect(session.prompts("nexa(other)>"))
+    }
+
+    @Test func anImportWhoseServerDiedTellsWhatIsStored() throws {
+        let fixture = try ShellFixture()
+        mkfifo(fixture.folder["pipe"], 0o600)
+        let session = try fixture.open(columns: 300)
+        session.send("use movies\r")
+        #expect(session.prompts("nexa(movies)>"))
+        session.send("import \(fixture.folder["pipe"])\r")
+        // Open for reading as well: a shell that has stopped reading must not end the tests with SIGPIPE.
+        let writer = Glibc.open(fixture.folder["pipe"], O_RDWR)
+        #expect(writer >= 0)
+        defer { close(writer) }
+        func write(_ lines: Range<Int>) {
+            let text = [UInt8](lines.map { "{\"_id\": \($0)}\n" }.joined().utf8)
+            var offset = 0
+            while offset < text.count {
+                let count = text[offset...].withUnsafeBytes { Glibc.write(writer, $0.baseAddress, $0.count) }
+                guard count > 0 else { break }
+                offset += count
+            }
+        }
+        write(1..<20_000)
+        kill(try #require(Self.child(of: session.process)), SIGKILL)
+        _ = fcntl(writer, F_SETFL, O_NONBLOCK)
+        write(20_000..<40_000)
+        try #require(session.sees("document(s) imported into movies before line "), "\(session.screen.text)")
+        let words = session.screen.text.split { " .\n".contains($0) }
+        let place = try #require(words.firstIndex(of: "document(s)"))
+        let stored = try #require(Int(words[place - 1]))
+        #expect(words[place + 6] == "\(stored + 1)", "the lines before it are all stored: \(session.screen.text)")
+        // Every document that was counted is there, and at most the batch on its way behind them.
+        session.send("count {_id: {$lte: \(stored)}}\r")
+        #expect(session.sees("✓ Document count: \(stored)"))
+        session.send("count {_id: {$gt: \(stored + 1000)}}\r")
+        #expect(session.sees("✓ Document count: 0"))
     }
 
     @Test func ctrlCBringsThePromptBackWhateverTheServerDoes() throws {

@@ -24,3 +24,17 @@ final class Collection: Sendable {
     var isDropped: Bool { dropped.load(ordering: .acquiring) }
     func markDropped() { dropped.store(true, ordering: .releasing) }
 }
+
+/// The collection that somebody used last, so that the next use need not look it up.
+public struct CollectionHint: Sendable {
+    private var last: Collection?
+
+    /// Creates a hint that knows nothing yet.
+    public init() {}
+
+    mutating func find(_ database: String, _ name: String, in catalog: Catalog) -> Collection? {
+        if let last, last.name == name, last.database == database, !last.isDropped { return last }
+        last = catalog.collection(database, name)
+        return last
+    }
+}

@@ -56,7 +56,50 @@ enum DocumentKey {
     /// The ids that a request may mean: a text of decimal digits also names the integer, for clients that
     /// know ids as text only.
     static func candidates(_ id: Value) -> [Value] {
-        guard case .string(let text) = id, let number = Int64(text), String(number) == text else { return [id] }
+        guard let number = integer(named: id) else { return [id] }
         return [id, .int(number)]
+    }
+
+    /// The integer that a text of decimal digits names.
+    static func integer(named id: Value) -> Int64? {
+        guard case .string(let text) = id, let number = Int64(text), String(number) == text else { return nil }
+        return number
+    }
+}
+
+/// The key of a document whose `_id` is a short text, made without allocating. The bytes are those of `DocumentKey`.
+struct ShortDocumentKey {
+    private var bytes: InlineArray<64, UInt8>
+    private var count = 0
+
+    /// False for an `_id` that is no text, is too long, or has a NUL, which has to be escaped.
+    var isUsable: Bool { count > 0 }
+
+    init(_ collection: UInt32, _ id: Value) {
+        bytes = InlineArray(repeating: 0)
+        guard case .string(var text) = id else { return }
+        let length = text.utf8.count
+        guard length > 0, length <= 64 - DocumentKey.prefixLength - 3 else { return }
+        count = DocumentKey.prefixLength + 1 + length + 2
+        for position in 0..<DocumentKey.prefixLength {
+            bytes[position] = UInt8(truncatingIfNeeded: collection >> UInt32(24 - 8 * position))
+        }
+        bytes[DocumentKey.prefixLength] = IDEncoding.string
+        let start = DocumentKey.prefixLength + 1
+        var hasNUL = false
+        var target = bytes.mutableSpan
+        text.withUTF8 { utf8 in
+            for position in 0..<length {
+                let byte = utf8[position]
+                hasNUL = hasNUL || byte == 0
+                target[start + position] = byte
+            }
+        }
+        if hasNUL { count = 0 }
+    }
+
+    var span: RawSpan {
+        @_lifetime(borrow self)
+        get { bytes.span.bytes.extracting(0..<count) }
     }
 }

@@ -23,7 +23,7 @@ struct StampedDocument {
 struct DocumentStamping {
     /// The time to stamp with, as RFC 3339.
     let now: [UInt8]
-    let identifiers: IdentifierGenerator
+    let identifiers: DocumentIDGenerator
     /// What the collection demands of a list under `vector`; 0 for nothing.
     let vectorDimensions: Int
 
@@ -38,7 +38,7 @@ struct DocumentStamping {
             id = try Self.decode(document, idBytes)
             try DocumentKey.check(id)
         } else {
-            id = .string(identifiers.next())
+            id = .string(identifiers.next().rawValue)
         }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(document.byteCount + 128)

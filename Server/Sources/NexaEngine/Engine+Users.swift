@@ -13,15 +13,24 @@ extension Engine {
     /// - Returns: the password that was made up, to be shown once.
     /// - Throws: `.badRequest` or `.limit` for an unusable password, `.storage`.
     public func bootstrapRoot(password: String?) throws(EngineError) -> String? {
-        guard needsBootstrap else { return nil }
-        if let password {
-            try users.put(Self.rootName, role: .admin, password: password, isNew: true)
-            return nil
+        needsBootstrap ? try resetRoot(password: password) : nil
+    }
+
+    /// Gives `root` a password and the role `admin`, whether the user was there or not; blocks.
+    ///
+    /// - Parameter password: the password, or `nil` to make one up.
+    /// - Returns: the password that was made up, to be shown once.
+    /// - Throws: `.badRequest` or `.limit` for an unusable password, `.storage`.
+    public func resetRoot(password: String?) throws(EngineError) -> String? {
+        var generated: String?
+        if password == nil {
+            generated = SystemRandom.password()
+            guard generated != nil else {
+                throw EngineError(.storage, "The system has no randomness for a password")
+            }
         }
-        guard let generated = SystemRandom.password() else {
-            throw EngineError(.storage, "The system has no randomness for a password")
-        }
-        try users.put(Self.rootName, role: .admin, password: generated, isNew: true)
+        try users.put(
+            Self.rootName, role: .admin, password: password ?? generated, isNew: user(named: Self.rootName) == nil)
         return generated
     }
 

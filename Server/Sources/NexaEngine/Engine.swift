@@ -14,7 +14,7 @@ public final class Engine: Sendable {
     let catalog: Catalog
     let users: UserDirectory
     let latches = LatchTable()
-    let identifiers = IdentifierGenerator()
+    let identifiers = DocumentIDGenerator()
 
     private init(_ store: Store, _ contents: CatalogRecord.Contents) {
         self.store = store
@@ -113,20 +113,42 @@ public final class Engine: Sendable {
 
     /// Runs `body` on the encoded document with an id, in place, without a copy; false when there is none.
     ///
-    /// - Parameter id: a string or an integer. A string of decimal digits also finds the integer, if no
-    ///   document has the string.
+    /// - Parameters:
+    ///   - id: a string or an integer. A string of decimal digits also finds the integer, if no document has the
+    ///     string.
+    ///   - hint: kept by a caller that often reads the same collection; saves looking that up.
+    public func read(
+        database: String, collection name: String, id: Value, hint: inout CollectionHint, _ body: (RawSpan) -> Void
+    ) throws(EngineError) -> Bool {
+        guard let collection = hint.find(database, name, in: catalog) else { return false }
+        if try read(collection, id, body) { return true }
+        guard let number = DocumentKey.integer(named: id) else { return false }
+        return try read(collection, .int(number), body)
+    }
+
+    /// Runs `body` on the encoded document with an id, in place, without a copy; false when there is none.
     public func read(
         database: String, collection: String, id: Value, _ body: (RawSpan) -> Void
     ) throws(EngineError) -> Bool {
-        guard let collection = catalog.collection(database, collection) else { return false }
-        for candidate in DocumentKey.candidates(id) {
-            let key = try DocumentKey.make(collection.number, candidate)
-            let found: Void? = try translating { () throws(StorageError) in
-                try store.get(.documents, key.span.bytes, body)
-            }
-            if found != nil { return true }
+        var hint = CollectionHint()
+        return try read(database: database, collection: collection, id: id, hint: &hint, body)
+    }
+
+    private func read(
+        _ collection: Collection, _ id: Value, _ body: (RawSpan) -> Void
+    ) throws(EngineError) -> Bool {
+        let short = ShortDocumentKey(collection.number, id)
+        if short.isUsable { return try read(short.span, body) }
+        let key = try DocumentKey.make(collection.number, id)
+        return try read(key.span.bytes, body)
+    }
+
+    private func read(_ key: RawSpan, _ body: (RawSpan) -> Void) throws(EngineError) -> Bool {
+        do throws(StorageError) {
+            return try store.get(.documents, key, body) != nil
+        } catch {
+            throw EngineError(error)
         }
-        return false
     }
 
     /// How many documents are stored, those without a collection (which there should never be) included. For tests.

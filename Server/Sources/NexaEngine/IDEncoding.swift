@@ -11,7 +11,7 @@ import NexaValue
 /// | string | `20`, UTF-8 with `00` written `00 FF`, `00 00` |
 enum IDEncoding {
     private static let number: UInt8 = 0x10
-    private static let string: UInt8 = 0x20
+    static let string: UInt8 = 0x20
 
     static func append(_ value: Int64, to key: inout [UInt8]) {
         var floor = Double(value)

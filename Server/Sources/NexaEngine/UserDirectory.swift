@@ -13,7 +13,7 @@ final class UserDirectory: Sendable {
     private let entries: Monitor<[String: Entry]>
     /// Slow verifications at a time: each takes 19 MiB and a core. Always the same for one user, so that of a
     /// thousand connections that log in at once the first pays and the others find the result.
-    private let slots = (0..<4).map { _ in Monitor(()) }
+    private let slots = (0..<4).map { _ in Monitor(false) }
 
     init(_ store: Store, _ records: [UserRecord]) {
         self.store = store
@@ -57,7 +57,7 @@ final class UserDirectory: Sendable {
 
     // MARK: Changing
 
-    private let changing = Monitor(())
+    private let changing = Monitor(false)
 
     /// Makes a user, or with `isNew` false gives an existing one another role or password.
     func put(_ name: String, role: User.Role?, password: String?, isNew: Bool) throws(EngineError) {

@@ -97,7 +97,8 @@ extension Session {
     private func read(_ read: Request.Read) {
         do throws(EngineError) {
             let isFound = try shared.engine.read(
-                database: read.namespace.database, collection: read.namespace.collection, id: read.id
+                database: read.namespace.database, collection: read.namespace.collection, id: read.id,
+                hint: &collectionHint
             ) { document in
                 reply { Reply.encodeDocument(read.namespace, document, into: &$0) }
             }

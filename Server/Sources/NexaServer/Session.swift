@@ -26,6 +26,9 @@ final class Session: @unchecked Sendable {
     var login = Login.none(failures: 0)
     private var order = ReplyOrder()
     private var decoder: FrameDecoder
+    private var requests = RequestDecoder()
+    /// Where the last read looked.
+    var collectionHint = CollectionHint()
     /// The peer sent its last byte, or the server leaves: what arrived is answered, then the session ends.
     private var isEnding = false
     /// Nothing more is read: too many wrong passwords, or a goodbye.
@@ -208,11 +211,11 @@ final class Session: @unchecked Sendable {
     }
 
     private func decode(_ type: MessageType, _ payload: RawSpan) throws(RequestError) -> Request {
-        guard type != .connect else { return try Request(type: type, payload: payload) }
+        guard type != .connect else { return try requests.decode(type, payload) }
         guard case .user(let user, _) = login else {
             throw RequestError("Not authenticated. Send CONNECT message with API key first.", code: .notAuthenticated)
         }
-        let request = try Request(type: type, payload: payload)
+        let request = try requests.decode(type, payload)
         if let refusal = RequiredAccess(request).refusal(for: user) { throw refusal }
         return request
     }

@@ -16,7 +16,7 @@ final class Maintenance: Sendable {
     private let thread = Monitor<WorkerThread?>(nil)
     private let queue = Monitor<CommitQueue?>(nil)
     /// One checkpoint at a time.
-    private let checkpointing = Monitor(())
+    private let checkpointing = Monitor(false)
 
     init(
         directory: String, database: RocksDatabase, log: CommitLog, options: StoreOptions,

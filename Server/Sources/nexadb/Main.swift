@@ -18,6 +18,7 @@ enum Main {
         case .help: print(Options.help, terminator: "")
         case .version: print("nexadb \(NexaServer.version)")
         case .run: run(options)
+        case .resetRootPassword: resetRootPassword(options)
         }
     }
 
@@ -40,6 +41,33 @@ enum Main {
             waitForSignals(signals, server)
             server.waitUntilShutdownRequested()
             server.shutdownBlocking()
+        } catch {
+            say("nexadb: \(error.message)\n")
+            exit(1)
+        }
+    }
+
+    private static func resetRootPassword(_ options: Options) {
+        unsetenv("NEXADB_ROOT_PASSWORD")
+        let password: String?
+        do throws(SecretPrompt.Problem) {
+            if let given = options.rootPassword {
+                password = given
+            } else {
+                password = try SecretPrompt.newPassword(of: Engine.rootName)
+            }
+        } catch {
+            say("nexadb: \(error.message)\n")
+            exit(1)
+        }
+        var engine = EngineOptions()
+        engine.logRecovery = options.logRecovery == "strict" ? .strict : .discardAfterDamage
+        do throws(ServerError) {
+            let generated = try NexaServer.resetRootPassword(
+                dataDirectory: options.dataDirectory, password: password, options: engine)
+            guard let generated else { return say("The password of root is changed.\n") }
+            say("The new password of root, shown only this once:\n")
+            print(generated)
         } catch {
             say("nexadb: \(error.message)\n")
             exit(1)

@@ -4,6 +4,7 @@ import NexaServer
 struct Options {
     enum Action: Equatable {
         case run
+        case resetRootPassword
         case help
         case version
     }
@@ -92,6 +93,10 @@ struct Options {
             flag: "--exit-when-idle", placeholder: nil, environment: nil,
             help: "leave when the last connection is closed"
         ) { options, _ in options.exitWhenIdle = true },
+        Definition(
+            flag: "--reset-root-password", placeholder: nil, environment: nil,
+            help: "give root a new password while no server runs on the data directory, and leave"
+        ) { options, _ in options.action = .resetRootPassword },
         Definition(flag: "--verbose", placeholder: nil, environment: nil, help: "log more") { options, _ in
             options.isVerbose = true
         },
@@ -148,7 +153,9 @@ struct Options {
         return text + """
 
             The first start makes the user root, with the password of NEXADB_ROOT_PASSWORD or one that is
-            printed once. SIGTERM and SIGINT answer what was received, then leave with code 0.
+            printed once. --reset-root-password takes the new password from NEXADB_ROOT_PASSWORD; without
+            that it asks on a terminal, and elsewhere makes one and prints it on standard output.
+            SIGTERM and SIGINT answer what was received, then leave with code 0.
 
             """
     }

@@ -88,6 +88,8 @@ final class LineEditor {
         walk = HistoryWalk()
         // libedit derives this mode anew from the terminal after a suspend, so it is set before each line.
         _ = nexa_el_set_modes(editor, "-x", "-icanon", "-echo")
+        // A Ctrl-C that came too late for the last command is not meant for the next one; one from here on is.
+        nexa_signals_forget_interrupt()
         nexa_terminal_set_bracketed_paste(display, 1)
         var count: CInt = 0
         var code: CInt = 0

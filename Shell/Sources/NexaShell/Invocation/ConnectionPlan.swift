@@ -57,7 +57,7 @@ struct ConnectionPlan {
         configuration.applicationName = "nexa"
         configuration.connectTimeout = invocation.connectTimeout
         configuration.operationTimeout = invocation.timeout > .zero ? invocation.timeout : .seconds(100 * 365 * 86_400)
-        configuration.pool.maximumConnections = Importer.batchesInFlight
+        configuration.pool.maximumConnections = Importer.mostBatchesInFlight
         // After an outage a command waits that long for the server to come back. That of a folder does not come back by
         // itself: it is started again.
         configuration.pool.acquireTimeout = isLocal ? .milliseconds(500) : invocation.connectTimeout

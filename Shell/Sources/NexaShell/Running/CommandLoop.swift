@@ -1,4 +1,3 @@
-import CLineEditor
 import Glibc
 
 /// Takes lines from a source, makes commands of them and has the session run them.
@@ -130,7 +129,6 @@ final class CommandLoop {
     private func execute(
         _ body: @escaping @Sendable (Interruption) async -> Session.Reply
     ) -> TaskRunner.Outcome<Session.Reply> {
-        if isInteractive { nexa_signals_forget_interrupt() }
         let interruption = Interruption()
         return runner.run(interruption) { await body(interruption) }
     }

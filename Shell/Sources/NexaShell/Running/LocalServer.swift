@@ -21,6 +21,26 @@ struct LocalServer {
         var info: ServerInfo
         /// The process, when this shell started it.
         var process: pid_t?
+        /// Whether nobody knows the password of root: this shell had the folder made.
+        var isNewFolder = false
+    }
+
+    /// How to open a folder with a server of its own, for which root needs a password.
+    static func passwordHint(_ directory: String) -> String {
+        "A new folder. To serve it over TCP later, first give root a password: "
+            + "nexadb --data-dir \(shellQuoted(directory)) --reset-root-password"
+    }
+
+    /// A word as a POSIX shell reads it.
+    private static func shellQuoted(_ word: String) -> String {
+        let plain = word.utf8.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2B...0x2F, 0x3A, 0x5F, 0x40, 0x80...: true
+            default: false
+            }
+        }
+        guard !plain else { return word }
+        return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
     }
 
     init(_ directory: String, environment: [String: String]) throws(ShellError) {
@@ -47,10 +67,13 @@ struct LocalServer {
         guard log >= 0 else { throw ShellError("cannot write to \(directory): \(systemMessage(errno))", exit: .file) }
         defer { close(log) }
         var process: pid_t?
+        let isNewFolder = access(directory + "/FORMAT", F_OK) != 0
         while true {
             let attempt = await Self.attempt(configuration)
             switch attempt {
-            case .success(let (client, info)): return Running(client: client, info: info, process: process)
+            case .success(let (client, info)):
+                return Running(
+                    client: client, info: info, process: process, isNewFolder: isNewFolder && process != nil)
             case .failure(let error):
                 if error.code == .cancelled { throw ShellError(error) }
                 guard error.code == .connectFailed || error.code == .connectionLost || error.code == .shutDown else {

@@ -37,6 +37,13 @@ final class ShellRun {
         try? console.errors.flush()
     }
 
+    /// For a person, once; never among data.
+    private func hint(_ text: String) {
+        let safe = TerminalText.harmless(text)
+        try? console.errors.write(console.presentation.coloursErrors ? "\u{1B}[34m\(safe)\u{1B}[0m\n\n" : safe + "\n\n")
+        try? console.errors.flush()
+    }
+
     func run() -> Int32 {
         let runner = TaskRunner(signals: signals)
         var configuration = connection.configuration
@@ -130,6 +137,11 @@ final class ShellRun {
             try? console.success("Connected to NexaDB v\(server.info.version ?? "3.0")")
             try? console.note("")
             try? console.flush()
+        }
+        if server.isNewFolder, let directory = invocation.localDirectory, !invocation.isQuiet, plan.prompts,
+            isatty(STDERR_FILENO) == 1
+        {
+            hint(LocalServer.passwordHint(directory))
         }
         var settings = Session.Settings()
         settings.limit = invocation.limit

@@ -2,14 +2,16 @@ import NexaClient
 import NexaValue
 import Synchronization
 
-/// Inserts the documents of an NDJSON stream: lines are parsed and sent in batches, several on their way at once.
+/// Inserts the documents of an NDJSON stream: lines are encoded and sent in batches, while the next ones are read.
 ///
 /// Memory holds the batches on their way and a few pieces of input, however long the stream is. Only what the server
-/// acknowledged is counted.
+/// acknowledged is counted. An import that stops at the first error has one batch on its way at a time, so that every
+/// line before the one at fault is stored and none behind it; one that goes on has several.
 struct Importer {
     /// One line and its document.
     struct Item: Sendable {
-        var document: Document
+        /// `nil` when the line is no document.
+        var document: EncodedDocument?
         var line: Int
         /// The text as it was read; kept only when rejected lines are written to a file.
         var text: [UInt8]
@@ -20,7 +22,16 @@ struct Importer {
         var written = 0
         var rejected: [(item: Item, reason: String)] = []
         /// Nothing more should be sent.
-        var fatal: ShellError?
+        var fatal: Stop?
+    }
+
+    /// Why an import ended early, and what is known of the lines around it.
+    struct Stop: Sendable {
+        var error: ShellError
+        /// The first line that was not acknowledged; `nil` when it is not about one.
+        var line: Int?
+        /// The last line that may have been stored all the same, after a lost reply.
+        var lastUnknownLine: Int?
     }
 
     /// What became of the import.
@@ -30,12 +41,13 @@ struct Importer {
         /// Documents taken from the input, those passed over by `--skip` included.
         var taken = 0
         var wasStopped = false
-        var error: ShellError?
+        var stop: Stop?
     }
 
     static let batchDocuments = 1000
-    static let batchBytes = 4 << 20
-    static let batchesInFlight = 4
+    static let batchBytes = 512 << 10
+    static let mostBatchesInFlight = 2
+    var batchesInFlight: Int { arguments.onError == .stop ? 1 : Self.mostBatchesInFlight }
     static let maximumLineBytes = 64 << 20
 
     let arguments: ImportArguments
@@ -58,7 +70,7 @@ struct Importer {
                 await run.readAll(reader, &group, stopped)
                 while let result = await group.next() { run.take(result) }
                 run.report.wasStopped = stopped.isSet
-                if run.report.error == nil { run.report.error = run.inputFault }
+                if run.report.stop == nil { run.report.stop = run.inputFault }
                 return run.report
             }
         }
@@ -78,7 +90,7 @@ struct Importer {
         let importer: Importer
         var report = Report()
         /// Why reading ended early. What came before it is still sent.
-        var inputFault: ShellError?
+        var inputFault: Stop?
         private var batch: [Item] = []
         private var batchSize = 0
         private var inFlight = 0
@@ -100,19 +112,21 @@ struct Importer {
                         if let line = try splitter.last() { await add(line, &group) }
                         break reading
                     case .failure(let error):
-                        inputFault = error
+                        inputFault = Stop(error: error)
                         break reading
                     case .stopped: break reading
                     }
                 }
             } catch {
-                inputFault = ShellError("line \(error.number) is longer than \(Importer.maximumLineBytes >> 20) MiB")
+                inputFault = Stop(
+                    error: ShellError("line \(error.number) is longer than \(Importer.maximumLineBytes >> 20) MiB"),
+                    line: error.number)
             }
             if !batch.isEmpty, !stopped.isSet, !Task.isCancelled { await send(&group) }
         }
 
         private func isFinished(_ stopped: StopFlag) -> Bool {
-            report.error != nil || inputFault != nil || stopped.isSet || Task.isCancelled
+            report.stop != nil || inputFault != nil || stopped.isSet || Task.isCancelled
                 || (importer.arguments.limit.map { report.taken - importer.arguments.skip >= $0 } ?? false)
         }
 
@@ -123,28 +137,28 @@ struct Importer {
             report.taken += 1
             guard report.taken > importer.arguments.skip else { return }
             do throws(JSONError) {
-                let document = try JSON.decodeDocument(
-                    bytes.span.bytes, JSON.Options(isRelaxed: false, readsExtendedForms: true))
+                let document = try EncodedDocument(
+                    json: bytes.span.bytes, JSON.Options(isRelaxed: false, readsExtendedForms: true))
                 batch.append(
                     Item(document: document, line: line.number, text: importer.rejects == nil ? [] : Array(bytes)))
+                batchSize += document.bytes.count
             } catch {
                 let text = String(decoding: bytes, as: UTF8.self)
                 if importer.arguments.onError == .stop {
                     report.taken -= 1
-                    inputFault = importer.fault(error, line: line.number, text)
+                    inputFault = Stop(error: importer.fault(error, line: line.number, text), line: line.number)
                 } else {
                     reject(
-                        Item(document: [:], line: line.number, text: Array(bytes)), importer.reason(error, line.number))
+                        Item(line: line.number, text: Array(bytes)), importer.reason(error, line.number))
                 }
                 return
             }
-            batchSize += bytes.count
             if batch.count >= Importer.batchDocuments || batchSize >= Importer.batchBytes { await send(&group) }
         }
 
         private mutating func send(_ group: inout TaskGroup<BatchResult>) async {
-            while inFlight >= Importer.batchesInFlight, let result = await group.next() { take(result) }
-            guard report.error == nil else { return }
+            while inFlight >= importer.batchesInFlight, let result = await group.next() { take(result) }
+            guard report.stop == nil else { return }
             let (items, importer) = (batch, importer)
             batch = []
             batchSize = 0
@@ -157,7 +171,7 @@ struct Importer {
             report.written += result.written
             importer.progress.acknowledged(result.written)
             for (item, reason) in result.rejected { reject(item, reason) }
-            if let fatal = result.fatal, report.error == nil { report.error = fatal }
+            if let fatal = result.fatal, report.stop == nil { report.stop = fatal }
         }
 
         private mutating func reject(_ item: Item, _ reason: String) {
@@ -165,7 +179,7 @@ struct Importer {
             do throws(ShellError) {
                 try importer.rejects?.add(item.text, reason)
             } catch {
-                report.error = error
+                report.stop = Stop(error: error)
             }
         }
     }
@@ -179,10 +193,10 @@ struct Importer {
         let outcomes: [Result<DocumentID, NexaError>]
         do throws(NexaError) {
             outcomes = try await collection.insert(
-                contentsOf: items.map(\.document), ordered: arguments.onError == .stop
+                encoded: items.compactMap(\.document), ordered: arguments.onError == .stop
             ).outcomes
         } catch {
-            result.fatal = ShellError(error)
+            result.fatal = Stop(error: ShellError(error), line: items.first?.line)
             return result
         }
         for (item, outcome) in zip(items, outcomes) {
@@ -192,9 +206,12 @@ struct Importer {
             }
             let reason = error.serverMessage ?? error.message
             if error.delivery != .answered || !Self.isAboutDocuments(error) {
-                if result.fatal == nil { result.fatal = ShellError(error) }
+                if result.fatal == nil { result.fatal = Stop(error: ShellError(error), line: item.line) }
+                if error.delivery == .maybeExecuted { result.fatal?.lastUnknownLine = item.line }
             } else if arguments.onError == .stop {
-                if result.fatal == nil { result.fatal = ShellError("\(reason) at line \(item.line)\(place)") }
+                if result.fatal == nil {
+                    result.fatal = Stop(error: ShellError("\(reason) at line \(item.line)\(place)"), line: item.line)
+                }
             } else {
                 result.rejected.append((item, "line \(item.line): \(reason)"))
             }

@@ -28,12 +28,13 @@ extension Session {
             progress.finish()
             throw error
         }
-        try conclude(report, given, target.name, progress.elapsed)
+        try conclude(report, importer, progress.elapsed)
     }
 
     private func conclude(
-        _ report: Importer.Report, _ given: ImportArguments, _ name: String, _ elapsed: Double
+        _ report: Importer.Report, _ importer: Importer, _ elapsed: Double
     ) throws(ShellError) {
+        let (given, name) = (importer.arguments, importer.collection.name)
         if report.wasStopped {
             let done = report.written + report.rejected + given.skip
             throw ShellError(
@@ -42,11 +43,12 @@ extension Session {
         }
         if Task.isCancelled {
             throw ShellError(
-                "Stopped: \(report.written) written; up to \(Importer.batchesInFlight) batches on their way are unknown",
+                "Stopped: \(report.written) written; up to \(importer.batchesInFlight) batch(es) on their way are unknown",
                 exit: .interrupted)
         }
-        if var error = report.error {
-            error.hint = "\(report.written) document(s) were written into \(name) before it stopped."
+        if let stop = report.stop {
+            var error = stop.error
+            error.hint = Self.whatIsKnown(stop, report, given, name)
             throw error
         }
         let rate = Amount.short(Double(report.written) / max(elapsed, 0.001))
@@ -58,6 +60,21 @@ extension Session {
         if report.rejected > 0 {
             throw ShellError("\(report.rejected) document(s) were rejected", exit: .partial)
         }
+    }
+
+    /// What is stored after an import that stopped by itself, and how to go on.
+    private static func whatIsKnown(
+        _ stop: Importer.Stop, _ report: Importer.Report, _ given: ImportArguments, _ name: String
+    ) -> String {
+        var text = "\(report.written) document(s) imported into \(name)"
+        guard given.onError == .stop else { return text + " before it stopped." }
+        if let line = stop.line { text += " before line \(line)" }
+        text += "."
+        if let line = stop.line, let last = stop.lastUnknownLine {
+            text += " Whether lines \(line) to \(last) are is unknown."
+        }
+        let rest = given.limit.map { " --limit \(max(0, $0 - report.written))" } ?? ""
+        return text + " Go on with: import \(given.source) \(name) --skip \(given.skip + report.written)\(rest)"
     }
 
     private func input(_ source: String) throws(ShellError) -> ByteInput {

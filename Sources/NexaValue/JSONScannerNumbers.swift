@@ -1,5 +1,5 @@
 /// Numbers.
-extension JSONParser {
+extension JSONScanner {
     /// Reads a number; `position` is at its sign or first digit.
     @_lifetime(self: copy self)
     mutating func readNumber() throws(JSONError) -> Value {
@@ -149,7 +149,7 @@ extension JSONParser {
             offset += 1
         }
         if offset < range.upperBound {
-            var rest = JSONParser(span, options)
+            var rest = JSONScanner(span, options)
             rest.position = offset + 1
             exponent += (try? rest.readExponent()) ?? 0
         }

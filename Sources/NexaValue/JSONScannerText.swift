@@ -1,5 +1,5 @@
 /// Strings and names.
-extension JSONParser {
+extension JSONScanner {
     private static var ones: UInt64 { 0x0101_0101_0101_0101 }
     private static var highBits: UInt64 { 0x8080_8080_8080_8080 }
 
@@ -14,6 +14,29 @@ extension JSONParser {
         let text = try makeString(start..<position, isASCII: isASCII)
         position &+= 1
         return text
+    }
+
+    /// As `readString`, straight into encoded bytes.
+    @_lifetime(self: copy self)
+    mutating func copyString(quote: UInt8, to writer: inout MessagePackWriter) throws(JSONError) {
+        position &+= 1
+        let start = position
+        let isASCII = passPlainText(quote: quote)
+        guard position < span.byteCount else { throw fault(.endsBefore("a closing quote"), at: position) }
+        if byte(at: position) == quote {
+            if !isASCII { try checkUTF8(from: start, to: position) }
+            writer.writeString(utf8: span.extracting(start..<position))
+        } else {
+            try unescape(from: start, quote: quote)
+            writer.writeString(utf8: scratch.span.bytes)
+        }
+        position &+= 1
+    }
+
+    /// Reads a field name without quotes, straight into encoded bytes.
+    @_lifetime(self: copy self)
+    mutating func copyBareName(to writer: inout MessagePackWriter) throws(JSONError) {
+        writer.writeString(utf8: span.extracting(try passBareName()))
     }
 
     /// Moves to the next quote, backslash or control character, or to the end; returns whether all before is ASCII.
@@ -59,9 +82,17 @@ extension JSONParser {
         throw fault(.invalidUTF8, at: range.lowerBound)
     }
 
-    /// Reads the rest of a string that holds an escape, or stops at a control character. `position` is at that byte.
     @_lifetime(self: copy self)
     private mutating func readEscapedString(from start: Int, quote: UInt8) throws(JSONError) -> String {
+        try unescape(from: start, quote: quote)
+        position &+= 1
+        return String(decoding: scratch, as: UTF8.self)
+    }
+
+    /// Reads the rest of a string that holds an escape into the scratch text, up to the closing quote, or stops at a
+    /// control character. `position` is at that byte.
+    @_lifetime(self: copy self)
+    private mutating func unescape(from start: Int, quote: UInt8) throws(JSONError) {
         scratch.removeAll(keepingCapacity: true)
         appendToScratch(start..<position)
         while true {
@@ -74,12 +105,7 @@ extension JSONParser {
             appendToScratch(plain..<position)
         }
         // An escape yields whole scalars and is itself ASCII: the parts are valid together if each of them is.
-        guard let text = String(validating: scratch, as: UTF8.self) else {
-            try checkUTF8(from: start, to: position)
-            throw fault(.invalidUTF8, at: start)
-        }
-        position &+= 1
-        return text
+        try checkUTF8(from: start, to: position)
     }
 
     @_lifetime(self: copy self)
@@ -142,6 +168,12 @@ extension JSONParser {
     /// Reads a field name without quotes, for relaxed text.
     @_lifetime(self: copy self)
     mutating func readBareName() throws(JSONError) -> String {
+        try makeString(try passBareName(), isASCII: false)
+    }
+
+    /// Passes over a field name without quotes, for relaxed text.
+    @_lifetime(self: copy self)
+    private mutating func passBareName() throws(JSONError) -> Range<Int> {
         let start = position
         var isASCII = true
         scan: while let next = peek() {
@@ -153,7 +185,8 @@ extension JSONParser {
             position &+= 1
         }
         guard position > start else { throw fault(.expected("a field name"), at: start) }
-        return try makeString(start..<position, isASCII: isASCII)
+        if !isASCII { try checkUTF8(from: start, to: position) }
+        return start..<position
     }
 
     /// Checks a part of the text and names its first byte that is not UTF-8.
