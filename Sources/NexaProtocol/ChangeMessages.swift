@@ -163,43 +163,102 @@ extension Reply {
     public static func encodeProgress(token: [UInt8], into writer: inout MessagePackWriter) {
         encodeFrame(["token": .bytes(token)], as: .changeEvent, into: &writer)
     }
+}
 
-    /// A CHANGE_EVENT as a subscriber reads it.
+extension Reply {
+    /// A CHANGE_EVENT as a subscriber reads it, with the documents where they lie in the payload.
     public struct Change: Sendable {
+        /// The bytes of the event.
+        public let payload: [UInt8]
         /// What happened; `nil` when the frame only tells how far the subscription is.
-        public var operation: String?
+        public private(set) var operation: String?
         /// The database; `nil` when the server does not say.
-        public var database: String?
+        public private(set) var database: String?
         /// The collection; empty when a database was dropped.
-        public var collection: String
+        public private(set) var collection = ""
         /// The `_id` of the document, if a document changed.
-        public var id: Value?
-        /// The encoded document after the change, if there is one.
-        public var document: [UInt8]?
-        /// The encoded fields that an update set.
-        public var updates: [UInt8]?
+        public private(set) var id: Value?
+        /// Where the document after the change is, if there is one.
+        public private(set) var document: Range<Int>?
+        /// Where the fields that an update set are.
+        public private(set) var updates: Range<Int>?
         /// The place of the event, with `resume-token`.
-        public var token: [UInt8]?
+        public private(set) var token: [UInt8]?
 
-        /// Reads the payload of a CHANGE_EVENT.
+        /// Reads the payload of a CHANGE_EVENT, in one pass; fields that nobody knows are passed over.
         ///
         /// - Throws: `MessagePackError` when it is not a map, or not well-formed.
-        public init(_ payload: RawSpan) throws(MessagePackError) {
-            try MessagePack.validate(payload)
-            let fields = try RawDocument(payload)
-            operation = try fields.value(forKey: "operationType")?.decoded().string
-            token = try fields.value(forKey: "token")?.decoded().bytes
-            collection = try fields.value(at: "ns.coll")?.decoded().string ?? ""
-            database = try fields.value(forKey: "database")?.decoded().string
-            if database == nil, token != nil { database = try fields.value(at: "ns.db")?.decoded().string }
-            id = try fields.value(at: "documentKey._id")?.decoded()
-            document = Self.map(fields.value(forKey: "fullDocument"))
-            updates = Self.map(fields.value(at: "updateDescription.updatedFields"))
+        public init(_ payload: [UInt8]) throws(MessagePackError) {
+            self.payload = payload
+            var namespace: String?
+            let bytes = payload.span.bytes
+            var reader = MessagePackReader(bytes)
+            for _ in 0..<(try reader.readMapHead()) {
+                let key = try reader.readKey()
+                let start = reader.position
+                try reader.skip()
+                let value = start..<reader.position
+                if key.isText("operationType") {
+                    operation = try Self.decode(bytes, value).string
+                } else if key.isText("token") {
+                    token = try Self.decode(bytes, value).bytes
+                } else if key.isText("database") {
+                    database = try Self.decode(bytes, value).string
+                } else if key.isText("ns") {
+                    try Self.fields(bytes, value) { key, value throws(MessagePackError) in
+                        if key.isText("coll") { collection = try Self.decode(bytes, value).string ?? "" }
+                        if key.isText("db") { namespace = try Self.decode(bytes, value).string }
+                    }
+                } else if key.isText("documentKey") {
+                    try Self.fields(bytes, value) { key, value throws(MessagePackError) in
+                        if key.isText("_id") { id = try Self.decode(bytes, value) }
+                    }
+                } else if key.isText("fullDocument") {
+                    document = try Self.map(bytes, value)
+                } else if key.isText("updateDescription") {
+                    try Self.fields(bytes, value) { key, value throws(MessagePackError) in
+                        if key.isText("updatedFields") { updates = try Self.map(bytes, value) }
+                    }
+                }
+            }
+            try reader.expectEnd()
+            // Without a token the name is the same for every database.
+            if database == nil, token != nil { database = namespace }
         }
 
-        private static func map(_ value: RawValue?) -> [UInt8]? {
-            guard let value, case .map? = value.head else { return nil }
-            return value.bytes.withUnsafeBytes { Array($0) }
+        private static func decode(_ bytes: RawSpan, _ range: Range<Int>) throws(MessagePackError) -> Value {
+            try MessagePack.decode(bytes.extracting(range))
+        }
+
+        /// The range of a value, if it is a map.
+        private static func map(_ bytes: RawSpan, _ range: Range<Int>) throws(MessagePackError) -> Range<Int>? {
+            var reader = MessagePackReader(bytes, at: range.lowerBound)
+            if case .map = try reader.readHead() { return range }
+            return nil
+        }
+
+        /// Walks the fields of a value, if it is a map.
+        private static func fields(
+            _ bytes: RawSpan, _ range: Range<Int>, _ body: (RawSpan, Range<Int>) throws(MessagePackError) -> Void
+        ) throws(MessagePackError) {
+            guard try map(bytes, range) != nil else { return }
+            var reader = MessagePackReader(bytes, at: range.lowerBound)
+            for _ in 0..<(try reader.readMapHead()) {
+                let key = try reader.readKey()
+                let start = reader.position
+                try reader.skip()
+                try body(key, start..<reader.position)
+            }
+        }
+    }
+}
+
+extension RawSpan {
+    /// Whether these are the bytes of a text.
+    fileprivate func isText(_ text: StaticString) -> Bool {
+        guard byteCount == text.utf8CodeUnitCount else { return false }
+        return withUnsafeBytes { bytes in
+            text.withUTF8Buffer { $0.elementsEqual(bytes) }
         }
     }
 }
