@@ -35,7 +35,7 @@ private typealias Pool = PoolMachine<Int>
         _ = pool.wait(0, until: now + .seconds(5), at: now, into: &actions)
         let id = connects(actions)[0]
         pool.connectSucceeded(id, at: now, into: &actions)
-        _ = pool.nextServed(at: now)
+        _ = pool.nextServed(at: now, into: &actions)
         pool.loadChanged(id, to: 0, at: now)
         return (pool, id)
     }
@@ -49,9 +49,9 @@ private typealias Pool = PoolMachine<Int>
         let ids = connects(actions)
         #expect(ids.count == 1)
         pool.connectSucceeded(ids[0], at: now, into: &actions)
-        #expect(pool.nextServed(at: now)?.waiter == 1)
-        #expect(pool.nextServed(at: now)?.waiter == 2)
-        #expect(pool.nextServed(at: now) == nil)
+        #expect(pool.nextServed(at: now, into: &actions)?.waiter == 1)
+        #expect(pool.nextServed(at: now, into: &actions)?.waiter == 2)
+        #expect(pool.nextServed(at: now, into: &actions) == nil)
     }
 
     @Test func aCallerWhoComesDuringALongPauseAsksTheServerAtOnce() {
@@ -160,7 +160,7 @@ private typealias Pool = PoolMachine<Int>
         #expect(first.flatMap { pool.withdraw($0) } == 1)
         #expect(first.flatMap { pool.withdraw($0) } == nil)
         pool.connectSucceeded(connects(actions)[0], at: now, into: &actions)
-        #expect(pool.nextServed(at: now)?.waiter == 2)
+        #expect(pool.nextServed(at: now, into: &actions)?.waiter == 2)
     }
 
     @Test func anUnusedConnectionIsClosedAndAUsedOneIsNot() {
