@@ -3,6 +3,7 @@ import NexaTestSupport
 import NexaTransport
 import NexaValue
 import Synchronization
+import TestKit
 import Testing
 
 extension ClientTests {

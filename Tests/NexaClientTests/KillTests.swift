@@ -1,18 +1,19 @@
 #if canImport(NexaServer)
-    import Foundation
+    import Glibc
     import NexaClient
     import NexaServer
     import NexaTestSupport
     import NexaTransport
     import NexaValue
     import Synchronization
+    import TestKit
     import Testing
 
     extension ClientTests {
         /// A real server behind a link that cuts connections under load.
         @Suite(.timeLimit(.minutes(30))) struct Kills {
             /// `NEXA_KILLS=10000` asks for more.
-            static var kills: Int { ProcessInfo.processInfo.environment["NEXA_KILLS"].flatMap(Int.init) ?? 300 }
+            static var kills: Int { getenv("NEXA_KILLS").flatMap { Int(String(cString: $0)) } ?? 300 }
             static let workers = 8
 
             /// What the callers were told, to be compared with what the server has.

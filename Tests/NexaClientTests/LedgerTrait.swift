@@ -1,4 +1,5 @@
 import NexaTestSupport
+import TestKit
 import Testing
 
 @testable import NexaClient

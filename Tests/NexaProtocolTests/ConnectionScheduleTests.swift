@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import Testing
 
 @testable import NexaProtocol
@@ -10,7 +10,7 @@ import Testing
 
     /// `NEXA_SCHEDULES=10000000` asks for more, in a release build.
     static var schedules: UInt64 {
-        ProcessInfo.processInfo.environment["NEXA_SCHEDULES"].flatMap(UInt64.init) ?? 100_000
+        getenv("NEXA_SCHEDULES").flatMap { UInt64(String(cString: $0)) } ?? 100_000
     }
 
     /// The first problem of some seeds, with its seed.

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import NexaTestSupport
 import Testing
 
@@ -51,7 +51,7 @@ import Testing
     }
 
     /// Eight events take two minutes in a debug build; `NEXA_EVENTS=8` asks for them.
-    static var depth: Int { ProcessInfo.processInfo.environment["NEXA_EVENTS"].flatMap(Int.init) ?? 6 }
+    static var depth: Int { getenv("NEXA_EVENTS").flatMap { Int(String(cString: $0)) } ?? 6 }
 
     @Test(arguments: [0, 1]) func everyHistoryKeepsEveryPromise(minimum: Int) {
         var limits = Self.limits
