@@ -123,6 +123,17 @@ struct URIParser {
             problems.append("a host is missing: write nexadb://host:6970")
             return nil
         }
+        let isPlain = name.utf8.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x3A, 0x25, 0x80...: true
+            default: false
+            }
+        }
+        // An IPv6 address may name its interface: fe80::1%eth0.
+        guard isPlain, name.contains(":") || !name.contains("%") else {
+            problems.append("the host '\(name)' has characters that no host name has")
+            return nil
+        }
         guard let port else { return .tcp(host: name, port: 6970) }
         guard let number = Int(port), (1...65535).contains(number) else {
             problems.append("the port '\(port)' is not a number from 1 to 65535")
@@ -160,6 +171,8 @@ struct URIParser {
 
     private static func unknown(_ name: String) -> String {
         let known = URIOption.all.map(\.name) + ["database"]
+        // What is far longer than every option is no misspelling of one.
+        guard name.utf8.count <= 40 else { return "unknown option '\(name)'" }
         let nearest = known.map { ($0, EditDistance.between($0.lowercased(), name.lowercased())) }.min { $0.1 < $1.1 }
         if let nearest, nearest.1 <= 3 { return "unknown option '\(name)'; did you mean \(nearest.0)?" }
         return "unknown option '\(name)'; known are \(known.sorted().joined(separator: ", "))"

@@ -96,6 +96,7 @@ extension MessagePackReader {
         switch try readHead() {
         case .null, .bool, .int, .uint, .double: break
         case .string(let count): try validateText(count, at: start)
+        case .extended(-1, let count): _ = try readTimestamp(byteCount: count, at: start)
         case .bytes(let count), .extended(_, let count): position += count
         case .array(let count):
             try enter(depth, at: start)

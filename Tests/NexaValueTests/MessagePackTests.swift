@@ -93,6 +93,13 @@ import Testing
         }
     }
 
+    /// Found by fuzzing: such bytes were stored, and nobody could decode them.
+    @Test func aTimestampWithTooManyNanosecondsIsNotValid() {
+        let bytes: [UInt8] = [0xD7, 0xFF, 0xFF, 0, 0, 0, 0, 0x79, 0x79, 0x79]
+        #expect(throws: MessagePackError.self) { try MessagePack.validate(bytes.span.bytes) }
+        #expect(throws: MessagePackError.self) { try MessagePack.decode(bytes) }
+    }
+
     @Test func largeDocumentsTakeLinearTime() throws {
         var writer = MessagePackWriter()
         writer.writeMapHead(count: 200_000)

@@ -1,0 +1,172 @@
+import NexaClient
+import NexaProtocol
+import NexaValue
+
+/// What reads bytes of a peer, a file or a person, with what must hold for every input. A broken promise traps.
+public enum FuzzTarget: String, CaseIterable, Sendable {
+    case frame, messagepack, rawdocument, request, reply, json, uri, model
+
+    /// Feeds one input. Returns true when the input was accepted as valid, for statistics.
+    public func run(_ bytes: [UInt8]) -> Bool {
+        switch self {
+        case .frame: Self.frame(bytes)
+        case .messagepack: Self.messagePack(bytes)
+        case .rawdocument: Self.rawDocument(bytes)
+        case .request: Self.request(bytes)
+        case .reply: Self.reply(bytes)
+        case .json: Self.json(bytes)
+        case .uri: Self.uri(bytes)
+        case .model: Self.model(bytes)
+        }
+    }
+
+    /// Frames are found, or refused, the same however the bytes are cut.
+    private static func frame(_ bytes: [UInt8]) -> Bool {
+        let limit = 1 << 16
+        let decoder = FrameDecoder(maximumPayloadByteCount: limit)
+        var offset = 0
+        var found: [Range<Int>] = []
+        var refusal: FrameError?
+        while refusal == nil {
+            do throws(FrameError) {
+                guard let frame = try decoder.frame(in: bytes.span.bytes, at: offset) else { break }
+                promise(frame.payload.count <= limit && frame.payload.upperBound <= bytes.count, "frames lie within the bytes")
+                promise(frame.payload.lowerBound == offset + FrameHeader.byteCount, "a payload follows its head")
+                found.append(frame.payload)
+                offset = frame.payload.upperBound
+            } catch {
+                refusal = error
+            }
+        }
+        // Cut in two: the first part finds no more than the whole, and nothing else.
+        let cut = bytes.isEmpty ? 0 : Int(bytes[0]) % (bytes.count + 1)
+        let head = Array(bytes[..<cut])
+        var position = 0
+        var index = 0
+        while let frame = try? decoder.frame(in: head.span.bytes, at: position) {
+            promise(index < found.count && found[index] == frame.payload, "cutting changes nothing")
+            position = frame.payload.upperBound
+            index += 1
+        }
+        return !found.isEmpty
+    }
+
+    /// What validates also decodes, and encoding it again decodes to the same.
+    private static func messagePack(_ bytes: [UInt8]) -> Bool {
+        var isValid = true
+        do throws(MessagePackError) { try MessagePack.validate(bytes.span.bytes) } catch { isValid = false }
+        guard let value = try? MessagePack.decode(bytes) else {
+            promise(!isValid, "validated bytes must decode")
+            return false
+        }
+        let again = MessagePack.encode(value)
+        promise(again.count <= bytes.count * 2 + 16, "compact encoding does not grow")
+        guard let copy = try? MessagePack.decode(again) else { broken("own encoding must decode") }
+        promise(MessagePack.encode(copy) == again, "encoding is stable")
+        return true
+    }
+
+    /// A look-up in the bytes agrees with the decoded document.
+    private static func rawDocument(_ bytes: [UInt8]) -> Bool {
+        guard let document = try? MessagePack.decodeDocument(bytes), let raw = try? RawDocument(bytes.span.bytes) else {
+            // Malformed bytes must not trap either.
+            if let raw = try? RawDocument(bytes.span.bytes) { _ = raw.value(at: "a.0.b")?.head }
+            return false
+        }
+        for (key, value) in document.prefix(8) {
+            guard let found = raw.value(forKey: key) else { broken("a decoded field is found") }
+            _ = (found.head, found.bytes.byteCount, found.text?.byteCount)
+            if case .int(let number) = value, case .int(let other)? = found.head, document.count == 1 {
+                promise(number == other, "a look-up agrees with the decoded value")
+            }
+        }
+        _ = raw.value(at: "a.b.c.0.1.d")
+        return true
+    }
+
+    /// A request that decodes encodes to one that decodes to the same.
+    private static func request(_ bytes: [UInt8]) -> Bool {
+        guard let first = bytes.first else { return false }
+        let payload = Array(bytes.dropFirst())
+        guard let request = try? Request(type: MessageType(rawValue: first), payload: payload.span.bytes) else {
+            return false
+        }
+        var writer = MessagePackWriter()
+        request.encodeFrame(into: &writer)
+        let frame = writer.bytes
+        guard let found = try? FrameDecoder().frame(in: frame.span.bytes, at: 0),
+            let again = try? Request(
+                type: found.header.type, payload: frame.span.bytes.extracting(found.payload))
+        else { broken("an own request decodes") }
+        var second = MessagePackWriter()
+        again.encodeFrame(into: &second)
+        promise(second.bytes == frame, "requests survive the wire")
+        return true
+    }
+
+    /// What a client reads of a server.
+    private static func reply(_ bytes: [UInt8]) -> Bool {
+        guard let fields = try? MessagePack.decodeDocument(bytes) else { return false }
+        let connected = Reply.Connected(fields)
+        var writer = MessagePackWriter()
+        connected.encodeFrame(into: &writer)
+        return !connected.username.isEmpty
+    }
+
+    /// Text that parses prints to text that parses to the same.
+    private static func json(_ bytes: [UInt8]) -> Bool {
+        guard let value = try? JSON.decode(bytes) else { return false }
+        guard let text = try? JSON.string(value) else { return true }  // no JSON for it, such as NaN
+        guard let again = try? JSON.decode(text) else { broken("own JSON must parse: \(text)") }
+        promise((try? JSON.string(again)) == text, "printing is stable")
+        return true
+    }
+
+    /// A URI that is accepted prints to one that means the same; one that is refused never shows its password.
+    private static func uri(_ bytes: [UInt8]) -> Bool {
+        let text = String(decoding: bytes, as: UTF8.self)
+        do throws(NexaError) {
+            let configuration = try NexaConfiguration(uri: text)
+            let printed = configuration.uri
+            do throws(NexaError) {
+                let again = try NexaConfiguration(uri: printed)
+                promise(again.uri == printed, "printing is stable: \(printed)")
+            } catch {
+                broken("an own URI must be accepted: \(printed): \(error)")
+            }
+            return true
+        } catch {
+            _ = error.description
+            return false
+        }
+    }
+
+    private struct Model: Codable {
+        struct Line: Codable {
+            var name: String
+            var total: Int
+            var inner: [Line]?
+        }
+        var id: String?
+        var lines: [Line]
+        var rates: [String: Double]?
+        var flag: Bool?
+        var bytes: [UInt8]?
+        var free: Value?
+        enum CodingKeys: String, CodingKey {
+            case id = "_id"
+            case lines, rates, flag, bytes, free
+        }
+    }
+
+    /// Any bytes read as a model end in a model or an error.
+    private static func model(_ bytes: [UInt8]) -> Bool {
+        guard let document = try? MessagePack.decodeDocument(bytes) else { return false }
+        return (try? document.decode(Model.self)) != nil
+    }
+}
+
+/// Says which promise was broken, and ends the program: the fuzzer keeps the input.
+private func broken(_ what: String) -> Never { fatalError("broken promise: \(what)") }
+
+private func promise(_ holds: Bool, _ what: @autoclosure () -> String) { if !holds { broken(what()) } }
