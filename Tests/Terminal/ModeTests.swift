@@ -92,7 +92,7 @@ import Testing
         _ = "use m\n".withCString { write(script, $0, 6) }
         #expect(session.sees("✓ Switched"))
         let server = try #require(SignalTests.child(of: session.process))
-        kill(server, SIGSTOP)
+        SignalTests.stop(server)
         defer { kill(server, SIGCONT) }
         _ = "count\n".withCString { write(script, $0, 6) }
         #expect(session.sees("✗ "))
@@ -130,7 +130,7 @@ import Testing
         #expect(session.prompts("nexa(movies)>"))
         let shell = try #require(SignalTests.child(of: session.process))
         let server = try #require(SignalTests.child(of: shell))
-        kill(server, SIGSTOP)
+        SignalTests.stop(server)
         defer { kill(server, SIGCONT) }
         session.send("count\r")
         #expect(session.wait { !$0.screen.isBracketingPaste })
