@@ -127,7 +127,10 @@ extension ClientDriver {
     /// Takes whole frames off the bytes and gives the replies to their callers; returns how many bytes that were.
     func received(_ bytes: RawSpan, on lane: Lane) -> Int {
         var offset = 0
+        // The arrays of the last time: reading allocates nothing but the payloads.
         var frames: [Frame] = []
+        swap(&frames, &lane.spareFrames)
+        defer { if frames.capacity <= Lane.keptFrames { swap(&frames, &lane.spareFrames) } }
         repeat {
             frames.removeAll(keepingCapacity: true)
             var violation: Machine.CloseReason?
@@ -156,10 +159,12 @@ extension ClientDriver {
     private func handle(_ frames: [Frame], of bytes: RawSpan, on lane: Lane, _ violation: Machine.CloseReason?) -> Bool
     {
         var effects = Effects()
+        var actions: [Machine.Action] = []
+        swap(&effects.completed, &lane.spareCompleted)
+        swap(&actions, &lane.spareActions)
         var isHandshakeReply = false
         let (server, events) = state.withLock { state -> (Negotiated?, EventQueue?) in
             lane.machine.receivedBytes(at: .now)
-            var actions: [Machine.Action] = []
             for (index, frame) in frames.enumerated() {
                 actions.removeAll(keepingCapacity: true)
                 lane.machine.received(frame.header, into: &actions)
@@ -186,7 +191,10 @@ extension ClientDriver {
             call.continuation = nil
             continuation.resume(returning: outcome)
         }
-        effects.completed = []
+        effects.completed.removeAll(keepingCapacity: true)
+        swap(&effects.completed, &lane.spareCompleted)
+        actions.removeAll(keepingCapacity: true)
+        swap(&actions, &lane.spareActions)
         if !effects.events.isEmpty, let events, events.append(effects.events.map(payload)) {
             pauseReading(lane)
         }
@@ -208,7 +216,7 @@ extension ClientDriver {
     func claimWriting(_ lane: Lane, _ effects: inout Effects) {
         guard !lane.isWriteClaimed, lane.socket != nil else { return }
         lane.isWriteClaimed = true
-        effects.writers.append(lane)
+        if effects.writer == nil { effects.writer = lane } else { effects.moreWriters.append(lane) }
     }
 
     /// Writes everything appended so far and in the meantime. The caller holds the claim to write.

@@ -11,6 +11,7 @@ import NexaValue
 final class Lane: EventHandler, @unchecked Sendable {
     static let readsPerTurn = 4
     static let keptBufferBytes = 64 << 10
+    static let keptFrames = 512
 
     let id: Pool.ConnectionID
     /// A cycle until the connection is torn down, which takes the lane out of the driver.
@@ -49,6 +50,10 @@ final class Lane: EventHandler, @unchecked Sendable {
     var decoder: FrameDecoder
     var timer: Reactor.TimerID?
     var isTornDown = false
+    /// Empty arrays with room, for the next read.
+    var spareFrames: [Frame] = []
+    var spareCompleted: [(call: PendingCall, frame: Int)] = []
+    var spareActions: [Machine.Action] = []
     var isReadingPaused = false
     private var isContinueScheduled = false
 
