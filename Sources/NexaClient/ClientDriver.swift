@@ -264,7 +264,7 @@ final class ClientDriver: Sendable {
                 lane.wantedDeadline = deadline
                 effects.deadlines.append(lane)
             case .close(let reason):
-                lane.events?.finish(lane.endError(reason))
+                lane.events?.finish(state.isShutDown ? .shutDown(delivery: .notSent) : lane.endError(reason))
                 effects.closes.append(lane)
             }
         }
