@@ -322,6 +322,7 @@ extension ClientDriver {
         lane.timer = reactor.schedule(at: deadline) { [weak self] in
             lane.timer = nil
             self?.step { state, effects in
+                if lane.machine.load == 0, !lane.isWriteClaimed { lane.giveBuffersBack() }
                 var actions: [Machine.Action] = []
                 lane.machine.tick(.now, into: &actions)
                 self?.carry(actions, lane, &state, &effects)

@@ -69,6 +69,16 @@ final class Lane: EventHandler, @unchecked Sendable {
         driver.telemetry.count(.connections, -1)
     }
 
+    /// An idle connection needs no memory for what it sends and receives. Under the lock, on the reactor's
+    /// thread, while nobody writes.
+    func giveBuffersBack() {
+        out = []
+        writing = []
+        spareFrames = []
+        spareCompleted = []
+        spareActions = []
+    }
+
     func ready(_ events: Readiness) {
         if events.contains(.writable) { driver.socketIsWritable(self) }
         if !events.isDisjoint(with: [.readable, .hangup]) { readSome(untilEmpty: events.contains(.hangup)) }
