@@ -3,27 +3,6 @@ import NexaTransport
 import NexaValue
 import Synchronization
 
-extension Lane {
-    /// The server, once the connection has been logged in.
-    var endpointName: String? { negotiated?.endpoint }
-
-    /// The connection's number in logs.
-    var number: Int { Int(id.number) }
-
-    /// Why the connection was lost; `nil` when the client closed it.
-    var lossReason: NexaError? {
-        switch machine.closeReason {
-        case nil, .drained?, .requested?: nil
-        case let reason?: endError(reason)
-        }
-    }
-
-    /// The end of the connection, as the one who takes its events sees it.
-    func endError(_ reason: Machine.CloseReason) -> NexaError {
-        .failed(.closed(reason), .notSent, endpoint: endpointName)
-    }
-}
-
 /// The life of one connection. Except for writing, all of it happens on the reactor's thread.
 extension ClientDriver {
     func connect(_ lane: Lane) {
@@ -398,60 +377,5 @@ extension ClientDriver {
         lane.isTornDown = true
         lane.events?.finish(.shutDown(delivery: .notSent))
         release(lane)
-    }
-
-    // MARK: Shutdown
-
-    /// Nobody can make a call any more: close everything and end the thread, without waiting for it where
-    /// that is the calling one.
-    func abandon() {
-        step { state, effects in refuseCalls(&state, &effects) }
-        reactor.execute { [self] in closeEverything() }
-        reactor.shutdown()
-    }
-
-    private func refuseCalls(_ state: inout State, _ effects: inout Effects) {
-        guard !state.isShutDown else { return }
-        state.isShutDown = true
-        var actions: [Pool.Action] = []
-        state.pool.close(into: &actions)
-        carry(actions, &state, &effects)
-    }
-
-    /// Takes no more calls, waits for those on their way, closes everything and ends the thread.
-    func shutdown(drainingFor grace: Duration) async {
-        await withUnsafeContinuation { continuation in
-            step { state, effects in
-                state.drained.append(continuation)
-                if !state.isShutDown {
-                    refuseCalls(&state, &effects)
-                    for lane in state.lanes.values {
-                        var actions: [Machine.Action] = []
-                        lane.machine.drain(into: &actions)
-                        carry(actions, lane, &state, &effects)
-                    }
-                }
-                if state.lanes.isEmpty {
-                    effects.drained = state.drained
-                    state.drained = []
-                }
-            }
-            let isRunning = reactor.execute { [self] in
-                _ = reactor.schedule(at: .now + grace) { [weak self] in self?.closeEverything() }
-            }
-            if !isRunning { closeEverything() }
-        }
-        reactor.shutdown()
-    }
-
-    /// The grace time is over.
-    private func closeEverything() {
-        step { state, effects in
-            for lane in state.lanes.values {
-                var actions: [Machine.Action] = []
-                lane.machine.close(.requested, into: &actions)
-                carry(actions, lane, &state, &effects)
-            }
-        }
     }
 }

@@ -112,3 +112,24 @@ final class Lane: EventHandler, @unchecked Sendable {
         }
     }
 }
+
+extension Lane {
+    /// The server, once the connection has been logged in.
+    var endpointName: String? { negotiated?.endpoint }
+
+    /// The connection's number in logs.
+    var number: Int { Int(id.number) }
+
+    /// Why the connection was lost; `nil` when the client closed it.
+    var lossReason: NexaError? {
+        switch machine.closeReason {
+        case nil, .drained?, .requested?: nil
+        case let reason?: endError(reason)
+        }
+    }
+
+    /// The end of the connection, as the one who takes its events sees it.
+    func endError(_ reason: Machine.CloseReason) -> NexaError {
+        .failed(.closed(reason), .notSent, endpoint: endpointName)
+    }
+}
