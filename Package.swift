@@ -43,7 +43,7 @@ let package = Package(
             name: "TestKit", dependencies: ["NexaTransport"], path: "Tests/TestKit", swiftSettings: swiftSettings),
         .testTarget(name: "NexaValueTests", dependencies: ["NexaValue", "TestKit"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "NexaProtocolTests", dependencies: ["NexaProtocol", "NexaValue", "TestKit"],
+            name: "NexaProtocolTests", dependencies: ["NexaProtocol", "NexaValue", "NexaTestSupport", "TestKit"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaTransportTests", dependencies: ["NexaTransport", "NexaProtocol", "CNexaSystem", "TestKit"],

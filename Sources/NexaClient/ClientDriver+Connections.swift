@@ -7,6 +7,17 @@ extension Lane {
     /// The server, once the connection has been logged in.
     var endpointName: String? { negotiated?.endpoint }
 
+    /// The connection's number in logs.
+    var number: Int { Int(id.number) }
+
+    /// Why the connection was lost; `nil` when the client closed it.
+    var lossReason: NexaError? {
+        switch machine.closeReason {
+        case nil, .drained?, .requested?: nil
+        case let reason?: endError(reason)
+        }
+    }
+
     /// The end of the connection, as the one who takes its events sees it.
     func endError(_ reason: Machine.CloseReason) -> NexaError {
         .failed(.closed(reason), .notSent, endpoint: endpointName)
@@ -17,6 +28,7 @@ extension Lane {
 extension ClientDriver {
     func connect(_ lane: Lane) {
         guard !lane.isTornDown else { return }
+        if telemetry.wantsConnections { telemetry.emit(.connectStarted(connection: lane.number)) }
         let deadline = ContinuousClock.now + configuration.connectTimeout
         let connector = Connector(configuration.endpoints, deadline: deadline, on: reactor) { [self] result in
             lane.connector = nil
@@ -50,6 +62,7 @@ extension ClientDriver {
         }
         socket.setUserTimeout(configuration.operationTimeout + .seconds(30))
         lane.socket = socket
+        telemetry.count(.sockets, 1)
         lane.endpoint = endpoint
         let login = Request.connect(
             .init(
@@ -82,9 +95,14 @@ extension ClientDriver {
                 var begun: [Machine.Action] = []
                 lane.machine.authenticated(into: &begun)
                 state.negotiated = granted
+                let now = ContinuousClock.now
+                if telemetry.wantsConnections {
+                    effects.news.append(
+                        .connectSucceeded(connection: lane.number, elapsed: now - lane.startedAt))
+                }
                 state.lastConnectError = nil
                 var actions: [Pool.Action] = []
-                state.pool.connectSucceeded(lane.id, jitter: .random(in: 0..<1), at: .now, into: &actions)
+                state.pool.connectSucceeded(lane.id, jitter: .random(in: 0..<1), at: now, into: &actions)
                 carry(begun, lane, &state, &effects)
                 carry(actions, &state, &effects)
                 serve(&state, &effects)
@@ -331,16 +349,30 @@ extension ClientDriver {
 
     /// Closes the socket and tells the pool, which counts the connection until then. On any thread.
     private func closeSocket(_ lane: Lane) {
-        lane.socket?.close()
+        if let socket = lane.socket {
+            socket.close()
+            telemetry.count(.sockets, -1)
+        }
         step { state, effects in
             state.lanes[lane.id] = nil
             var actions: [Pool.Action] = []
+            let now = ContinuousClock.now
             if lane.negotiated == nil {
-                state.lastConnectError = lane.connectError ?? .connectTimedOut(configuration)
+                let error = lane.connectError ?? .connectTimedOut(configuration)
+                state.lastConnectError = error
                 state.pool.connectFailed(
-                    lane.id, isFinal: lane.isConnectFailureFinal, jitter: .random(in: 0..<1), at: .now, into: &actions)
+                    lane.id, isFinal: lane.isConnectFailureFinal, jitter: .random(in: 0..<1), at: now, into: &actions)
+                if telemetry.wantsConnections {
+                    effects.news.append(
+                        .connectFailed(
+                            connection: lane.number, error, attempt: state.pool.failures,
+                            retryIn: state.pool.mayConnectAt.map { max($0 - now, .zero) }))
+                }
             } else {
-                state.pool.closed(lane.id, at: .now, into: &actions)
+                state.pool.closed(lane.id, at: now, into: &actions)
+                if telemetry.wantsConnections {
+                    effects.news.append(.connectionClosed(connection: lane.number, reason: lane.lossReason))
+                }
             }
             carry(actions, &state, &effects)
             serve(&state, &effects)

@@ -15,6 +15,7 @@ final class Lane: EventHandler, @unchecked Sendable {
     let id: Pool.ConnectionID
     /// A cycle until the connection is torn down, which takes the lane out of the driver.
     let driver: ClientDriver
+    let startedAt = ContinuousClock.now
 
     // Guarded by the driver's lock.
     var machine: Machine
@@ -56,6 +57,11 @@ final class Lane: EventHandler, @unchecked Sendable {
         self.machine = machine
         self.driver = driver
         decoder = FrameDecoder(maximumPayloadByteCount: maximumFrameBytes)
+        driver.telemetry.count(.connections, 1)
+    }
+
+    deinit {
+        driver.telemetry.count(.connections, -1)
     }
 
     func ready(_ events: Readiness) {
