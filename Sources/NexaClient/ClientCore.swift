@@ -182,6 +182,12 @@ extension Request {
                 || query.page != nil || query.after != nil || query.limit == 0
             if usesOptions { required.insert(.queryOptions) }
             if Filter(query.filter).usesLogic { required.insert(.filterLogic) }
+        case .subscribe(let subscribe):
+            let usesTokens =
+                subscribe.after != nil || !subscribe.filter.isEmpty
+                || subscribe.selects(ChangeKind.dropDatabase.rawValue)
+                || (subscribe.database != nil && subscribe.collection == nil)
+            if usesTokens { required.insert(.resumeTokens) }
         default: break
         }
         return required

@@ -21,6 +21,7 @@ public final class FaultyLink: Sendable {
     private let state: Mutex<State>
     private let target: SocketAddress
     private let bytesUntilCut: ClosedRange<Int>
+    private let cutsRequests: Bool
 
     /// Starts to listen.
     ///
@@ -28,7 +29,10 @@ public final class FaultyLink: Sendable {
     ///   - target: the server.
     ///   - seed: what the random numbers follow from.
     ///   - bytesUntilCut: how much of one direction passes before a connection is cut.
-    public init(to target: SocketAddress, seed: UInt64, bytesUntilCut: ClosedRange<Int>) throws {
+    ///   - cutsRequests: whether that may be what the client sends; otherwise it is what the server sends.
+    public init(to target: SocketAddress, seed: UInt64, bytesUntilCut: ClosedRange<Int>, cutsRequests: Bool = true)
+        throws
+    {
         guard let address = SocketAddress(numericHost: "127.0.0.1", port: 0) else {
             throw ScriptError("127.0.0.1 is no address here")
         }
@@ -36,6 +40,7 @@ public final class FaultyLink: Sendable {
         port = Int(socket.address.port ?? 0)
         self.target = target
         self.bytesUntilCut = bytesUntilCut
+        self.cutsRequests = cutsRequests
         state = Mutex(State(random: seed))
         let reactor = try Reactor(name: "faulty-link")
         self.reactor = reactor
@@ -59,7 +64,7 @@ public final class FaultyLink: Sendable {
 
     private func accept(_ connection: StreamSocket) {
         guard let server = try? StreamSocket.connect(to: target) else { return connection.close() }
-        let (isUpstream, budget) = (draw(2) == 0, bytesUntilCut.lowerBound + draw(bytesUntilCut.count))
+        let (isUpstream, budget) = (draw(2) == 0 && cutsRequests, bytesUntilCut.lowerBound + draw(bytesUntilCut.count))
         let up = Pipe(self, budget: isUpstream ? budget : .max)
         let down = Pipe(self, budget: isUpstream ? .max : budget)
         guard let client = try? Channel(connection, on: reactor, handler: up) else { return server.close() }

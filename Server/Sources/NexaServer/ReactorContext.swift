@@ -9,6 +9,7 @@ final class ServerShared: Sendable {
     let configuration: NexaServer.Configuration
     let engine: Engine
     let workers: WorkerPool
+    let changes: ChangeHub
     /// Open connections of all reactors.
     let connectionCount = Atomic<Int>(0)
     /// The grace time is over: long queries give up.
@@ -17,12 +18,13 @@ final class ServerShared: Sendable {
     let onClose: @Sendable (Int) -> Void
 
     init(
-        _ configuration: NexaServer.Configuration, engine: Engine, workers: WorkerPool,
+        _ configuration: NexaServer.Configuration, engine: Engine, workers: WorkerPool, changes: ChangeHub,
         onClose: @escaping @Sendable (Int) -> Void
     ) {
         self.configuration = configuration
         self.engine = engine
         self.workers = workers
+        self.changes = changes
         self.onClose = onClose
     }
 }
@@ -36,6 +38,8 @@ final class ReactorContext: @unchecked Sendable {
     // Every reply goes through it, one at a time: checking that at run time costs more than writing the head.
     @exclusivity(unchecked) private var writer = MessagePackWriter(capacity: 4096)
     private var isDraining = false
+    private let waker = ChangeHub.Waker()
+    private var waitingForChanges: [ObjectIdentifier: Session] = [:]
 
     init(_ shared: ServerShared, reactor: Reactor) {
         self.shared = shared
@@ -44,12 +48,33 @@ final class ReactorContext: @unchecked Sendable {
         reactor.execute { [engine = shared.engine, weak reactor] in
             reactor?.setTurnEndHook { engine.flushPending() }
         }
+        shared.changes.add(waker) { [weak self] in
+            guard let self else { return }
+            self.reactor.execute { self.wakeSubscribers() }
+        }
     }
 
     /// Gives a reused, empty writer to encode one reply into.
     func withWriter(_ body: (inout MessagePackWriter) -> Void) {
         body(&writer)
         writer.removeAll(keepingAtMost: 64 << 10)
+    }
+
+    /// Has `pumpChanges` called after the next commit. The caller then looks whether there was one just before.
+    func waitForChanges(_ session: Session) {
+        waitingForChanges[ObjectIdentifier(session)] = session
+        shared.changes.arm(waker)
+    }
+
+    private func wakeSubscribers() {
+        let woken = waitingForChanges
+        waitingForChanges.removeAll(keepingCapacity: true)
+        for session in woken.values { session.changesArrived() }
+    }
+
+    /// Forgets `waitForChanges`.
+    func stopWaiting(_ session: Session) {
+        waitingForChanges[ObjectIdentifier(session)] = nil
     }
 
     /// Takes over an accepted socket, on this reactor's thread.

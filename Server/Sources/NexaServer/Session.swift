@@ -35,6 +35,8 @@ final class Session: @unchecked Sendable {
     private var isClosing = false
     private var loginTimer: Reactor.TimerID?
     private var isPausedByOrder = false
+    /// The change events that this connection gets.
+    var subscription: ChangeSubscription?
     private let gone = Atomic<Bool>(false)
 
     /// True when the connection is closed; from any thread.
@@ -232,6 +234,7 @@ extension Session: ChannelHandler {
     }
 
     func channelDrained(_ channel: Channel) {
+        pumpChanges()
         guard isPausedByOrder else { return }
         isPausedByOrder = false
         channel.resumeReading()
@@ -239,6 +242,7 @@ extension Session: ChannelHandler {
 
     func channelClosed(_ channel: Channel, reason: ChannelCloseReason) {
         self.channel = nil
+        endSubscription()
         if let loginTimer { reactor.cancel(loginTimer) }
         loginTimer = nil
         isClosing = true
