@@ -90,10 +90,10 @@ sanitize: deps-test
 	NEXA_TSAN=1 $(SWIFT) build --product nexadb --sanitize=thread --scratch-path .build/thread
 	NEXA_TSAN=1 $(SWIFT) build --product nexa --sanitize=thread --scratch-path .build/thread
 	NEXA_TSAN=1 $(SWIFT) test --skip-build --no-parallel --sanitize=thread --scratch-path .build/thread
-	$(SWIFT) build --build-tests --sanitize=address --scratch-path .build/address
-	$(SWIFT) build --product nexadb --sanitize=address --scratch-path .build/address
-	$(SWIFT) build --product nexa --sanitize=address --scratch-path .build/address
-	$(SWIFT) test --skip-build --no-parallel --sanitize=address --scratch-path .build/address
+	NEXA_ASAN=1 $(SWIFT) build --build-tests --sanitize=address --scratch-path .build/address
+	NEXA_ASAN=1 $(SWIFT) build --product nexadb --sanitize=address --scratch-path .build/address
+	NEXA_ASAN=1 $(SWIFT) build --product nexa --sanitize=address --scratch-path .build/address
+	NEXA_ASAN=1 $(SWIFT) test --skip-build --no-parallel --sanitize=address --scratch-path .build/address
 
 bench: deps-bench
 	@Tests/Benchmarks/run.sh

@@ -14,6 +14,9 @@ let swiftSettings =
     + (Context.environment["NEXA_TSAN"] == nil
         ? [.enableUpcomingFeature("MemberImportVisibility")] : [.define("NEXA_TSAN")])
 
+// And NEXA_ASAN: what is meant to live until the exit is no leak then.
+let systemSettings: [CSetting] = Context.environment["NEXA_ASAN"] == nil ? [] : [.define("NEXA_ASAN")]
+
 let package = Package(
     name: "nexa",
     products: [
@@ -28,7 +31,7 @@ let package = Package(
     targets: [
         .target(name: "NexaValue", swiftSettings: swiftSettings),
         .target(name: "NexaProtocol", dependencies: ["NexaValue"], swiftSettings: swiftSettings),
-        .target(name: "CNexaSystem"),
+        .target(name: "CNexaSystem", cSettings: systemSettings),
         .target(
             name: "NexaTransport", dependencies: ["NexaProtocol", "CNexaSystem"], swiftSettings: swiftSettings),
         .target(
