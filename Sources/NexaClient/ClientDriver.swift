@@ -33,7 +33,9 @@ final class ClientDriver: Sendable {
         var news: [NexaEvent] = []
         /// Frames that are change events.
         var events: [Int] = []
-        var writers: [Lane] = []
+        /// The one who is to write, as nearly always, and others.
+        var writer: Lane?
+        var moreWriters: [Lane] = []
         var connects: [Lane] = []
         var closes: [Lane] = []
         var deadlines: [Lane] = []
@@ -262,7 +264,7 @@ final class ClientDriver: Sendable {
                 lane.wantedDeadline = deadline
                 effects.deadlines.append(lane)
             case .close(let reason):
-                lane.events?.finish(lane.endError(reason))
+                lane.events?.finish(state.isShutDown ? .shutDown(delivery: .notSent) : lane.endError(reason))
                 effects.closes.append(lane)
             }
         }
@@ -302,11 +304,14 @@ final class ClientDriver: Sendable {
                 reactor.execute { [self] in carryOutOnReactor(effects) }
             }
         }
-        for lane in effects.writers {
-            // On the reactor's thread, everything written in this turn leaves together.
-            if reactor.isOnThread { reactor.runSoon { [self] in write(lane) } } else { write(lane) }
-        }
+        if let lane = effects.writer { writeSoon(lane) }
+        for lane in effects.moreWriters { writeSoon(lane) }
         for continuation in effects.drained { continuation.resume() }
+    }
+
+    /// On the reactor's thread, everything written in this turn leaves together.
+    private func writeSoon(_ lane: Lane) {
+        if reactor.isOnThread { reactor.runSoon { [self] in write(lane) } } else { write(lane) }
     }
 
     private func carryOutOnReactor(_ effects: Effects) {

@@ -11,6 +11,7 @@ import NexaValue
 final class Lane: EventHandler, @unchecked Sendable {
     static let readsPerTurn = 4
     static let keptBufferBytes = 64 << 10
+    static let keptFrames = 512
 
     let id: Pool.ConnectionID
     /// A cycle until the connection is torn down, which takes the lane out of the driver.
@@ -49,6 +50,10 @@ final class Lane: EventHandler, @unchecked Sendable {
     var decoder: FrameDecoder
     var timer: Reactor.TimerID?
     var isTornDown = false
+    /// Empty arrays with room, for the next read.
+    var spareFrames: [Frame] = []
+    var spareCompleted: [(call: PendingCall, frame: Int)] = []
+    var spareActions: [Machine.Action] = []
     var isReadingPaused = false
     private var isContinueScheduled = false
 
@@ -62,6 +67,16 @@ final class Lane: EventHandler, @unchecked Sendable {
 
     deinit {
         driver.telemetry.count(.connections, -1)
+    }
+
+    /// An idle connection needs no memory for what it sends and receives. Under the lock, on the reactor's
+    /// thread, while nobody writes.
+    func giveBuffersBack() {
+        out = []
+        writing = []
+        spareFrames = []
+        spareCompleted = []
+        spareActions = []
     }
 
     func ready(_ events: Readiness) {
@@ -95,5 +110,26 @@ final class Lane: EventHandler, @unchecked Sendable {
             isContinueScheduled = false
             readSome(untilEmpty: true)
         }
+    }
+}
+
+extension Lane {
+    /// The server, once the connection has been logged in.
+    var endpointName: String? { negotiated?.endpoint }
+
+    /// The connection's number in logs.
+    var number: Int { Int(id.number) }
+
+    /// Why the connection was lost; `nil` when the client closed it.
+    var lossReason: NexaError? {
+        switch machine.closeReason {
+        case nil, .drained?, .requested?: nil
+        case let reason?: endError(reason)
+        }
+    }
+
+    /// The end of the connection, as the one who takes its events sees it.
+    func endError(_ reason: Machine.CloseReason) -> NexaError {
+        .failed(.closed(reason), .notSent, endpoint: endpointName)
     }
 }

@@ -45,8 +45,8 @@ final class ReactorContext: @unchecked Sendable {
         self.shared = shared
         self.reactor = reactor
         // Writes that arrived in one turn are committed together.
-        reactor.execute { [engine = shared.engine, weak reactor] in
-            reactor?.setTurnEndHook { engine.flushPending() }
+        reactor.execute { [engine = shared.engine] in
+            reactor.setTurnEndHook { engine.flushPending() }
         }
         shared.changes.add(waker) { [weak self] in
             guard let self else { return }
