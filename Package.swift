@@ -19,7 +19,7 @@ let package = Package(
     products: [
         .library(name: "NexaClient", targets: ["NexaClient"]),
         .library(name: "NexaTestSupport", targets: ["NexaTestSupport"]),
-        .library(name: "NexaCore", targets: ["NexaValue", "NexaProtocol", "NexaTransport"])
+        .library(name: "NexaCore", targets: ["NexaValue", "NexaProtocol", "NexaSCRAM", "NexaTransport"])
     ],
     dependencies: [
         .package(name: "nexa-server", path: "Server"),
@@ -28,11 +28,13 @@ let package = Package(
     targets: [
         .target(name: "NexaValue", swiftSettings: swiftSettings),
         .target(name: "NexaProtocol", dependencies: ["NexaValue"], swiftSettings: swiftSettings),
+        .target(name: "CNexaDigest"),
+        .target(name: "NexaSCRAM", dependencies: ["CNexaDigest"], swiftSettings: swiftSettings),
         .target(name: "CNexaSystem"),
         .target(
             name: "NexaTransport", dependencies: ["NexaProtocol", "CNexaSystem"], swiftSettings: swiftSettings),
         .target(
-            name: "NexaClient", dependencies: ["NexaValue", "NexaProtocol", "NexaTransport"],
+            name: "NexaClient", dependencies: ["NexaValue", "NexaProtocol", "NexaSCRAM", "NexaTransport"],
             swiftSettings: swiftSettings),
         .target(
             name: "NexaTestSupport", dependencies: ["NexaValue", "NexaProtocol", "NexaTransport"],
@@ -46,12 +48,16 @@ let package = Package(
             name: "NexaProtocolTests", dependencies: ["NexaProtocol", "NexaValue", "TestKit"],
             swiftSettings: swiftSettings),
         .testTarget(
+            name: "NexaSCRAMTests", dependencies: ["NexaSCRAM", "CNexaDigest", "TestKit"],
+            swiftSettings: swiftSettings),
+        .testTarget(
             name: "NexaTransportTests", dependencies: ["NexaTransport", "NexaProtocol", "CNexaSystem", "TestKit"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaClientTests",
             dependencies: [
-                "NexaClient", "NexaTestSupport", "TestKit", .product(name: "NexaServer", package: "nexa-server")
+                "NexaClient", "NexaSCRAM", "NexaTestSupport", "NexaValue", "TestKit",
+                .product(name: "NexaServer", package: "nexa-server")
             ],
             swiftSettings: swiftSettings),
         .testTarget(
@@ -65,13 +71,14 @@ let package = Package(
         .testTarget(
             name: "NexaEngineTests",
             dependencies: [
-                "NexaValue", "NexaTransport", "TestKit", .product(name: "NexaEngine", package: "nexa-server")
+                "NexaValue", "NexaSCRAM", "NexaTransport", "TestKit",
+                .product(name: "NexaEngine", package: "nexa-server")
             ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaServerTests",
             dependencies: [
-                "NexaValue", "NexaProtocol", "NexaTransport", "TestKit",
+                "NexaValue", "NexaProtocol", "NexaSCRAM", "NexaTransport", "TestKit",
                 .product(name: "NexaServer", package: "nexa-server")
             ],
             swiftSettings: swiftSettings),

@@ -21,7 +21,7 @@ extension ClientDriver {
         let connector = Connector(configuration.endpoints, deadline: deadline, on: reactor) { [self] result in
             lane.connector = nil
             switch result {
-            case .success(let (socket, endpoint)): connected(lane, socket, endpoint)
+            case .success(let (socket, address, endpoint)): connected(lane, socket, address, endpoint)
             case .failure(let error): connectFailed(lane, .connectFailed(error, configuration.endpoints))
             }
         }
@@ -29,7 +29,7 @@ extension ClientDriver {
         connector.start()
     }
 
-    private func connectFailed(_ lane: Lane, isFinal: Bool = false, _ error: NexaError) {
+    func connectFailed(_ lane: Lane, isFinal: Bool = false, _ error: NexaError) {
         step { state, effects in
             lane.connectError = error
             lane.isConnectFailureFinal = isFinal
@@ -40,7 +40,7 @@ extension ClientDriver {
     }
 
     /// The socket is there: log in.
-    private func connected(_ lane: Lane, _ socket: StreamSocket, _ endpoint: String) {
+    private func connected(_ lane: Lane, _ socket: StreamSocket, _ address: SocketAddress, _ endpoint: String) {
         guard !lane.isTornDown else { return socket.close() }
         do throws(TransportError) {
             try reactor.register(socket.descriptor, lane)
@@ -51,56 +51,22 @@ extension ClientDriver {
         socket.setUserTimeout(configuration.operationTimeout + .seconds(30))
         lane.socket = socket
         lane.endpoint = endpoint
-        let login = Request.connect(
-            .init(
-                username: configuration.credentials?.username ?? "root",
-                password: configuration.credentials?.password, capabilities: Capability.all,
-                applicationName: configuration.applicationName))
-        var frame = MessagePackWriter()
-        login.encodeFrame(into: &frame)
-        let bytes = frame.bytes
-        step { _, effects in
-            lane.out.append(contentsOf: bytes)
-            lane.machine.connected(handshakeByteCount: bytes.count, at: .now)
-            claimWriting(lane, &effects)
-        }
+        logIn(lane, isPrivate: address.isLocal)
     }
 
-    /// The reply to CONNECT.
-    private func loggedIn(_ lane: Lane, _ type: MessageType, _ payload: RawSpan) {
-        let fields: Document
-        do throws(MessagePackError) {
-            fields = try Reply.fields(payload)
-        } catch {
-            return connectFailed(lane, .notNexaDB("the reply to CONNECT: \(error)", lane.endpoint))
-        }
-        switch type {
-        case .success where fields["authenticated"]?.bool == true:
-            let granted = Negotiated(Reply.Connected(fields), endpoint: lane.endpoint)
-            step { state, effects in
-                lane.negotiated = granted
-                var begun: [Machine.Action] = []
-                lane.machine.authenticated(into: &begun)
-                state.negotiated = granted
-                state.lastConnectError = nil
-                var actions: [Pool.Action] = []
-                state.pool.connectSucceeded(lane.id, jitter: .random(in: 0..<1), at: .now, into: &actions)
-                carry(begun, lane, &state, &effects)
-                carry(actions, &state, &effects)
-                serve(&state, &effects)
-            }
-        case .error:
-            let code = fields["code"]?.string.map(ServerErrorCode.init(rawValue:))
-            var error = NexaError(
-                reply: fields["error"]?.string ?? "", code: code, operation: "connect", endpoint: lane.endpoint)
-            let mayPass = code == .overloaded || code == .shuttingDown
-            if !mayPass, error.code != .authenticationFailed {
-                error = NexaError(
-                    .authenticationFailed, "The server refused the login; serverMessage says why", delivery: .notSent,
-                    operation: "connect", endpoint: lane.endpoint, serverMessage: error.serverMessage)
-            }
-            connectFailed(lane, isFinal: !mayPass, error)
-        default: connectFailed(lane, .notNexaDB("a \(type) frame as reply to CONNECT", lane.endpoint))
+    /// The server let the client in, and grants this.
+    func loggedIn(_ lane: Lane, _ granted: Negotiated) {
+        step { state, effects in
+            lane.negotiated = granted
+            var begun: [Machine.Action] = []
+            lane.machine.authenticated(into: &begun)
+            state.negotiated = granted
+            state.lastConnectError = nil
+            var actions: [Pool.Action] = []
+            state.pool.connectSucceeded(lane.id, jitter: .random(in: 0..<1), at: .now, into: &actions)
+            carry(begun, lane, &state, &effects)
+            carry(actions, &state, &effects)
+            serve(&state, &effects)
         }
     }
 
@@ -128,7 +94,7 @@ extension ClientDriver {
             }
             let handshake = handle(frames, of: bytes, on: lane, violation)
             if handshake, let frame = frames.first {
-                loggedIn(lane, frame.header.type, bytes.extracting(frame.payload))
+                loginReplied(lane, frame.header.type, bytes.extracting(frame.payload))
             }
         } while !frames.isEmpty && !lane.isTornDown
         return offset

@@ -43,6 +43,7 @@ final class ClientDriver: Sendable {
 
     let configuration: NexaConfiguration
     let reactor: Reactor
+    let scramKeys = ScramKeyCache()
     let state: Mutex<State>
     /// The pool's timer; used on the reactor's thread only.
     private let poolTimer = ReactorBox<Reactor.TimerID?>(nil)

@@ -8,8 +8,9 @@ import NexaTransport
 final class Connector: @unchecked Sendable {
     static let attemptDelay: Duration = .milliseconds(250)
 
-    /// A connection and the endpoint it leads to.
-    typealias Completion = (Result<(socket: StreamSocket, endpoint: String), TransportError>) -> Void
+    /// A connection, where it leads, and the endpoint by which that was found.
+    typealias Connected = (socket: StreamSocket, address: SocketAddress, endpoint: String)
+    typealias Completion = (Result<Connected, TransportError>) -> Void
 
     private let reactor: Reactor
     private let endpoints: [NexaConfiguration.Endpoint]
@@ -106,7 +107,7 @@ final class Connector: @unchecked Sendable {
         }
         attempts.removeAll { $0 === attempt }
         reactor.deregister(attempt.socket.descriptor)
-        complete(.success((attempt.socket, attempt.target.endpoint)))
+        complete(.success((attempt.socket, attempt.target.address, attempt.target.endpoint)))
     }
 
     private func discard(_ attempt: Attempt) {
@@ -115,7 +116,7 @@ final class Connector: @unchecked Sendable {
         attempt.socket.close()
     }
 
-    private func complete(_ result: Result<(socket: StreamSocket, endpoint: String), TransportError>) {
+    private func complete(_ result: Result<Connected, TransportError>) {
         let completion = completion
         self.completion = nil
         finish()

@@ -44,6 +44,8 @@ final class Lane: EventHandler, @unchecked Sendable {
     var socket: StreamSocket?
     var connector: Connector?
     var endpoint = ""
+    /// Until the server let the client in.
+    var login: Login?
     var input = StreamInput()
     var decoder: FrameDecoder
     var timer: Reactor.TimerID?

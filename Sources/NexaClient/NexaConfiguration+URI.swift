@@ -69,6 +69,15 @@ struct URIOption: Sendable {
         count("maxAttempts", \.retry.maximumAttempts),
         duration("initialBackoff", \.backoff.initial), duration("maxBackoff", \.backoff.maximum),
         URIOption(
+            name: "plainLogin",
+            set: {
+                guard let choice = NexaConfiguration.PlainLogin(rawValue: $1) else {
+                    return "must be private, always or never, not '\($1)'"
+                }
+                $0.plainLogin = choice
+                return nil
+            }, print: { $0.plainLogin.rawValue }),
+        URIOption(
             name: "appName",
             set: {
                 $0.applicationName = $1

@@ -87,10 +87,24 @@ public struct NexaConfiguration: Sendable, Hashable {
         public init() {}
     }
 
+    /// Where the client may send the password itself, to a server that does not know SCRAM-SHA-256 (one of 3.0).
+    ///
+    /// A server that knows it never sees the password, and has to prove that it knows it too.
+    public enum PlainLogin: String, Sendable, Hashable, CaseIterable {
+        /// Where nobody can read it on the way: over TLS, to a Unix socket, or to this machine. The default.
+        case `private`
+        /// Everywhere. Whoever is between client and server can ask for the password and read it.
+        case always
+        /// Nowhere.
+        case never
+    }
+
     /// The servers, tried in this order.
     public var endpoints: [Endpoint]
     /// Who logs in; required except on a trusted Unix socket.
     public var credentials: Credentials?
+    /// Where the password itself may be sent.
+    public var plainLogin = PlainLogin.private
     /// The database of `client.database()`.
     public var database = "default"
     /// How many connections.

@@ -91,8 +91,11 @@ public struct Capability: RawRepresentable, Sendable, Hashable {
     /// BATCH_WRITE writes all of its documents or none.
     public static let atomicBatches = Capability(rawValue: "atomic-batches")
 
+    /// CONNECT may carry a SCRAM-SHA-256 exchange (RFC 7677) in place of the password.
+    public static let scram = Capability(rawValue: "scram-sha-256")
+
     /// What this version of the protocol knows.
     public static let all: [Capability] = [
-        clientIDs, queryOptions, errorCodes, filterLogic, durability, atomicBatches
+        clientIDs, queryOptions, errorCodes, filterLogic, durability, atomicBatches, scram
     ]
 }

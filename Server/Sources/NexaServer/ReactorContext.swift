@@ -9,6 +9,7 @@ final class ServerShared: Sendable {
     let configuration: NexaServer.Configuration
     let engine: Engine
     let workers: WorkerPool
+    let throttle = LoginThrottle()
     /// Open connections of all reactors.
     let connectionCount = Atomic<Int>(0)
     /// The grace time is over: long queries give up.

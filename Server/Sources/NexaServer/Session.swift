@@ -24,6 +24,9 @@ final class Session: @unchecked Sendable {
     /// The same user as the server on the other end of a Unix socket.
     let isTrustedPeer: Bool
     var login = Login.none(failures: 0)
+    var scramExchange: ScramExchange?
+    /// Before login: the last CONNECT asked for the codes of errors.
+    var wantsErrorCodes = false
     private var order = ReplyOrder()
     private var decoder: FrameDecoder
     private var requests = RequestDecoder()
@@ -103,7 +106,7 @@ final class Session: @unchecked Sendable {
     }
 
     private var hasErrorCodes: Bool {
-        if case .user(_, let capabilities) = login { capabilities.contains(.errorCodes) } else { false }
+        if case .user(_, let capabilities) = login { capabilities.contains(.errorCodes) } else { wantsErrorCodes }
     }
 
     private func sendReady() {
