@@ -19,7 +19,11 @@ let package = Package(
     products: [
         .library(name: "NexaClient", targets: ["NexaClient"]),
         .library(name: "NexaTestSupport", targets: ["NexaTestSupport"]),
+        .library(name: "NexaTLS", targets: ["NexaTLS"]),
         .library(name: "NexaCore", targets: ["NexaValue", "NexaProtocol", "NexaSCRAM", "NexaTransport"])
+    ],
+    traits: [
+        .trait(name: "TLS", description: "Encrypted connections, with OpenSSL 3 (libssl-dev)")
     ],
     dependencies: [
         .package(name: "nexa-server", path: "Server"),
@@ -28,13 +32,20 @@ let package = Package(
     targets: [
         .target(name: "NexaValue", swiftSettings: swiftSettings),
         .target(name: "NexaProtocol", dependencies: ["NexaValue"], swiftSettings: swiftSettings),
+        // OpenSSL is linked into programs that ask for the trait TLS, and into no other.
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .target(name: "NexaTLS", dependencies: ["COpenSSL", "NexaTransport"], swiftSettings: swiftSettings),
         .target(name: "CNexaDigest"),
         .target(name: "NexaSCRAM", dependencies: ["CNexaDigest"], swiftSettings: swiftSettings),
         .target(name: "CNexaSystem"),
         .target(
             name: "NexaTransport", dependencies: ["NexaProtocol", "CNexaSystem"], swiftSettings: swiftSettings),
         .target(
-            name: "NexaClient", dependencies: ["NexaValue", "NexaProtocol", "NexaSCRAM", "NexaTransport"],
+            name: "NexaClient",
+            dependencies: [
+                "NexaValue", "NexaProtocol", "NexaSCRAM", "NexaTransport",
+                .target(name: "NexaTLS", condition: .when(traits: ["TLS"]))
+            ],
             swiftSettings: swiftSettings),
         .target(
             name: "NexaTestSupport", dependencies: ["NexaValue", "NexaProtocol", "NexaTransport"],
@@ -46,6 +57,13 @@ let package = Package(
         .testTarget(name: "NexaValueTests", dependencies: ["NexaValue", "TestKit"], swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaProtocolTests", dependencies: ["NexaProtocol", "NexaValue", "TestKit"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "NexaTLSTests",
+            dependencies: [
+                "NexaTLS", "NexaClient", "NexaTestSupport", "NexaTransport", "NexaProtocol", "NexaValue", "TestKit",
+                .product(name: "NexaServer", package: "nexa-server")
+            ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaSCRAMTests", dependencies: ["NexaSCRAM", "CNexaDigest", "TestKit"],

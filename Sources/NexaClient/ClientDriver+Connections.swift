@@ -40,8 +40,18 @@ extension ClientDriver {
     }
 
     /// The socket is there: log in.
-    private func connected(_ lane: Lane, _ socket: StreamSocket, _ address: SocketAddress, _ endpoint: String) {
+    private func connected(
+        _ lane: Lane, _ socket: StreamSocket, _ address: SocketAddress,
+        _ endpoint: NexaConfiguration.Endpoint
+    ) {
         guard !lane.isTornDown else { return socket.close() }
+        lane.endpoint = endpoint.description
+        guard configuration.tls != .disabled else { return reached(lane, socket, isPrivate: address.isLocal) }
+        secure(lane, socket, endpoint)
+    }
+
+    /// The connection is as safe as it gets: log in.
+    func reached(_ lane: Lane, _ socket: StreamSocket, isPrivate: Bool) {
         do throws(TransportError) {
             try reactor.register(socket.descriptor, lane)
         } catch {
@@ -50,8 +60,9 @@ extension ClientDriver {
         }
         socket.setUserTimeout(configuration.operationTimeout + .seconds(30))
         lane.socket = socket
-        lane.endpoint = endpoint
-        logIn(lane, isPrivate: address.isLocal)
+        logIn(lane, isPrivate: isPrivate)
+        // What came right behind the handshake lies in the filter, and no event will tell of it.
+        if lane.secure != nil { reactor.runSoon { lane.ready(.readable) } }
     }
 
     /// The server let the client in, and grants this.
@@ -142,6 +153,14 @@ extension ClientDriver {
         return isHandshakeReply
     }
 
+    func readingFailed(_ lane: Lane, _ code: CInt) {
+        // A server that wants a certificate of the client says so behind the handshake.
+        if lane.negotiated == nil, let failure = lane.secure?.failure {
+            return connectFailed(lane, isFinal: !failure.mayPass, .tlsFailed(failure, lane.endpoint))
+        }
+        connectionEnded(lane, .failed(code))
+    }
+
     func connectionEnded(_ lane: Lane, _ reason: Machine.CloseReason) {
         step { state, effects in
             var actions: [Machine.Action] = []
@@ -194,8 +213,9 @@ extension ClientDriver {
         guard let socket = lane.socket else { return nil }
         let start = lane.written
         while lane.written < lane.writing.count {
-            let result = lane.writing.withUnsafeBytes {
-                socket.write(UnsafeRawBufferPointer(rebasing: $0[lane.written...]))
+            let result = lane.writing.withUnsafeBytes { raw in
+                let rest = UnsafeRawBufferPointer(rebasing: raw[lane.written...])
+                return lane.secure?.write(rest) ?? socket.write(rest)
             }
             switch result {
             case .moved(let count): lane.written += count
@@ -208,7 +228,15 @@ extension ClientDriver {
                 return nil
             }
         }
+        if lane.secure?.hasPendingOutput == true { awaitWritability(lane) }
         return lane.written - start
+    }
+
+    private func awaitWritability(_ lane: Lane) {
+        reactor.execute { [self] in
+            guard !lane.isTornDown, let socket = lane.socket else { return }
+            reactor.setWriteInterest(socket.descriptor, true)
+        }
     }
 
     /// The kernel takes no more: the claim stays taken until the socket is writable again.
@@ -219,10 +247,7 @@ extension ClientDriver {
             return lane.isDead
         }
         if mustClose { return closeSocket(lane) }
-        reactor.execute { [self] in
-            guard !lane.isTornDown, let socket = lane.socket else { return }
-            reactor.setWriteInterest(socket.descriptor, true)
-        }
+        awaitWritability(lane)
     }
 
     private func writingFailed(_ lane: Lane, moved: Int, _ code: CInt) {
@@ -244,6 +269,11 @@ extension ClientDriver {
     func socketIsWritable(_ lane: Lane) {
         guard !lane.isTornDown, let socket = lane.socket else { return }
         reactor.setWriteInterest(socket.descriptor, false)
+        switch lane.secure?.flush() {
+        case nil, .done?: break
+        case .blocked?: return reactor.setWriteInterest(socket.descriptor, true)
+        case .failed(let code)?: return connectionEnded(lane, .failed(code))
+        }
         let isMine = state.withLock { _ -> Bool in
             guard lane.isWriteClaimed, !lane.isSending, !lane.isDead else { return false }
             lane.machine.resumeWriting()
@@ -276,11 +306,15 @@ extension ClientDriver {
         lane.isTornDown = true
         lane.connector?.cancel()
         lane.connector = nil
+        lane.handshake?.cancel()
+        lane.handshake = nil
+        lane.login = nil
         if let timer = lane.timer { reactor.cancel(timer) }
         lane.timer = nil
         lane.input.removeAll()
         if let socket = lane.socket {
             reactor.deregister(socket.descriptor)
+            lane.secure?.endWriting()
             socket.shutdownBoth()
         }
         release(lane)

@@ -44,12 +44,14 @@ final class ClientDriver: Sendable {
     let configuration: NexaConfiguration
     let reactor: Reactor
     let scramKeys = ScramKeyCache()
+    let tls: ClientTLS
     let state: Mutex<State>
     /// The pool's timer; used on the reactor's thread only.
     private let poolTimer = ReactorBox<Reactor.TimerID?>(nil)
 
     init(_ configuration: NexaConfiguration) throws(TransportError) {
         self.configuration = configuration
+        tls = ClientTLS(configuration.tls)
         reactor = try Reactor(name: "nexa-client")
         state = Mutex(State(pool: Pool(limits: PoolLimits(configuration))))
     }

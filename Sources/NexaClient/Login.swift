@@ -123,7 +123,9 @@ struct Login {
         let error = NexaError(
             reply: fields["error"]?.string ?? "", code: code, operation: "connect", endpoint: endpoint)
         let mayPass = code == .overloaded || code == .shuttingDown
-        if mayPass || error.code == .authenticationFailed { return .failed(error, isFinal: !mayPass) }
+        if mayPass || error.code == .authenticationFailed || error.code == .tlsFailed {
+            return .failed(error, isFinal: !mayPass)
+        }
         return .failed(
             NexaError(
                 .authenticationFailed, "The server refused the login; serverMessage says why", delivery: .notSent,

@@ -64,6 +64,10 @@ extension NexaError {
             operation: "connect", endpoint: names, underlying: error)
     }
 
+    static func tlsFailed(_ failure: FilterFailure, _ endpoint: String) -> NexaError {
+        NexaError(.tlsFailed, failure.message, operation: "connect", endpoint: endpoint, underlying: failure)
+    }
+
     static func plainLoginRefused(_ configuration: NexaConfiguration, _ endpoint: String) -> NexaError {
         let advice =
             configuration.plainLogin == .never

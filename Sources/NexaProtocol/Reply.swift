@@ -205,6 +205,8 @@ public struct ServerErrorCode: RawRepresentable, Sendable, Hashable {
     public static let badRequest = ServerErrorCode(rawValue: "bad-request")
     /// CONNECT comes first, or its user name and password are wrong.
     public static let notAuthenticated = ServerErrorCode(rawValue: "not-authenticated")
+    /// The port is for TLS, and the client began without.
+    public static let tlsRequired = ServerErrorCode(rawValue: "tls-required")
     /// The user can only log in with the password itself, once: the server has no SCRAM verifier of it yet.
     public static let scramUnavailable = ServerErrorCode(rawValue: "scram-unavailable")
     /// The user may not do this here.

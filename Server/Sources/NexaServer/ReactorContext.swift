@@ -10,6 +10,8 @@ final class ServerShared: Sendable {
     let engine: Engine
     let workers: WorkerPool
     let throttle = LoginThrottle()
+    /// `nil` for a server without TLS.
+    let tls: ServerTLS?
     /// Open connections of all reactors.
     let connectionCount = Atomic<Int>(0)
     /// The grace time is over: long queries give up.
@@ -18,12 +20,13 @@ final class ServerShared: Sendable {
     let onClose: @Sendable (Int) -> Void
 
     init(
-        _ configuration: NexaServer.Configuration, engine: Engine, workers: WorkerPool,
+        _ configuration: NexaServer.Configuration, engine: Engine, workers: WorkerPool, tls: ServerTLS?,
         onClose: @escaping @Sendable (Int) -> Void
     ) {
         self.configuration = configuration
         self.engine = engine
         self.workers = workers
+        self.tls = tls
         self.onClose = onClose
     }
 }
