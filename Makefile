@@ -2,8 +2,11 @@
 
 SHELL := /bin/bash
 SWIFT ?= swift
-# Without HOME, as in some containers, the home folder of the user database.
-DATA  ?= $(or $(HOME),$(shell cd ~ && pwd))/.local/share/nexa
+# Some containers set no HOME, where Swift keeps its caches: then it is what the user database says.
+ifeq ($(HOME),)
+export HOME := $(shell cd ~ 2>/dev/null && pwd || echo "$(CURDIR)/.build")
+endif
+DATA  ?= $(HOME)/.local/share/nexa
 # Debian packages: what the server and the shell link, and what only the tests use.
 BUILD_PACKAGES := librocksdb-dev libargon2-dev libpcre2-dev libedit-dev
 TEST_PACKAGES  := $(BUILD_PACKAGES) git python3 python3-venv
@@ -87,10 +90,10 @@ sanitize: deps-test
 	NEXA_TSAN=1 $(SWIFT) build --product nexadb --sanitize=thread --scratch-path .build/thread
 	NEXA_TSAN=1 $(SWIFT) build --product nexa --sanitize=thread --scratch-path .build/thread
 	NEXA_TSAN=1 $(SWIFT) test --skip-build --no-parallel --sanitize=thread --scratch-path .build/thread
-	$(SWIFT) build --build-tests --sanitize=address --scratch-path .build/address
-	$(SWIFT) build --product nexadb --sanitize=address --scratch-path .build/address
-	$(SWIFT) build --product nexa --sanitize=address --scratch-path .build/address
-	$(SWIFT) test --skip-build --no-parallel --sanitize=address --scratch-path .build/address
+	NEXA_ASAN=1 $(SWIFT) build --build-tests --sanitize=address --scratch-path .build/address
+	NEXA_ASAN=1 $(SWIFT) build --product nexadb --sanitize=address --scratch-path .build/address
+	NEXA_ASAN=1 $(SWIFT) build --product nexa --sanitize=address --scratch-path .build/address
+	NEXA_ASAN=1 $(SWIFT) test --skip-build --no-parallel --sanitize=address --scratch-path .build/address
 
 bench: deps-bench
 	@Tests/Benchmarks/run.sh

@@ -14,6 +14,9 @@ let swiftSettings =
     + (Context.environment["NEXA_TSAN"] == nil
         ? [.enableUpcomingFeature("MemberImportVisibility")] : [.define("NEXA_TSAN")])
 
+// And NEXA_ASAN: what is meant to live until the exit is no leak then.
+let systemSettings: [CSetting] = Context.environment["NEXA_ASAN"] == nil ? [] : [.define("NEXA_ASAN")]
+
 let package = Package(
     name: "nexa",
     products: [
@@ -37,7 +40,7 @@ let package = Package(
         .target(name: "NexaTLS", dependencies: ["COpenSSL", "NexaTransport"], swiftSettings: swiftSettings),
         .target(name: "CNexaDigest"),
         .target(name: "NexaSCRAM", dependencies: ["CNexaDigest"], swiftSettings: swiftSettings),
-        .target(name: "CNexaSystem"),
+        .target(name: "CNexaSystem", cSettings: systemSettings),
         .target(
             name: "NexaTransport", dependencies: ["NexaProtocol", "CNexaSystem"], swiftSettings: swiftSettings),
         .target(
@@ -56,7 +59,7 @@ let package = Package(
             name: "TestKit", dependencies: ["NexaTransport"], path: "Tests/TestKit", swiftSettings: swiftSettings),
         .testTarget(name: "NexaValueTests", dependencies: ["NexaValue", "TestKit"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "NexaProtocolTests", dependencies: ["NexaProtocol", "NexaValue", "TestKit"],
+            name: "NexaProtocolTests", dependencies: ["NexaProtocol", "NexaValue", "NexaTestSupport", "TestKit"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaTLSTests",

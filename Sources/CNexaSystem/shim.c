@@ -121,3 +121,19 @@ uint64_t nexa_raise_descriptor_limit(void) {
 }
 
 int nexa_name_thread(const char *_Nonnull name) { return pthread_setname_np(pthread_self(), name); }
+
+#ifdef NEXA_ASAN
+// What the leak checker finds at the exit of the programs and is none.
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void) {
+    return
+        // glibc's list of what to do at a thread's end, seen while the last threads are ending.
+        "leak:__cxa_thread_atexit_impl\n"
+        // Swift keeps a shifted pointer to the table of an object that is referred to weakly.
+        "leak:formWeakReference\n"
+        // el_end drops what was typed ahead, so libedit lives until the exit.
+        "leak:libedit\n"
+        // Its list of suites.
+        "leak:libXCTest\n";
+}
+#endif

@@ -1,5 +1,5 @@
 /// How one call differs from the client's configuration. Nothing is inherited silently.
-public struct CallOptions: Sendable, Hashable {
+public struct CallOptions: Sendable {
     /// How safe a write must be before it is acknowledged.
     public enum Durability: String, Sendable, Hashable {
         /// On the disk: it survives a loss of power.
@@ -14,9 +14,14 @@ public struct CallOptions: Sendable, Hashable {
     public var isIdempotent: Bool
     /// For writes; `nil` for the server's default.
     public var durability: Durability?
+    /// Where the messages about this call go, instead of to the client's log.
+    public var log: NexaLog?
 
     /// Creates options.
-    public init(timeout: Duration? = nil, isIdempotent: Bool = false, durability: Durability? = nil) {
+    public init(
+        timeout: Duration? = nil, isIdempotent: Bool = false, durability: Durability? = nil, log: NexaLog? = nil
+    ) {
+        self.log = log
         self.timeout = timeout
         self.isIdempotent = isIdempotent
         self.durability = durability

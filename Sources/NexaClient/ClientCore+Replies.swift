@@ -85,30 +85,70 @@ extension DocumentID {
     var wireValue: Value { .string(rawValue) }
 }
 
+/// A reply as it came.
+struct RawReply: Sendable {
+    var type: MessageType
+    var payload: [UInt8]
+    var server: Negotiated
+
+    /// What it answers, or the error that it is.
+    func answer(_ operation: StaticString) throws(NexaError) -> Answer {
+        switch type {
+        case .success, .pong:
+            return Answer(isFound: true, payload: payload, operation: operation, endpoint: server.endpoint)
+        case .notFound:
+            return Answer(isFound: false, payload: payload, operation: operation, endpoint: server.endpoint)
+        case .error, .duplicate:
+            let fields = (try? MessagePack.decodeDocument(payload)) ?? [:]
+            let code = fields["code"]?.string.map(ServerErrorCode.init(rawValue:))
+            throw NexaError(
+                reply: fields["error"]?.string ?? "", code: type == .duplicate ? .duplicateID : code,
+                operation: "\(operation)", endpoint: server.endpoint)
+        default:
+            throw NexaError(
+                .protocolViolation, "The server answered with a frame of type \(type)", delivery: .answered,
+                operation: "\(operation)", endpoint: server.endpoint)
+        }
+    }
+}
+
 extension ClientCore {
     /// Sends a request and turns an ERROR reply into a thrown error.
     func reply(
         to request: Request, operation: StaticString, options: CallOptions, requiring required: Set<Capability> = [],
         isIdempotent: Bool = false
     ) async throws(NexaError) -> Answer {
-        let reply = try await call(
-            request, operation: operation, options: options, requiring: required, isIdempotent: isIdempotent)
-        switch reply.type {
-        case .success, .pong:
-            return Answer(isFound: true, payload: reply.payload, operation: operation, endpoint: reply.endpoint)
-        case .notFound:
-            return Answer(isFound: false, payload: reply.payload, operation: operation, endpoint: reply.endpoint)
-        case .error, .duplicate:
-            let fields = (try? MessagePack.decodeDocument(reply.payload)) ?? [:]
-            throw NexaError(
-                reply: fields["error"]?.string ?? "",
-                code: reply.type == .duplicate
-                    ? .duplicateID : fields["code"]?.string.map(ServerErrorCode.init(rawValue:)),
-                operation: "\(operation)", endpoint: reply.endpoint)
-        default:
-            throw NexaError(
-                .protocolViolation, "The server answered with a frame of type \(reply.type)", delivery: .answered,
-                operation: "\(operation)", endpoint: reply.endpoint)
+        let start = ContinuousClock.now
+        let frame = try encoded(request, operation)
+        guard telemetry.wantsOperations(options.log) else {
+            return try await call(
+                request, frame, operation: operation, options: options, requiring: required,
+                isIdempotent: isIdempotent, start: start
+            ).answer(operation)
         }
+        var bytesIn = 0
+        do throws(NexaError) {
+            let reply = try await call(
+                request, frame, operation: operation, options: options, requiring: required,
+                isIdempotent: isIdempotent, start: start)
+            bytesIn = FrameHeader.byteCount + reply.payload.count
+            let answer = try reply.answer(operation)
+            finished(operation, start, frame.count, bytesIn, nil, options)
+            return answer
+        } catch {
+            finished(operation, start, frame.count, bytesIn, error, options)
+            throw error
+        }
+    }
+
+    func finished(
+        _ operation: StaticString, _ start: ContinuousClock.Instant, _ bytesOut: Int, _ bytesIn: Int,
+        _ error: NexaError?, _ options: CallOptions
+    ) {
+        let elapsed = ContinuousClock.now - start
+        telemetry.emit(
+            .operationFinished(
+                name: operation, elapsed: elapsed, bytesOut: bytesOut, bytesIn: bytesIn, error: error),
+            log: options.log)
     }
 }

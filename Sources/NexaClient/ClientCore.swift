@@ -15,12 +15,14 @@ final class ClientCore: Sendable {
     }
 
     let configuration: NexaConfiguration
+    let telemetry: Telemetry
     /// The one connection that calls through this object may use; `nil` for any.
     let lease: ConnectionLease?
     private let phase: Mutex<Phase>
 
-    init(_ configuration: NexaConfiguration) {
+    init(_ configuration: NexaConfiguration, _ telemetry: Telemetry) {
         self.configuration = configuration
+        self.telemetry = telemetry
         lease = nil
         phase = Mutex(.idle)
     }
@@ -28,6 +30,7 @@ final class ClientCore: Sendable {
     /// The same client, on one connection.
     init(_ configuration: NexaConfiguration, on lease: ConnectionLease) {
         self.configuration = configuration
+        telemetry = lease.driver.telemetry
         self.lease = lease
         phase = Mutex(.running(lease.driver))
     }
@@ -49,7 +52,7 @@ final class ClientCore: Sendable {
             case .shutDown: return .failure(.shutDown(delivery: .notSent))
             case .idle:
                 do throws(TransportError) {
-                    let driver = try ClientDriver(configuration)
+                    let driver = try ClientDriver(configuration, telemetry)
                     phase = .running(driver)
                     return .success(driver)
                 } catch {
@@ -65,6 +68,11 @@ final class ClientCore: Sendable {
         } catch {
             throw error.during(operation)
         }
+    }
+
+    var poolSnapshot: PoolSnapshot {
+        guard case .running(let driver) = phase.withLock({ $0 }) else { return PoolSnapshot() }
+        return driver.state.withLock { PoolSnapshot($0.pool) }
     }
 
     func executor() throws(NexaError) -> any TaskExecutor { try driver("executor").reactor }
@@ -103,28 +111,32 @@ final class ClientCore: Sendable {
     /// A call is sent again, within its time, when its connection broke and sending it twice cannot do harm:
     /// nothing of it left, or it only reads, or the caller (or `isIdempotent`) says so.
     func call(
-        _ request: Request, operation: StaticString, options: CallOptions, requiring more: Set<Capability> = [],
-        isIdempotent: Bool = false
-    ) async throws(NexaError) -> (type: MessageType, payload: [UInt8], endpoint: String) {
+        _ request: Request, _ frame: [UInt8], operation: StaticString, options: CallOptions,
+        requiring more: Set<Capability> = [], isIdempotent: Bool = false, start: ContinuousClock.Instant,
+        attempt: Int = 1
+    ) async throws(NexaError) -> RawReply {
         let driver = try driver(operation)
-        let frame = try encoded(request, operation)
         let required = request.requiredCapabilities.union(more)
         let mayRepeat = isIdempotent || options.isIdempotent || (request.isRead && configuration.retry.retriesReads)
-        var now = ContinuousClock.now
+        var now = start
         let deadline = now + (options.timeout ?? configuration.operationTimeout)
-        var attempt = 1
+        var attempt = attempt
+        // A later attempt's time runs from the first one's start, but its wait for a connection from now.
+        if attempt > 1 { now = .now }
         while true {
             let call = PendingCall(
                 .reply, frame: frame, required: required, on: lease, start: now, deadline: deadline,
                 acquireTimeout: configuration.pool.acquireTimeout)
             switch await driver.send(call) {
-            case .reply(let type, let payload, let server): return (type, payload, server.endpoint)
+            case .reply(let type, let payload, let server):
+                return RawReply(type: type, payload: payload, server: server)
             case .connected(let server): throw .connectionLost(nil, delivery: .notSent, endpoint: server.endpoint)
             case .leased(let lease): throw .connectionLost(nil, delivery: .notSent, endpoint: lease.server.endpoint)
             case .failed(let error):
                 now = .now
                 guard mayRetry(error, after: attempt, mayRepeat), now < deadline else { throw error.during(operation) }
                 attempt += 1
+                telemetry.emit(.operationRetried(name: operation, attempt: attempt, after: error), log: options.log)
             }
         }
     }
@@ -170,6 +182,12 @@ extension Request {
                 || query.page != nil || query.after != nil || query.limit == 0
             if usesOptions { required.insert(.queryOptions) }
             if Filter(query.filter).usesLogic { required.insert(.filterLogic) }
+        case .subscribe(let subscribe):
+            let usesTokens =
+                subscribe.after != nil || !subscribe.filter.isEmpty
+                || subscribe.selects(ChangeKind.dropDatabase.rawValue)
+                || (subscribe.database != nil && subscribe.collection == nil)
+            if usesTokens { required.insert(.resumeTokens) }
         default: break
         }
         return required

@@ -3,20 +3,11 @@ import NexaTransport
 import NexaValue
 import Synchronization
 
-extension Lane {
-    /// The server, once the connection has been logged in.
-    var endpointName: String? { negotiated?.endpoint }
-
-    /// The end of the connection, as the one who takes its events sees it.
-    func endError(_ reason: Machine.CloseReason) -> NexaError {
-        .failed(.closed(reason), .notSent, endpoint: endpointName)
-    }
-}
-
 /// The life of one connection. Except for writing, all of it happens on the reactor's thread.
 extension ClientDriver {
     func connect(_ lane: Lane) {
         guard !lane.isTornDown else { return }
+        if telemetry.wantsConnections { telemetry.emit(.connectStarted(connection: lane.number)) }
         let deadline = ContinuousClock.now + configuration.connectTimeout
         let connector = Connector(configuration.endpoints, deadline: deadline, on: reactor) { [self] result in
             lane.connector = nil
@@ -60,6 +51,7 @@ extension ClientDriver {
         }
         socket.setUserTimeout(configuration.operationTimeout + .seconds(30))
         lane.socket = socket
+        telemetry.count(.sockets, 1)
         logIn(lane, isPrivate: isPrivate)
         // What came right behind the handshake lies in the filter, and no event will tell of it.
         if lane.secure != nil { reactor.runSoon { lane.ready(.readable) } }
@@ -72,9 +64,13 @@ extension ClientDriver {
             var begun: [Machine.Action] = []
             lane.machine.authenticated(into: &begun)
             state.negotiated = granted
+            let now = ContinuousClock.now
+            if telemetry.wantsConnections {
+                effects.news.append(.connectSucceeded(connection: lane.number, elapsed: now - lane.startedAt))
+            }
             state.lastConnectError = nil
             var actions: [Pool.Action] = []
-            state.pool.connectSucceeded(lane.id, jitter: .random(in: 0..<1), at: .now, into: &actions)
+            state.pool.connectSucceeded(lane.id, jitter: .random(in: 0..<1), at: now, into: &actions)
             carry(begun, lane, &state, &effects)
             carry(actions, &state, &effects)
             serve(&state, &effects)
@@ -86,7 +82,10 @@ extension ClientDriver {
     /// Takes whole frames off the bytes and gives the replies to their callers; returns how many bytes that were.
     func received(_ bytes: RawSpan, on lane: Lane) -> Int {
         var offset = 0
+        // The arrays of the last time: reading allocates nothing but the payloads.
         var frames: [Frame] = []
+        swap(&frames, &lane.spareFrames)
+        defer { if frames.capacity <= Lane.keptFrames { swap(&frames, &lane.spareFrames) } }
         repeat {
             frames.removeAll(keepingCapacity: true)
             var violation: Machine.CloseReason?
@@ -115,10 +114,12 @@ extension ClientDriver {
     private func handle(_ frames: [Frame], of bytes: RawSpan, on lane: Lane, _ violation: Machine.CloseReason?) -> Bool
     {
         var effects = Effects()
+        var actions: [Machine.Action] = []
+        swap(&effects.completed, &lane.spareCompleted)
+        swap(&actions, &lane.spareActions)
         var isHandshakeReply = false
         let (server, events) = state.withLock { state -> (Negotiated?, EventQueue?) in
             lane.machine.receivedBytes(at: .now)
-            var actions: [Machine.Action] = []
             for (index, frame) in frames.enumerated() {
                 actions.removeAll(keepingCapacity: true)
                 lane.machine.received(frame.header, into: &actions)
@@ -145,7 +146,10 @@ extension ClientDriver {
             call.continuation = nil
             continuation.resume(returning: outcome)
         }
-        effects.completed = []
+        effects.completed.removeAll(keepingCapacity: true)
+        swap(&effects.completed, &lane.spareCompleted)
+        actions.removeAll(keepingCapacity: true)
+        swap(&actions, &lane.spareActions)
         if !effects.events.isEmpty, let events, events.append(effects.events.map(payload)) {
             pauseReading(lane)
         }
@@ -175,7 +179,7 @@ extension ClientDriver {
     func claimWriting(_ lane: Lane, _ effects: inout Effects) {
         guard !lane.isWriteClaimed, lane.socket != nil else { return }
         lane.isWriteClaimed = true
-        effects.writers.append(lane)
+        if effects.writer == nil { effects.writer = lane } else { effects.moreWriters.append(lane) }
     }
 
     /// Writes everything appended so far and in the meantime. The caller holds the claim to write.
@@ -292,6 +296,7 @@ extension ClientDriver {
         lane.timer = reactor.schedule(at: deadline) { [weak self] in
             lane.timer = nil
             self?.step { state, effects in
+                if lane.machine.load == 0, !lane.isWriteClaimed { lane.giveBuffersBack() }
                 var actions: [Machine.Action] = []
                 lane.machine.tick(.now, into: &actions)
                 self?.carry(actions, lane, &state, &effects)
@@ -331,16 +336,30 @@ extension ClientDriver {
 
     /// Closes the socket and tells the pool, which counts the connection until then. On any thread.
     private func closeSocket(_ lane: Lane) {
-        lane.socket?.close()
+        if let socket = lane.socket {
+            socket.close()
+            telemetry.count(.sockets, -1)
+        }
         step { state, effects in
             state.lanes[lane.id] = nil
             var actions: [Pool.Action] = []
+            let now = ContinuousClock.now
             if lane.negotiated == nil {
-                state.lastConnectError = lane.connectError ?? .connectTimedOut(configuration)
+                let error = lane.connectError ?? .connectTimedOut(configuration)
+                state.lastConnectError = error
                 state.pool.connectFailed(
-                    lane.id, isFinal: lane.isConnectFailureFinal, jitter: .random(in: 0..<1), at: .now, into: &actions)
+                    lane.id, isFinal: lane.isConnectFailureFinal, jitter: .random(in: 0..<1), at: now, into: &actions)
+                if telemetry.wantsConnections {
+                    effects.news.append(
+                        .connectFailed(
+                            connection: lane.number, error, attempt: state.pool.failures,
+                            retryIn: state.pool.mayConnectAt.map { max($0 - now, .zero) }))
+                }
             } else {
-                state.pool.closed(lane.id, at: .now, into: &actions)
+                state.pool.closed(lane.id, at: now, into: &actions)
+                if telemetry.wantsConnections {
+                    effects.news.append(.connectionClosed(connection: lane.number, reason: lane.lossReason))
+                }
             }
             carry(actions, &state, &effects)
             serve(&state, &effects)
@@ -357,60 +376,5 @@ extension ClientDriver {
         lane.isTornDown = true
         lane.events?.finish(.shutDown(delivery: .notSent))
         release(lane)
-    }
-
-    // MARK: Shutdown
-
-    /// Nobody can make a call any more: close everything and end the thread, without waiting for it where
-    /// that is the calling one.
-    func abandon() {
-        step { state, effects in refuseCalls(&state, &effects) }
-        reactor.execute { [self] in closeEverything() }
-        reactor.shutdown()
-    }
-
-    private func refuseCalls(_ state: inout State, _ effects: inout Effects) {
-        guard !state.isShutDown else { return }
-        state.isShutDown = true
-        var actions: [Pool.Action] = []
-        state.pool.close(into: &actions)
-        carry(actions, &state, &effects)
-    }
-
-    /// Takes no more calls, waits for those on their way, closes everything and ends the thread.
-    func shutdown(drainingFor grace: Duration) async {
-        await withUnsafeContinuation { continuation in
-            step { state, effects in
-                state.drained.append(continuation)
-                if !state.isShutDown {
-                    refuseCalls(&state, &effects)
-                    for lane in state.lanes.values {
-                        var actions: [Machine.Action] = []
-                        lane.machine.drain(into: &actions)
-                        carry(actions, lane, &state, &effects)
-                    }
-                }
-                if state.lanes.isEmpty {
-                    effects.drained = state.drained
-                    state.drained = []
-                }
-            }
-            let isRunning = reactor.execute { [self] in
-                _ = reactor.schedule(at: .now + grace) { [weak self] in self?.closeEverything() }
-            }
-            if !isRunning { closeEverything() }
-        }
-        reactor.shutdown()
-    }
-
-    /// The grace time is over.
-    private func closeEverything() {
-        step { state, effects in
-            for lane in state.lanes.values {
-                var actions: [Machine.Action] = []
-                lane.machine.close(.requested, into: &actions)
-                carry(actions, lane, &state, &effects)
-            }
-        }
     }
 }

@@ -29,9 +29,13 @@ final class ClientDriver: Sendable {
         /// Outcomes that came too late. They are let go outside the lock, which the end of a lease takes.
         var unwanted: [CallOutcome] = []
         var completed: [(call: PendingCall, frame: Int)] = []
+        /// For the observer.
+        var news: [NexaEvent] = []
         /// Frames that are change events.
         var events: [Int] = []
-        var writers: [Lane] = []
+        /// The one who is to write, as nearly always, and others.
+        var writer: Lane?
+        var moreWriters: [Lane] = []
         var connects: [Lane] = []
         var closes: [Lane] = []
         var deadlines: [Lane] = []
@@ -42,6 +46,7 @@ final class ClientDriver: Sendable {
     }
 
     let configuration: NexaConfiguration
+    let telemetry: Telemetry
     let reactor: Reactor
     let scramKeys = ScramKeyCache()
     let tls: ClientTLS
@@ -49,11 +54,17 @@ final class ClientDriver: Sendable {
     /// The pool's timer; used on the reactor's thread only.
     private let poolTimer = ReactorBox<Reactor.TimerID?>(nil)
 
-    init(_ configuration: NexaConfiguration) throws(TransportError) {
+    init(_ configuration: NexaConfiguration, _ telemetry: Telemetry) throws(TransportError) {
         self.configuration = configuration
         tls = ClientTLS(configuration.tls)
+        self.telemetry = telemetry
         reactor = try Reactor(name: "nexa-client")
         state = Mutex(State(pool: Pool(limits: PoolLimits(configuration))))
+        telemetry.count(.drivers, 1)
+    }
+
+    deinit {
+        telemetry.count(.drivers, -1)
     }
 
     /// Opens the connections that shall always be there.
@@ -68,7 +79,13 @@ final class ClientDriver: Sendable {
     /// Takes the lock for one step and carries out what comes of it.
     func step(_ body: (inout State, inout Effects) -> Void) {
         var effects = Effects()
-        state.withLock { body(&$0, &effects) }
+        state.withLock { state in
+            let before = state.pool.changeCount
+            body(&state, &effects)
+            if state.pool.changeCount != before, telemetry.wantsPool {
+                effects.news.append(.poolChanged(PoolSnapshot(state.pool)))
+            }
+        }
         carryOut(effects)
     }
 
@@ -76,7 +93,9 @@ final class ClientDriver: Sendable {
 
     /// Sends a call and waits for its end. Cancelling the task ends it at once.
     func send(_ call: PendingCall) async -> CallOutcome {
-        await withTaskCancellationHandler {
+        telemetry.count(.calls, 1)
+        defer { telemetry.count(.calls, -1) }
+        return await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
                 step { state, effects in
                     call.continuation = continuation
@@ -182,13 +201,15 @@ final class ClientDriver: Sendable {
     func serve(_ state: inout State, _ effects: inout Effects) {
         guard state.pool.waiterCount > 0 else { return }
         let now = ContinuousClock.now
-        while let (call, id) = state.pool.nextServed(at: now) {
+        var actions: [Pool.Action] = []
+        while let (call, id) = state.pool.nextServed(at: now, into: &actions) {
             if let lane = state.lanes[id] {
                 submit(call, on: lane, &state, &effects)
             } else {
                 finishAll(call, .failed(.connectionLost(nil, delivery: .notSent, endpoint: nil)), &effects)
             }
         }
+        carry(actions, &state, &effects)
     }
 
     // MARK: Actions
@@ -246,7 +267,7 @@ final class ClientDriver: Sendable {
                 lane.wantedDeadline = deadline
                 effects.deadlines.append(lane)
             case .close(let reason):
-                lane.events?.finish(lane.endError(reason))
+                lane.events?.finish(state.isShutDown ? .shutDown(delivery: .notSent) : lane.endError(reason))
                 effects.closes.append(lane)
             }
         }
@@ -275,6 +296,8 @@ final class ClientDriver: Sendable {
 
     /// Does what must not be done under the lock.
     func carryOut(_ effects: Effects) {
+        // First of all: whoever is resumed finds what led to it told.
+        for event in effects.news { telemetry.emit(event) }
         for (continuation, outcome) in effects.resumed { continuation.resume(returning: outcome) }
         for (call, group, outcome) in effects.grouped { group.finish(call, outcome) }
         if effects.needsReactor {
@@ -284,11 +307,14 @@ final class ClientDriver: Sendable {
                 reactor.execute { [self] in carryOutOnReactor(effects) }
             }
         }
-        for lane in effects.writers {
-            // On the reactor's thread, everything written in this turn leaves together.
-            if reactor.isOnThread { reactor.runSoon { [self] in write(lane) } } else { write(lane) }
-        }
+        if let lane = effects.writer { writeSoon(lane) }
+        for lane in effects.moreWriters { writeSoon(lane) }
         for continuation in effects.drained { continuation.resume() }
+    }
+
+    /// On the reactor's thread, everything written in this turn leaves together.
+    private func writeSoon(_ lane: Lane) {
+        if reactor.isOnThread { reactor.runSoon { [self] in write(lane) } } else { write(lane) }
     }
 
     private func carryOutOnReactor(_ effects: Effects) {

@@ -31,9 +31,11 @@ final class ConnectionLease: Sendable {
         self.server = server
         self.serial = serial
         self.driver = driver
+        driver.telemetry.count(.leases, 1)
     }
 
     deinit {
+        driver.telemetry.count(.leases, -1)
         driver.giveBack(lane, serial)
     }
 

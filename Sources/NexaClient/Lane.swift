@@ -11,10 +11,12 @@ import NexaValue
 final class Lane: EventHandler, @unchecked Sendable {
     static let readsPerTurn = 4
     static let keptBufferBytes = 64 << 10
+    static let keptFrames = 512
 
     let id: Pool.ConnectionID
     /// A cycle until the connection is torn down, which takes the lane out of the driver.
     let driver: ClientDriver
+    let startedAt = ContinuousClock.now
 
     // Guarded by the driver's lock.
     var machine: Machine
@@ -53,6 +55,10 @@ final class Lane: EventHandler, @unchecked Sendable {
     var decoder: FrameDecoder
     var timer: Reactor.TimerID?
     var isTornDown = false
+    /// Empty arrays with room, for the next read.
+    var spareFrames: [Frame] = []
+    var spareCompleted: [(call: PendingCall, frame: Int)] = []
+    var spareActions: [Machine.Action] = []
     var isReadingPaused = false
     private var isContinueScheduled = false
 
@@ -61,6 +67,21 @@ final class Lane: EventHandler, @unchecked Sendable {
         self.machine = machine
         self.driver = driver
         decoder = FrameDecoder(maximumPayloadByteCount: maximumFrameBytes)
+        driver.telemetry.count(.connections, 1)
+    }
+
+    deinit {
+        driver.telemetry.count(.connections, -1)
+    }
+
+    /// An idle connection needs no memory for what it sends and receives. Under the lock, on the reactor's
+    /// thread, while nobody writes.
+    func giveBuffersBack() {
+        out = []
+        writing = []
+        spareFrames = []
+        spareCompleted = []
+        spareActions = []
     }
 
     func ready(_ events: Readiness) {
@@ -97,5 +118,26 @@ final class Lane: EventHandler, @unchecked Sendable {
             isContinueScheduled = false
             readSome(untilEmpty: true)
         }
+    }
+}
+
+extension Lane {
+    /// The server, once the connection has been logged in.
+    var endpointName: String? { negotiated?.endpoint }
+
+    /// The connection's number in logs.
+    var number: Int { Int(id.number) }
+
+    /// Why the connection was lost; `nil` when the client closed it.
+    var lossReason: NexaError? {
+        switch machine.closeReason {
+        case nil, .drained?, .requested?: nil
+        case let reason?: endError(reason)
+        }
+    }
+
+    /// The end of the connection, as the one who takes its events sees it.
+    func endError(_ reason: Machine.CloseReason) -> NexaError {
+        .failed(.closed(reason), .notSent, endpoint: endpointName)
     }
 }

@@ -17,18 +17,25 @@ public final class NexaClient: Sendable {
     public let configuration: NexaConfiguration
     let core: ClientCore
 
-    /// Makes a client; it connects with the first call.
-    public init(_ configuration: NexaConfiguration) {
+    /// Makes a client; it connects with the first call, or at once with `minimumConnections`.
+    ///
+    /// - Parameters:
+    ///   - configuration: where the servers are, and how to behave.
+    ///   - log: where messages go; nowhere by default.
+    ///   - observer: what is told of connections and calls, for metrics.
+    public init(_ configuration: NexaConfiguration, log: NexaLog? = nil, observer: (any NexaObserver)? = nil) {
         self.configuration = configuration
-        core = ClientCore(configuration)
+        core = ClientCore(configuration, Telemetry(log: log, observer: observer))
         core.start()
     }
 
     /// Makes a client for a connection URI, such as `nexadb://user:password@host:6970/database`.
     ///
     /// - Throws: `NexaError` with `.invalidConfiguration` that lists every problem of the URI.
-    public convenience init(uri: String) throws(NexaError) {
-        self.init(try NexaConfiguration(uri: uri))
+    public convenience init(
+        uri: String, log: NexaLog? = nil, observer: (any NexaObserver)? = nil
+    ) throws(NexaError) {
+        self.init(try NexaConfiguration(uri: uri), log: log, observer: observer)
     }
 
     /// Waits until the task is cancelled, then shuts the client down gracefully. Optional: calls work without it.
@@ -51,10 +58,10 @@ public final class NexaClient: Sendable {
 
     /// Makes a client for the time of a closure and shuts it down behind it.
     public static func withClient<R>(
-        _ configuration: NexaConfiguration, isolation: isolated (any Actor)? = #isolation,
-        _ body: (NexaClient) async throws -> sending R
+        _ configuration: NexaConfiguration, log: NexaLog? = nil, observer: (any NexaObserver)? = nil,
+        isolation: isolated (any Actor)? = #isolation, _ body: (NexaClient) async throws -> sending R
     ) async throws -> sending R {
-        let client = NexaClient(configuration)
+        let client = NexaClient(configuration, log: log, observer: observer)
         do {
             let result = try await body(client)
             await client.shutdown()
@@ -73,6 +80,9 @@ public final class NexaClient: Sendable {
     public var executor: any TaskExecutor {
         get throws(NexaError) { try core.executor() }
     }
+
+    /// The client's connections at this moment, for metrics.
+    public var poolSnapshot: PoolSnapshot { core.poolSnapshot }
 
     /// A database by name; without a name, that of the configuration.
     public func database(_ name: String? = nil) -> NexaDatabase {

@@ -72,7 +72,7 @@ extension NexaCollection {
     }
 
     /// A document ready to be sent.
-    private struct Prepared: Sendable {
+    struct Prepared: Sendable {
         var encoded: [UInt8]
         /// What a server must know to take the document as it is.
         var required: Set<Capability> = []

@@ -67,7 +67,7 @@ struct URIOption: Sendable {
         optionalDuration("maxLifetime", \.pool.maximumLifetime),
         optionalDuration("keepAliveInterval", \.pool.keepAliveInterval),
         count("failuresUntilBreak", \.backoff.failuresUntilBreak),
-        count("maxAttempts", \.retry.maximumAttempts),
+        count("maxAttempts", \.retry.maximumAttempts), flag("retryReads", \.retry.retriesReads),
         duration("initialBackoff", \.backoff.initial), duration("maxBackoff", \.backoff.maximum),
         URIOption(
             name: "tls",
@@ -122,6 +122,18 @@ struct URIOption: Sendable {
                     return "must be a whole number from \(least), not '\(text)'"
                 }
                 configuration[keyPath: path] = number
+                return nil
+            }, print: { "\($0[keyPath: path])" })
+    }
+
+    private static func flag(
+        _ name: String, _ path: any WritableKeyPath<NexaConfiguration, Bool> & Sendable
+    ) -> URIOption {
+        URIOption(
+            name: name,
+            set: { configuration, text in
+                guard text == "true" || text == "false" else { return "must be true or false, not '\(text)'" }
+                configuration[keyPath: path] = text == "true"
                 return nil
             }, print: { "\($0[keyPath: path])" })
     }

@@ -11,7 +11,7 @@ public struct NexaError: Error, Sendable {
             case invalidConfiguration, connectFailed, tlsFailed, authenticationFailed, poolExhausted, connectionLost,
                 timedOut
             case cancelled, permissionDenied, notFound, duplicateID, invalidRequest, limitExceeded, overloaded, server
-            case protocolViolation, frameTooLarge, encoding, decoding, unsupported, shutDown
+            case protocolViolation, frameTooLarge, encoding, decoding, unsupported, changeHistoryLost, shutDown
         }
 
         let base: Base
@@ -59,6 +59,9 @@ public struct NexaError: Error, Sendable {
         public static let decoding = Code(base: .decoding)
         /// The connected server would ignore this or answer it wrongly, so it was not sent.
         public static let unsupported = Code(base: .unsupported)
+        /// The server has not kept the changes behind a resume token, or the token is of other data: read the
+        /// documents again and watch from now on.
+        public static let changeHistoryLost = Code(base: .changeHistoryLost)
         /// The client was shut down.
         public static let shutDown = Code(base: .shutDown)
     }
@@ -144,6 +147,11 @@ extension NexaError {
         case .unsupported?: (.unsupported, "The server does not know this message or option")
         case .limit?: (.limitExceeded, "A limit of the server was reached; serverMessage names it")
         case .overloaded?: (.overloaded, "The server has too much to do; try again in a moment")
+        case .historyLost?:
+            (
+                .changeHistoryLost,
+                "The server has not kept the changes behind the token; read the documents again and watch from now on"
+            )
         case .shuttingDown?: (.connectionLost, "The server is shutting down; try again in a moment")
         default: (.server, "The server failed; serverMessage says why")
         }

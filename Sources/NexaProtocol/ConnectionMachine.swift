@@ -306,6 +306,8 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
         case .handshake: actions.append(.handshakeReply(header))
         }
         closeIfDrained(into: &actions)
+        // The timer may stand at the deadline of a request that has been answered.
+        if let due = keepAliveDeadline, armedDeadline.map({ due < $0 }) ?? true { arm(due, into: &actions) }
     }
 
     // MARK: Time

@@ -30,6 +30,10 @@ public struct MessageType: RawRepresentable, Sendable, Hashable, CustomStringCon
     public static let listCollections = MessageType(rawValue: 0x20)
     /// Drops a collection (or, in one old form, a database).
     public static let dropCollection = MessageType(rawValue: 0x21)
+    /// Subscribes to change events.
+    public static let subscribeChanges = MessageType(rawValue: 0x30)
+    /// Ends the subscription.
+    public static let unsubscribeChanges = MessageType(rawValue: 0x31)
     /// Lists the databases.
     public static let listDatabases = MessageType(rawValue: 0x40)
     /// Drops a database.
@@ -90,12 +94,14 @@ public struct Capability: RawRepresentable, Sendable, Hashable {
     public static let durability = Capability(rawValue: "durability")
     /// BATCH_WRITE writes all of its documents or none.
     public static let atomicBatches = Capability(rawValue: "atomic-batches")
+    /// CHANGE_EVENT carries database and token, in order; SUBSCRIBE takes `database`, `filter` and `after`, a token.
+    public static let resumeTokens = Capability(rawValue: "resume-token")
 
     /// CONNECT may carry a SCRAM-SHA-256 exchange (RFC 7677) in place of the password.
     public static let scram = Capability(rawValue: "scram-sha-256")
 
     /// What this version of the protocol knows.
     public static let all: [Capability] = [
-        clientIDs, queryOptions, errorCodes, filterLogic, durability, atomicBatches, scram
+        clientIDs, queryOptions, errorCodes, filterLogic, durability, atomicBatches, resumeTokens, scram
     ]
 }

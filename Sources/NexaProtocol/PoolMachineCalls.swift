@@ -54,8 +54,10 @@ extension PoolMachine {
         return WaiterID(isLease: isLease, sequence: sequence)
     }
 
-    /// The next waiter and the connection it gets, as long as there are both.
-    public mutating func nextServed(at now: ContinuousClock.Instant) -> (waiter: Waiter, connection: ConnectionID)? {
+    /// The next waiter and the connection it gets, as long as there are both. To be called until it is `nil`.
+    public mutating func nextServed(
+        at now: ContinuousClock.Instant, into actions: inout [Action]
+    ) -> (waiter: Waiter, connection: ConnectionID)? {
         guard waiterCount > 0, !isClosed else { return nil }
         reserveIfNeeded()
         let need = callers.firstNeed ?? 1
@@ -64,7 +66,10 @@ extension PoolMachine {
         if let leasable, lane == nil || isLeaserFirst, let waiter = leasers.popFirst() {
             return (waiter, lease(leasable, at: now))
         }
-        guard let lane, let waiter = callers.popFirst() else { return nil }
+        guard let lane, let waiter = callers.popFirst() else {
+            openAsNeeded(at: now, into: &actions)
+            return nil
+        }
         return (waiter, use(lane, need, at: now))
     }
 

@@ -86,6 +86,7 @@ extension PoolMachine {
     /// The time asked for by `setDeadline` has come. At any other time this is harmless.
     public mutating func tick(_ now: ContinuousClock.Instant, into actions: inout [Action]) {
         guard !isClosed else { return }
+        let wasArmed = armedDeadline != nil
         armedDeadline = nil
         var expired: [Waiter] = []
         callers.expire(at: now) { expired.append($0) }
@@ -100,6 +101,7 @@ extension PoolMachine {
         if let deadline = callers.nextDeadline { consider(deadline) }
         if let deadline = leasers.nextDeadline { consider(deadline) }
         if let next { arm(next, into: &actions) }
+        if wasArmed, armedDeadline == nil { actions.append(.cancelDeadline) }
     }
 
     /// Drains lanes that are too old or have been unused for too long, and says when the next one is due.

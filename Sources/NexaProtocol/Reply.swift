@@ -223,6 +223,8 @@ public struct ServerErrorCode: RawRepresentable, Sendable, Hashable {
     public static let overloaded = ServerErrorCode(rawValue: "overloaded")
     /// The disk failed; nothing of the request was done.
     public static let storage = ServerErrorCode(rawValue: "storage")
+    /// The changes behind a token are not kept any more, or the token is of another server's data.
+    public static let historyLost = ServerErrorCode(rawValue: "history-lost")
     /// The server is leaving.
     public static let shuttingDown = ServerErrorCode(rawValue: "shutting-down")
 }

@@ -52,9 +52,10 @@ extension Request {
         switch type {
         case .ping: self = .ping
         case .disconnect: self = .disconnect
+        case .unsubscribeChanges: self = .unsubscribe
         case .listDatabases: self = .listDatabases(viaCollections: false)
         case .connect, .create, .read, .update, .delete, .query, .batchWrite, .listCollections, .dropCollection,
-            .dropDatabase:
+            .dropDatabase, .subscribeChanges:
             try self.init(type: type, fields: RequestFields(payload), recent: &recent)
         default: throw Self.unknown(type)
         }
@@ -117,6 +118,7 @@ extension Request {
             self = .dropCollection(try fields.namespace(missing: "Missing 'collection' field", &recent))
         case .dropDatabase:
             self = .dropDatabase(try fields.requiredDatabase(), viaCollection: false)
+        case .subscribeChanges: self = .subscribe(try Subscribe(fields))
         default: throw Self.unknown(type)
         }
     }

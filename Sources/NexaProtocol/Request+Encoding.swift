@@ -45,7 +45,8 @@ extension Request {
             writer.write("documents")
             writer.writeRaw(batch.documents)
             writer.write(durability: batch.durability)
-        case .ping, .disconnect, .listDatabases(viaCollections: false): writer.writeMapHead(count: 0)
+        case .subscribe(let subscribe): subscribe.encode(into: &writer)
+        case .ping, .disconnect, .unsubscribe, .listDatabases(viaCollections: false): writer.writeMapHead(count: 0)
         case .listDatabases(viaCollections: true):
             writer.writeMapHead(count: 1)
             writer.write(key: "database", true)

@@ -20,6 +20,8 @@ public enum Request: Sendable, Hashable {
     case dropCollection(Namespace)
     /// `viaCollection`: asked in the old form, DROP_COLLECTION with `drop_database: true`.
     case dropDatabase(String, viaCollection: Bool)
+    case subscribe(Subscribe)
+    case unsubscribe
 
     /// A collection in a database.
     public struct Namespace: Sendable, Hashable {
@@ -227,6 +229,8 @@ public enum Request: Sendable, Hashable {
         case .listDatabases: .listDatabases
         case .dropCollection, .dropDatabase(_, viaCollection: true): .dropCollection
         case .dropDatabase: .dropDatabase
+        case .subscribe: .subscribeChanges
+        case .unsubscribe: .unsubscribeChanges
         }
     }
 

@@ -123,10 +123,17 @@ public final class ScriptedPeer: ChannelHandler, @unchecked Sendable {
             reply(["error": "Missing 'username' or 'password' field in CONNECT message"], as: .error)
             try await receive(.connect)
         }
+        sendBytes(Self.loginFrame(capabilities: capabilities, version: version))
+    }
+
+    /// The bytes of the answer to CONNECT.
+    public static func loginFrame(
+        capabilities: [Capability] = Capability.all, version: String? = "4.0.0"
+    ) -> [UInt8] {
         var writer = MessagePackWriter()
         Reply.Connected(username: "root", role: "admin", capabilities: capabilities, serverVersion: version)
             .encodeFrame(into: &writer)
-        sendBytes(writer.bytes)
+        return writer.bytes
     }
 
     /// Sends a reply.

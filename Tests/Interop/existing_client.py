@@ -3,6 +3,8 @@
 Usage: existing_client.py PORT PASSWORD. Prints what was checked; exits 1 at the first difference.
 """
 import sys
+import threading
+import time
 
 import msgpack
 from nexaclient import NexaClient
@@ -88,6 +90,40 @@ with client() as db:
     check(len(db._send_message(0x06, {"collection": "films", "database": "shop", "limit": 0})["documents"]) == 253,
           "limit 0 is no limit")
     check(db.get_database_stats("shop")["documents_count"] == 253, "counted by the client, no marker among them")
+
+    # Change streams: this client wants a connection of its own for them, and tells nobody when it is subscribed.
+    with client() as watcher:
+        seen = []
+
+        def watch():
+            for event in watcher.watch(operations=["insert", "update", "delete", "dropCollection"]):
+                seen.append(event)
+                if event.get("documentKey") == {"_id": "last"}:
+                    break
+
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
+        while not seen and thread.is_alive():
+            db.insert("probes", {"n": 1})
+            time.sleep(0.01)
+        db.insert("films", {"_id": "watched", "title": "Suspense"}, database="shop")
+        db.update("films", "watched", {"year": 1913}, database="shop")
+        db.delete("films", "watched", database="shop")
+        db.batch_write("films", [{"_id": f"b{i}", "text": "x" * 50_000} for i in range(20)], database="shop")
+        db.drop_collection("probes")
+        db.insert("films", {"_id": "last"}, database="shop")
+        thread.join(20)
+        check(not thread.is_alive(), "the events arrive")
+        events = [e for e in seen if e["ns"]["coll"] == "films"]
+        check(all(e["ns"] == {"db": "nexadb", "coll": "films"} for e in events), "the namespace of old")
+        check(all(abs(e["timestamp"] - time.time()) < 60 for e in seen), "seconds since 1970")
+        check([e["operationType"] for e in events[:3]] == ["insert", "update", "delete"], "in order")
+        check(events[0]["fullDocument"]["title"] == "Suspense", "the document")
+        check(events[1]["updateDescription"] == {"updatedFields": {"year": 1913}}, "what was updated")
+        check(events[1]["fullDocument"]["title"] == "Suspense", "the document after the update")
+        check("fullDocument" not in events[2] and events[2]["documentKey"] == {"_id": "watched"}, "a deletion")
+        check([e["documentKey"]["_id"] for e in events[3:]] == [f"b{i}" for i in range(20)] + ["last"], "a batch")
+        check(seen[-2]["operationType"] == "dropCollection" and "documentKey" not in seen[-2], "a drop")
 
     # The end.
     check(db.delete("films", key, database="shop")["message"] == "Document deleted", "delete")

@@ -3,8 +3,8 @@ import NexaTestSupport
 import NexaTransport
 import Testing
 
-/// All tests with sockets, one at a time.
-@Suite(.serialized, .timeLimit(.minutes(2))) enum ClientTests {}
+/// All tests with sockets, one at a time; what a client holds is gone at the end of each.
+@Suite(.serialized, .leavesNothing, .timeLimit(.minutes(2))) enum ClientTests {}
 
 func configuration(_ server: ScriptedServer, _ change: (inout NexaConfiguration) -> Void = { _ in })
     -> NexaConfiguration

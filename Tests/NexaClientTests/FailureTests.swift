@@ -2,6 +2,7 @@ import NexaClient
 import NexaProtocol
 import NexaTestSupport
 import NexaTransport
+import NexaValue
 import TestKit
 import Testing
 
@@ -58,6 +59,29 @@ extension ClientTests {
                 let error = await failure { () throws(NexaError) in try await things.update("x", set: ["a": 1]) }
                 #expect(error?.delivery == .maybeExecuted)
                 #expect(writes.value == 1)
+            }
+        }
+
+        /// The first answer is lost; the second one says that the document is there: it is ours.
+        @Test(arguments: [MessageType.duplicate, .error]) func anInsertThatHadHappenedIsRecognised(
+            type: MessageType
+        ) async throws {
+            let ids = Collector<Value>()
+            try await withScript({ peer in
+                try await peer.login()
+                while true {
+                    let request = try await peer.receive(.create)
+                    ids.add(request.fields["data"]?.document?["_id"] ?? .null)
+                    if ids.count == 1 { return peer.cut() }
+                    peer.reply(["error": "there is one", "code": "duplicate-id"], as: type)
+                }
+            }) { client, _ in
+                let things = client.database().collection("things")
+                let id = try await things.insert(["a": 1])
+                #expect(ids.all == [.string(id.rawValue), .string(id.rawValue)])
+                // Of an id that the caller chose this cannot be known: it is not sent again.
+                let error = await failure { () throws(NexaError) in try await things.insert(["_id": "mine"]) }
+                #expect(error?.code == .duplicateID)
             }
         }
 

@@ -35,7 +35,7 @@ private typealias Pool = PoolMachine<Int>
         _ = pool.wait(0, until: now + .seconds(5), at: now, into: &actions)
         let id = connects(actions)[0]
         pool.connectSucceeded(id, at: now, into: &actions)
-        _ = pool.nextServed(at: now)
+        _ = pool.nextServed(at: now, into: &actions)
         pool.loadChanged(id, to: 0, at: now)
         return (pool, id)
     }
@@ -49,9 +49,9 @@ private typealias Pool = PoolMachine<Int>
         let ids = connects(actions)
         #expect(ids.count == 1)
         pool.connectSucceeded(ids[0], at: now, into: &actions)
-        #expect(pool.nextServed(at: now)?.waiter == 1)
-        #expect(pool.nextServed(at: now)?.waiter == 2)
-        #expect(pool.nextServed(at: now) == nil)
+        #expect(pool.nextServed(at: now, into: &actions)?.waiter == 1)
+        #expect(pool.nextServed(at: now, into: &actions)?.waiter == 2)
+        #expect(pool.nextServed(at: now, into: &actions) == nil)
     }
 
     @Test func aCallerWhoComesDuringALongPauseAsksTheServerAtOnce() {
@@ -160,7 +160,7 @@ private typealias Pool = PoolMachine<Int>
         #expect(first.flatMap { pool.withdraw($0) } == 1)
         #expect(first.flatMap { pool.withdraw($0) } == nil)
         pool.connectSucceeded(connects(actions)[0], at: now, into: &actions)
-        #expect(pool.nextServed(at: now)?.waiter == 2)
+        #expect(pool.nextServed(at: now, into: &actions)?.waiter == 2)
     }
 
     @Test func anUnusedConnectionIsClosedAndAUsedOneIsNot() {
@@ -184,5 +184,142 @@ private typealias Pool = PoolMachine<Int>
         #expect(refusals(actions) == [.closed])
         pool.closed(id, at: now, into: &actions)
         #expect(pool.phase == .closed)
+    }
+}
+
+/// Leases, ages and outages.
+@Suite struct PoolLifeTests {
+    private let now = ContinuousClock.now
+
+    /// A pool with some ready connections that nobody uses.
+    private func pool(_ count: Int, _ change: (inout PoolLimits) -> Void = { _ in }) -> (Pool, [Pool.ConnectionID]) {
+        var limits = PoolLimits()
+        limits.maximumConnections = count
+        limits.minimumConnections = count
+        limits.maximumConcurrentConnects = count
+        change(&limits)
+        var pool = Pool(limits: limits)
+        var actions: [Pool.Action] = []
+        pool.start(at: now, into: &actions)
+        let ids = actions.compactMap { if case .connect(let id) = $0 { id } else { nil } }
+        for id in ids { pool.connectSucceeded(id, at: now, into: &actions) }
+        return (pool, ids)
+    }
+
+    private func drains(_ actions: [Pool.Action]) -> [Pool.ConnectionID] {
+        actions.compactMap { if case .drain(let id) = $0 { id } else { nil } }
+    }
+
+    @Test func lifetimeJitterSpreadsTheEnds() {
+        for (jitter, end) in [(0.0, 90), (0.5, 100), (1.0, 110)] {
+            var limits = PoolLimits()
+            limits.maximumLifetime = .seconds(100)
+            limits.lifetimeJitter = 0.1
+            limits.minimumConnections = 1
+            var pool = Pool(limits: limits)
+            var actions: [Pool.Action] = []
+            pool.start(at: now, into: &actions)
+            guard case .connect(let id)? = actions.first else {
+                Issue.record("nothing is opened")
+                continue
+            }
+            pool.connectSucceeded(id, jitter: jitter, at: now, into: &actions)
+            actions = []
+            pool.tick(now + .seconds(end) - .milliseconds(1), into: &actions)
+            #expect(drains(actions) == [])
+            pool.tick(now + .seconds(end) + .milliseconds(1), into: &actions)
+            #expect(drains(actions) == [id])
+            // Its successor is on its way.
+            #expect(actions.contains { if case .connect = $0 { true } else { false } })
+        }
+    }
+
+    @Test func aLeaseUnderLoadGetsALaneThatIsKeptFreeForIt() {
+        var (pool, ids) = pool(2)
+        var actions: [Pool.Action] = []
+        // Calls come and go all the time, so that no lane is ever empty by itself.
+        for _ in 0..<8 { _ = pool.choose(at: now, into: &actions) }
+        #expect(pool.choose(.lease, at: now, into: &actions) == nil)
+        #expect(pool.wait(7, for: .lease, until: now + .seconds(5), at: now, into: &actions) != nil)
+        let reserved = pool.connections.first { $0.state == .reserved }?.id
+        #expect(reserved != nil)
+        for _ in 0..<8 { #expect(pool.choose(at: now, into: &actions) != reserved) }
+        for load in [3, 2, 1, 0] {
+            #expect(pool.nextServed(at: now, into: &actions) == nil)
+            if let reserved { pool.loadChanged(reserved, to: load, at: now) }
+        }
+        let served = pool.nextServed(at: now, into: &actions)
+        #expect(served?.waiter == 7)
+        #expect(served?.connection == reserved)
+        // The last connection is for the calls.
+        #expect(pool.wait(8, for: .lease, until: now + .seconds(5), at: now, into: &actions) != nil)
+        #expect(!pool.connections.contains { $0.state == .reserved })
+        if let reserved { pool.leaseReturned(reserved, reusable: true, at: now, into: &actions) }
+        #expect(pool.nextServed(at: now, into: &actions)?.waiter == 8)
+        #expect(ids.count == 2)
+    }
+
+    @Test func anUnusableLeaseIsClosedAndNotReused() {
+        var (pool, ids) = pool(2)
+        var actions: [Pool.Action] = []
+        let id = pool.choose(.lease, at: now, into: &actions)
+        actions = []
+        if let id { pool.leaseReturned(id, reusable: false, at: now, into: &actions) }
+        #expect(drains(actions) == ids.filter { $0 == id })
+        for _ in 0..<4 { #expect(pool.choose(at: now, into: &actions) != id) }
+    }
+
+    @Test func clearReplacesAGenerationLazily() {
+        var (pool, ids) = pool(3)
+        var actions: [Pool.Action] = []
+        let leased = pool.choose(.lease, at: now, into: &actions)
+        let busy = pool.choose(at: now, into: &actions)
+        actions = []
+        pool.clear(at: now, into: &actions)
+        #expect(Set(drains(actions)) == Set(ids).subtracting([leased].compactMap { $0 }))
+        #expect(busy.map { drains(actions).contains($0) } == true, "its calls finish before it closes")
+        actions = []
+        if let leased { pool.leaseReturned(leased, reusable: true, at: now, into: &actions) }
+        #expect(drains(actions) == [leased].compactMap { $0 })
+    }
+
+    @Test func theBreakerRefusesAtOnceButLetsSomeoneFindOut() {
+        var (pool, ids) = pool(1) {
+            $0.breakerThreshold = 2
+            $0.minimumConnections = 0
+            $0.maximumBackoff = .seconds(60)
+        }
+        #expect(ids.isEmpty)
+        var actions: [Pool.Action] = []
+        func attempt(_ actions: [Pool.Action]) -> Pool.ConnectionID? {
+            actions.compactMap { if case .connect(let id) = $0 { id } else { nil } }.last
+        }
+        _ = pool.wait(0, until: now + .seconds(60), at: now, into: &actions)
+        if let id = attempt(actions) { pool.connectSucceeded(id, at: now, into: &actions) }
+        _ = pool.nextServed(at: now, into: &actions)
+        if let id = attempt(actions) { pool.closed(id, at: now, into: &actions) }
+        // The first failure lets callers wait, the second opens the breaker.
+        var time = now
+        _ = pool.wait(1, until: now + .seconds(60), at: now, into: &actions)
+        for phase in [Pool.Phase.failing, .breakerOpen] {
+            guard let id = attempt(actions) else { break }
+            actions = []
+            pool.connectFailed(id, isFinal: false, jitter: 1, at: time, into: &actions)
+            #expect(pool.phase == phase)
+            time += .seconds(1)
+            if phase == .failing { pool.tick(time, into: &actions) }
+        }
+        #expect(actions.contains { if case .refuse(1, .connectFailed) = $0 { true } else { false } })
+        // A second after the last failure one caller may find out; the next one, soon after, is refused.
+        actions = []
+        #expect(pool.wait(2, until: time + .seconds(60), at: time, into: &actions) != nil)
+        let probe = attempt(actions)
+        #expect(probe != nil)
+        actions = []
+        #expect(pool.wait(3, until: time + .seconds(60), at: time + .milliseconds(60), into: &actions) == nil)
+        #expect(actions.contains { if case .refuse(3, .connectFailed) = $0 { true } else { false } })
+        if let probe { pool.connectSucceeded(probe, at: time + .milliseconds(70), into: &actions) }
+        #expect(pool.phase == .open)
+        #expect(pool.nextServed(at: time, into: &actions)?.waiter == 2)
     }
 }

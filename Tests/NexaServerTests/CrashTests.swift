@@ -27,7 +27,7 @@ import Testing
     }
 
     /// Writes until the server dies: inserts, updates and deletes, each id by one writer only.
-    private static func write(_ writer: Int, round: Int, port: UInt16, ledger: Ledger) {
+    fileprivate static func write(_ writer: Int, round: Int, port: UInt16, ledger: Ledger) {
         var random = SplitMix64(seed: UInt64(round * 100 + writer))
         guard let peer = try? Peer(port: port), (try? peer.logIn()) != nil else { return }
         var mine: [String] = []
@@ -223,4 +223,66 @@ func onThread(_ body: @escaping @Sendable () -> Void) async {
 private final class Box: Sendable {
     let body: @Sendable () -> Void
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+}
+
+extension CrashTests {
+    /// Replays the events behind a token over what is known, and returns the token behind the last.
+    private static func replay(
+        _ documents: inout [String: Int64], after token: [UInt8]?, port: UInt16
+    ) throws -> [UInt8] {
+        let peer = try Peer(port: port).logIn()
+        let reply = try peer.ask(.subscribe(.init(collection: "films", after: token)))
+        try #require(reply.type == .success, "\(reply.fields)")
+        var token = try #require(token ?? reply.fields["token"]?.bytes)
+        // The answer to a write behind all others: when its event is there, so are those before it.
+        try peer.send(.insert(.init(namespace: .films, document: encoded(["_id": "end", "version": 0]))))
+        try peer.send(.delete(.init(namespace: .films, id: "end")))
+        while let frame = try peer.receive() {
+            guard frame.type == .changeEvent, let kind = frame.fields["operationType"]?.string else { continue }
+            token = try #require(frame.fields["token"]?.bytes)
+            let id = try #require(frame.fields["documentKey"]?.document?["_id"]?.string)
+            if kind == "delete" {
+                #expect(documents.removeValue(forKey: id) != nil, "\(id) was deleted without having been inserted")
+                if id == "end" { return token }
+            } else {
+                #expect((documents[id] == nil) == (kind == "insert"), "\(kind) of \(id)")
+                documents[id] = frame.fields["fullDocument"]?.document?["version"]?.int
+            }
+        }
+        throw Peer.Gone(description: "the server closed the connection")
+    }
+
+    /// The change history and the documents come out of every crash alike: events and documents agree.
+    @Test func killedInTheMiddleOfWritesTheHistoryTellsWhatIsStored() async throws {
+        let directory = try TemporaryDirectory()
+        let ledger = Ledger()
+        var random = SplitMix64(seed: 99)
+        var replayed: [String: Int64] = [:]
+        var token: [UInt8]?
+        for round in 0..<max(10, Self.rounds / 5) {
+            let server = try ServerProcess(
+                data: directory.path + "/data", options: round % 3 == 2 ? ["--durability", "os"] : [])
+            token = try Self.replay(&replayed, after: token, port: server.port)
+            let peer = try Peer(port: server.port).logIn()
+            let reply = try peer.ask(.query(.init(namespace: .films, limit: 0, projection: ["version": 1])))
+            var stored: [String: Int64] = [:]
+            for document in (reply.fields["documents"]?.array ?? []).compactMap(\.document) {
+                stored[document["_id"]?.string ?? ""] = document["version"]?.int
+            }
+            try #require(stored == replayed, "round \(round): \(stored.count) stored, \(replayed.count) told of")
+            let delay = UInt32(5_000 + random.next() % 60_000)
+            await withTaskGroup(of: Void.self) { group in
+                for writer in 0..<8 {
+                    group.addTask {
+                        await onThread { Self.write(writer, round: round, port: server.port, ledger: ledger) }
+                    }
+                }
+                await onThread {
+                    usleep(delay)
+                    server.end(with: SIGKILL)
+                }
+            }
+        }
+        #expect(replayed.count > 10)
+    }
 }

@@ -90,8 +90,10 @@ final class Peer {
     }
 
     @discardableResult
-    func logIn(password: String = "secret", capabilities: [Capability] = Capability.all) throws -> Peer {
-        let reply = try ask(.connect(.init(username: "root", password: password, capabilities: capabilities)))
+    func logIn(
+        username: String = "root", password: String = "secret", capabilities: [Capability] = Capability.all
+    ) throws -> Peer {
+        let reply = try ask(.connect(.init(username: username, password: password, capabilities: capabilities)))
         guard reply.type == .success else { throw Gone(description: "login: \(reply.fields)") }
         return self
     }

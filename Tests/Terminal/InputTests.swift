@@ -89,7 +89,7 @@ import Testing
         session.send("use movies\r")
         #expect(session.prompts("nexa(movies)>"))
         let server = try #require(SignalTests.child(of: session.process))
-        kill(server, SIGSTOP)
+        SignalTests.stop(server)
         defer { kill(server, SIGCONT) }
         session.send("count\r")
         #expect(session.wait { !$0.screen.isBracketingPaste })  // it is running

@@ -25,6 +25,17 @@ import Testing
         #expect(session.wrote("\u{1B}[32m✓ Document created: é\u{1B}[0m", seconds: 0))
     }
 
+    @Test func aPersonsErrorsAreNoExitCodeButLostOutputIs() throws {
+        for (target, code) in [("/dev/null", CInt(0)), ("/dev/full", 5)] {
+            let fixture = try ShellFixture()
+            let command = "exec '\(fixture.nexa)' --local '\(fixture.database)' -i >\(target)"
+            let session = try Session("/bin/sh", ["-c", command], environment: fixture.environment)
+            #expect(code == 5 || session.prompts("nexa>"))
+            session.send("bogus\rexit\r")
+            #expect(session.finish() == code)
+        }
+    }
+
     @Test func outputToAFileWithPromptsOnTheTerminal() throws {
         let fixture = try ShellFixture()
         let command = "'\(fixture.nexa)' --local '\(fixture.database)' -i >'\(fixture.folder.path)/out'"
@@ -81,7 +92,7 @@ import Testing
         _ = "use m\n".withCString { write(script, $0, 6) }
         #expect(session.sees("✓ Switched"))
         let server = try #require(SignalTests.child(of: session.process))
-        kill(server, SIGSTOP)
+        SignalTests.stop(server)
         defer { kill(server, SIGCONT) }
         _ = "count\n".withCString { write(script, $0, 6) }
         #expect(session.sees("✗ "))
@@ -119,7 +130,7 @@ import Testing
         #expect(session.prompts("nexa(movies)>"))
         let shell = try #require(SignalTests.child(of: session.process))
         let server = try #require(SignalTests.child(of: shell))
-        kill(server, SIGSTOP)
+        SignalTests.stop(server)
         defer { kill(server, SIGCONT) }
         session.send("count\r")
         #expect(session.wait { !$0.screen.isBracketingPaste })

@@ -140,7 +140,7 @@ import Testing
         session.send("use movies\r")
         #expect(session.prompts("nexa(movies)>"))
         let server = try #require(Self.child(of: session.process))
-        kill(server, SIGSTOP)
+        Self.stop(server)
         defer { kill(server, SIGCONT) }
         session.send("count\r")
         #expect(session.wait { !$0.screen.isBracketingPaste })  // it is running
@@ -164,6 +164,37 @@ import Testing
         #expect(session.sees("✓ Document count: 1"), "\(session.screen.text)")
         session.send("exit\r")
         #expect(session.finish() == 0)
+    }
+
+    /// Stops a process, and returns when all of its threads stand still: until the kernel has told each of them, one
+    /// may still answer.
+    static func stop(_ process: pid_t) {
+        kill(process, SIGSTOP)
+        for _ in 0..<2000 where !threads(of: process).allSatisfy({ isStopped($0, of: process) }) { usleep(1000) }
+    }
+
+    private static func threads(of process: pid_t) -> [String] {
+        guard let threads = opendir("/proc/\(process)/task") else { return [] }
+        defer { closedir(threads) }
+        var names: [String] = []
+        while let entry = readdir(threads) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if !name.hasPrefix(".") { names.append(name) }
+        }
+        return names
+    }
+
+    private static func isStopped(_ thread: String, of process: pid_t) -> Bool {
+        let file = Glibc.open("/proc/\(process)/task/\(thread)/stat", O_RDONLY)
+        guard file >= 0 else { return true }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 256)
+        let count = read(file, &bytes, bytes.count)
+        // The state stands behind the name, which is in parentheses.
+        let rest = bytes.prefix(max(0, count)).drop { $0 != UInt8(ascii: ")") }.dropFirst(2)
+        return rest.first == UInt8(ascii: "T")
     }
 
     /// The only child of a process, whichever of its threads started it.

@@ -140,6 +140,7 @@ final class Catalog: Sendable {
                 throw EngineError(.notFound, "Collection '\(name)' not found in database '\(database)'")
             }
             var batch = WriteBatch()
+            batch.note(.dropCollection, in: collection)
             Self.drop(collection, in: &batch)
             try enqueue(batch, durability: .sync, completion)
             collection.markDropped()
@@ -157,7 +158,11 @@ final class Catalog: Sendable {
                 throw EngineError(.notFound, "Database '\(name)' not found")
             }
             var batch = WriteBatch()
-            for collection in database.collections.values { Self.drop(collection, in: &batch) }
+            for collection in database.collections.values {
+                batch.note(.dropCollection, in: collection)
+                Self.drop(collection, in: &batch)
+            }
+            batch.note(dropOf: database.name)
             batch.delete(.catalog, key: CatalogRecord.databaseKey(database.name))
             try enqueue(batch, durability: .sync, completion)
             for collection in database.collections.values { collection.markDropped() }

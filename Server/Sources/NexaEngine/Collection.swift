@@ -6,6 +6,8 @@ final class Collection: Sendable {
     let number: UInt32
     let database: String
     let name: String
+    /// Both names as a `ChangeNote` holds them.
+    let noteNames: [UInt8]
     private let dimensions: Atomic<Int>
     private let dropped = Atomic<Bool>(false)
 
@@ -13,6 +15,7 @@ final class Collection: Sendable {
         self.number = number
         self.database = database
         self.name = name
+        noteNames = ChangeNote.names(database, name)
         dimensions = Atomic(vectorDimensions)
     }
 

@@ -81,7 +81,7 @@ extension Engine {
         completion: @escaping @Sendable (Result<Bool, EngineError>) -> Void
     ) {
         let options = WriteOptions(durability: durability, isDeferred: isDeferred)
-        change(database, name, id, options, completion) { (collection, id, old) throws(EngineError) in
+        change(database, name, id, options, completion, updates: updates) { (collection, id, old) throws(EngineError) in
             try stamping(collection.vectorDimensions).merge(updates.span.bytes, into: old.span.bytes, id: id)
         } validating: { () throws(EngineError) in
             try Self.validate(updates)
@@ -142,7 +142,8 @@ extension Engine {
         defer { latch.unlock() }
         guard !collection.isDropped else { return .dropped }
         let id = document.id
-        var batch = WriteBatch()
+        var batch = WriteBatch(capacity: document.bytes.count + key.count + collection.noteNames.count + 64)
+        batch.note(.insert, in: collection)
         batch.put(.documents, key: key, value: document.bytes)
         // Nobody knows an id that the engine made before the insert is answered, so only the client's are noted.
         guard document.isClientID else {
@@ -159,7 +160,8 @@ extension Engine {
         _ documents: [StampedDocument], into collection: Collection, _ options: WriteOptions,
         _ completion: @escaping @Sendable (Result<[Value], EngineError>) -> Void
     ) throws(EngineError) -> Attempt {
-        var batch = WriteBatch(capacity: documents.reduce(0) { $0 + $1.bytes.count + 64 })
+        var batch = WriteBatch(capacity: documents.reduce(300) { $0 + $1.bytes.count + 64 })
+        batch.note(.insert, in: collection)
         var noted: [([UInt8], [UInt8])] = []
         var seen = Set<[UInt8]>()
         var indexes = Set<Int>()
@@ -193,7 +195,7 @@ extension Engine {
     /// - Parameter make: gets the collection, the id and the current bytes; returns the new bytes, or `nil` to delete.
     private func change(
         _ database: String, _ name: String, _ id: Value, _ options: WriteOptions,
-        _ completion: @escaping @Sendable (Result<Bool, EngineError>) -> Void,
+        _ completion: @escaping @Sendable (Result<Bool, EngineError>) -> Void, updates: [UInt8] = [],
         make: (Collection, Value, [UInt8]) throws(EngineError) -> [UInt8]?,
         validating: () throws(EngineError) -> Void
     ) {
@@ -209,7 +211,9 @@ extension Engine {
                 guard !collection.isDropped, let old = try current(key, latch) else { continue }
                 isFound = true
                 let new = try make(collection, candidate, old)
-                var batch = WriteBatch()
+                var batch = WriteBatch(
+                    capacity: (new?.count ?? 0) + updates.count + key.count + collection.noteNames.count + 64)
+                batch.note(new == nil ? .delete : .update, in: collection, updates: updates)
                 if let new {
                     batch.put(.documents, key: key, value: new)
                 } else {

@@ -27,10 +27,13 @@ public final class Engine: Sendable {
     /// - Throws: `.storage` with what to do when the directory is in use, has a newer format, or is damaged.
     public static func open(at path: String, options: EngineOptions = EngineOptions()) throws(EngineError) -> Engine {
         let onNotice = options.onNotice
+        try options.check()
         let store = try translating { () throws(StorageError) in
-            try Store(at: path, options: options.storage) { notice in
-                onNotice(EngineNotice(isWarning: notice.severity == .warning, message: notice.message))
-            }
+            try Store(
+                at: path, options: options.storage,
+                onNotice: { notice in
+                    onNotice(EngineNotice(isWarning: notice.severity == .warning, message: notice.message))
+                }, onCommit: options.onCommit)
         }
         var contents = try CatalogRecord.load(store)
         if contents.loginSecret == nil { contents.loginSecret = try makeLoginSecret(store) }
@@ -161,6 +164,11 @@ public final class Engine: Sendable {
         } catch {
             throw EngineError(error)
         }
+    }
+
+    /// Brings everything into the tables, and removes the log that is neither needed nor kept. For tests.
+    @_spi(Testing) public func checkpoint() throws(EngineError) {
+        try translating { () throws(StorageError) in try store.checkpoint() }
     }
 
     /// How many documents are stored, those without a collection (which there should never be) included. For tests.

@@ -14,6 +14,8 @@ public struct EngineError: Error, Sendable, Hashable, CustomStringConvertible {
         case limit
         /// Too much is waiting to be committed; the same request may succeed later.
         case overloaded
+        /// The changes behind a position are not in the log any more, or the position is of other data.
+        case historyLost
         /// The data directory or the device failed; see the message.
         case storage
         /// The engine is being closed.
@@ -38,6 +40,7 @@ public struct EngineError: Error, Sendable, Hashable, CustomStringConvertible {
         switch error.code {
         case .overloaded: self.init(.overloaded, error.message, advice: error.advice)
         case .batchTooLarge: self.init(.limit, error.message, advice: error.advice)
+        case .historyLost: self.init(.historyLost, error.message, advice: error.advice)
         case .closed: self.init(.shuttingDown, "The server is shutting down", advice: "Connect again in a moment")
         default: self.init(.storage, error.message, advice: error.advice)
         }

@@ -47,6 +47,15 @@ public struct EngineOptions: Sendable {
     public var maximumQueuedBytes = 256 << 20
     /// What to do with a damaged commit log. Default `strict`.
     public var logRecovery = LogRecovery.strict
+    /// Bytes of changes that are kept for change streams to resume from, oldest going first. Default 1 GiB; with 0
+    /// no more is kept than recovery needs, some 100 MiB or less.
+    public var changeHistoryBytes = 1 << 30
+    /// For how long changes are kept at most. Default 24 hours; 0 as for the bytes.
+    public var changeHistoryAge = Duration.seconds(86_400)
+    /// Bytes of one log file. For tests.
+    @_spi(Testing) public var logFileBytes = 32 << 20
+    /// Called after commits became visible, by the thread that made them; has to be quick and must not write.
+    public var onCommit: @Sendable () -> Void = {}
     /// Gets what a person should know, on any thread, also after `open` has returned.
     public var onNotice: @Sendable (EngineNotice) -> Void = { _ in }
 
@@ -59,8 +68,17 @@ public struct EngineOptions: Sendable {
         storage.valueCacheBytes = documentCacheBytes
         storage.writeBufferBytes = writeBufferBytes
         storage.maximumQueuedBytes = maximumQueuedBytes
+        storage.historyBytes = changeHistoryBytes
+        storage.historySeconds = Int(clamping: changeHistoryAge.components.seconds)
+        storage.logSegmentBytes = logFileBytes
         storage.logRecovery = logRecovery == .strict ? .strict : .discardAfterDamage
         return storage
+    }
+
+    func check() throws(EngineError) {
+        guard changeHistoryBytes >= 0, changeHistoryAge >= .zero else {
+            throw EngineError(.badRequest, "The size and the age of the change history cannot be negative")
+        }
     }
 }
 

@@ -7,6 +7,8 @@ enum RequiredAccess: Sendable, Equatable {
     case session
     /// This access to this database.
     case database(String, DatabaseAccess)
+    /// Reading some database; what of them is looked at each time.
+    case anyDatabase
     /// The role `admin`.
     case server(action: String)
 
@@ -23,6 +25,8 @@ enum RequiredAccess: Sendable, Equatable {
         case .dropCollection(let namespace): self = .database(namespace.database, .admin)
         case .createDatabase: self = .server(action: "create")
         case .dropDatabase: self = .server(action: "drop")
+        case .unsubscribe: self = .session
+        case .subscribe(let subscribe): self = subscribe.database.map { .database($0, .read) } ?? .anyDatabase
         }
     }
 
@@ -30,6 +34,9 @@ enum RequiredAccess: Sendable, Equatable {
     func refusal(for user: User) -> RequestError? {
         switch self {
         case .session: nil
+        case .anyDatabase where user.role.access != nil: nil
+        case .anyDatabase:
+            RequestError("Permission denied: You don't have 'read' access to any database", code: .permissionDenied)
         case .database(let database, let access) where user.may(access, database: database): nil
         case .database(let database, .admin):
             RequestError(

@@ -54,7 +54,8 @@ public final class NexaServer: Sendable {
         try configuration.check()
         let tls = try configuration.tls.map { (files) throws(ServerError) in try ServerTLS(files) }
         ProcessInfo.raiseDescriptorLimit()
-        let (engine, generatedPassword) = try Self.openEngine(configuration)
+        let changes = ChangeHub()
+        let (engine, generatedPassword) = try Self.openEngine(configuration, changes)
         self.engine = engine
         generatedRootPassword = generatedPassword
         let lifecycle = Lifecycle(exitWhenIdle: configuration.exitWhenIdle)
@@ -62,7 +63,7 @@ public final class NexaServer: Sendable {
         var reactors: [Reactor] = []
         do {
             let workers = try WorkerPool(threads: configuration.workers, maximumJobs: 10_000)
-            shared = ServerShared(configuration, engine: engine, workers: workers, tls: tls) { left in
+            shared = ServerShared(configuration, engine: engine, workers: workers, changes: changes, tls: tls) { left in
                 if left == 0 { lifecycle.becameIdle() }
             }
             for number in 0..<max(1, configuration.reactors) {
@@ -160,7 +161,9 @@ public final class NexaServer: Sendable {
         lifecycle.endShutdown()
     }
 
-    private static func openEngine(_ configuration: Configuration) throws(ServerError) -> (Engine, String?) {
+    private static func openEngine(
+        _ configuration: Configuration, _ changes: ChangeHub
+    ) throws(ServerError) -> (Engine, String?) {
         do throws(EngineError) {
             var options = configuration.engine
             let log = configuration.log
@@ -168,6 +171,10 @@ public final class NexaServer: Sendable {
             options.onNotice = { notice in
                 log(notice.isWarning ? .warning : .info, "storage", [("notice", notice.message)])
                 onNotice(notice)
+            }
+            options.onCommit = { [onCommit = options.onCommit] in
+                changes.committed()
+                onCommit()
             }
             let engine = try Engine.open(at: configuration.dataDirectory, options: options)
             let password = try engine.bootstrapRoot(

@@ -9,6 +9,7 @@ final class ServerShared: Sendable {
     let configuration: NexaServer.Configuration
     let engine: Engine
     let workers: WorkerPool
+    let changes: ChangeHub
     let throttle = LoginThrottle()
     /// `nil` for a server without TLS.
     let tls: ServerTLS?
@@ -20,12 +21,14 @@ final class ServerShared: Sendable {
     let onClose: @Sendable (Int) -> Void
 
     init(
-        _ configuration: NexaServer.Configuration, engine: Engine, workers: WorkerPool, tls: ServerTLS?,
+        _ configuration: NexaServer.Configuration, engine: Engine, workers: WorkerPool, changes: ChangeHub,
+        tls: ServerTLS?,
         onClose: @escaping @Sendable (Int) -> Void
     ) {
         self.configuration = configuration
         self.engine = engine
         self.workers = workers
+        self.changes = changes
         self.tls = tls
         self.onClose = onClose
     }
@@ -40,13 +43,19 @@ final class ReactorContext: @unchecked Sendable {
     // Every reply goes through it, one at a time: checking that at run time costs more than writing the head.
     @exclusivity(unchecked) private var writer = MessagePackWriter(capacity: 4096)
     private var isDraining = false
+    private let waker = ChangeHub.Waker()
+    private var waitingForChanges: [ObjectIdentifier: Session] = [:]
 
     init(_ shared: ServerShared, reactor: Reactor) {
         self.shared = shared
         self.reactor = reactor
         // Writes that arrived in one turn are committed together.
-        reactor.execute { [engine = shared.engine, weak reactor] in
-            reactor?.setTurnEndHook { engine.flushPending() }
+        reactor.execute { [engine = shared.engine] in
+            reactor.setTurnEndHook { engine.flushPending() }
+        }
+        shared.changes.add(waker) { [weak self] in
+            guard let self else { return }
+            self.reactor.execute { self.wakeSubscribers() }
         }
     }
 
@@ -54,6 +63,23 @@ final class ReactorContext: @unchecked Sendable {
     func withWriter(_ body: (inout MessagePackWriter) -> Void) {
         body(&writer)
         writer.removeAll(keepingAtMost: 64 << 10)
+    }
+
+    /// Has `pumpChanges` called after the next commit. The caller then looks whether there was one just before.
+    func waitForChanges(_ session: Session) {
+        waitingForChanges[ObjectIdentifier(session)] = session
+        shared.changes.arm(waker)
+    }
+
+    private func wakeSubscribers() {
+        let woken = waitingForChanges
+        waitingForChanges.removeAll(keepingCapacity: true)
+        for session in woken.values { session.changesArrived() }
+    }
+
+    /// Forgets `waitForChanges`.
+    func stopWaiting(_ session: Session) {
+        waitingForChanges[ObjectIdentifier(session)] = nil
     }
 
     /// Takes over an accepted socket, on this reactor's thread.

@@ -40,6 +40,8 @@ extension NexaServer {
         public var maximumLoginAttempts = 5
         /// How long `shutdown` waits for what was received.
         public var shutdownGrace: Duration = .seconds(10)
+        /// How often a change stream without events is told how far it is, so that its token does not grow too old.
+        public var changeProgressInterval: Duration = .seconds(10)
         /// Memory for caches and tuning of the storage.
         public var engine = EngineOptions()
         /// Where the server says what happens.

@@ -28,6 +28,10 @@ extension Session {
             let names = shared.engine.collectionNames(database: database)
             reply { Reply.encodeNames(names, of: .collections(database: database), into: &$0) }
         case .listDatabases: listDatabases()
+        case .subscribe(let subscribe): self.subscribe(subscribe)
+        case .unsubscribe:
+            endSubscription()
+            reply { Reply.encodeUnsubscribed(into: &$0) }
         }
     }
 
@@ -234,6 +238,7 @@ extension RequestError {
             case .badRequest: .badRequest
             case .notFound: .notFound
             case .limit: .limit
+            case .historyLost: .historyLost
             case .overloaded: .overloaded
             case .storage: .storage
             case .shuttingDown: .shuttingDown

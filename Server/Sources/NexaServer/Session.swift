@@ -39,6 +39,8 @@ final class Session: @unchecked Sendable {
     private var isClosing = false
     private var loginTimer: Reactor.TimerID?
     private var isPausedByOrder = false
+    /// The change events that this connection gets.
+    var subscription: ChangeSubscription?
     private let gone = Atomic<Bool>(false)
 
     /// True when the connection is closed; from any thread.
@@ -245,6 +247,7 @@ extension Session: ChannelHandler {
     }
 
     func channelDrained(_ channel: Channel) {
+        pumpChanges()
         guard isPausedByOrder else { return }
         isPausedByOrder = false
         channel.resumeReading()
@@ -255,6 +258,7 @@ extension Session: ChannelHandler {
             shared.configuration.log(.info, "TLS failed", [("peer", peerName), ("reason", failure.message)])
         }
         self.channel = nil
+        endSubscription()
         if let loginTimer { reactor.cancel(loginTimer) }
         loginTimer = nil
         isClosing = true

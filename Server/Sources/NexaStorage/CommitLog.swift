@@ -18,23 +18,32 @@ final class CommitLog: @unchecked Sendable {
 
     private struct Segment {
         var file: File
-        var number: UInt64
+        var header: LogFormat.FileHeader
         /// Behind the last record.
         var end: Int
         /// Behind the last zero written ahead.
         var zeroEnd: Int
+        var marks: [LogSegment.Mark] = []
+
+        var number: UInt64 { header.number }
     }
 
     private struct Shared {
         var active: Segment
-        /// Full files that the tables may not hold yet, oldest first.
-        var full: [(path: String, lastSequence: UInt64)] = []
+        /// Full files, oldest first: those that the tables may not hold yet, and before them those kept as history.
+        var full: [LogSegment] = []
+        /// The tables hold everything up to here.
+        var checkpoint: UInt64
         var bytesSinceCheckpoint = 0
     }
 
     private let directory: String
     private let segmentBytes: Int
-    private let salt: UInt32
+    let salt: UInt32
+    /// A random number of this opening of the store.
+    let run: UInt64
+    private let historyBytes: Int
+    private let historySeconds: Int
     private let shared: Monitor<Shared>
     private var staging = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
     private(set) var lastSequence: UInt64
@@ -46,33 +55,43 @@ final class CommitLog: @unchecked Sendable {
     private static let zeroAhead = 4 << 20
     private static let keptStaging = 8 << 20
 
-    /// Begins a new file behind everything that recovery found.
+    /// Begins a new file behind everything that recovery found, of which `history` is kept for readers.
     init(
-        directory: String, segmentBytes: Int, salt: UInt32, lastSequence: UInt64, fileNumber: UInt64
+        directory: String, options: StoreOptions, salt: UInt32, lastSequence: UInt64, fileNumber: UInt64,
+        history: [LogSegment]
     ) throws(StorageError) {
         self.directory = directory
-        self.segmentBytes = max(segmentBytes, 1 << 16)
+        segmentBytes = max(options.logSegmentBytes, 1 << 16)
+        historyBytes = options.keepsHistory ? options.historyBytes : 0
+        historySeconds = options.historySeconds
         self.salt = salt
         self.lastSequence = lastSequence
         durableSequence = lastSequence
-        let segment = try Self.makeSegment(directory: directory, number: fileNumber, firstSequence: lastSequence + 1)
-        shared = Monitor(Shared(active: segment))
+        run = UInt64.random(in: 1 ... .max)
+        // Where nobody knows who wrote the record before, nobody has its position either.
+        let previousRun = history.last.flatMap { $0.lastSequence == lastSequence ? $0.header.run : nil } ?? run
+        let segment = try Self.makeSegment(
+            directory: directory,
+            LogFormat.FileHeader(
+                number: fileNumber, firstSequence: lastSequence + 1, run: run, previousRun: previousRun))
+        shared = Monitor(Shared(active: segment, full: history, checkpoint: lastSequence))
+        trimHistory()
     }
 
     deinit { staging.deallocate() }
 
     private static func makeSegment(
-        directory: String, number: UInt64, firstSequence: UInt64
+        directory: String, _ header: LogFormat.FileHeader
     ) throws(StorageError) -> Segment {
-        let file = try File(directory + "/" + LogFormat.fileName(number), flags: O_RDWR | O_CREAT | O_EXCL)
+        let file = try File(directory + "/" + LogFormat.fileName(header.number), flags: O_RDWR | O_CREAT | O_EXCL)
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: zeroStep, alignment: 16)
         defer { buffer.deallocate() }
         buffer.initializeMemory(as: UInt8.self, repeating: 0)
-        LogFormat.write(LogFormat.FileHeader(number: number, firstSequence: firstSequence), to: buffer)
+        LogFormat.write(header, to: buffer)
         try file.write(UnsafeRawBufferPointer(buffer), at: 0)
         try file.synchronize()
         try File.synchronizeDirectory(directory)
-        return Segment(file: file, number: number, end: LogFormat.fileHeaderSize, zeroEnd: zeroStep)
+        return Segment(file: file, header: header, end: LogFormat.fileHeaderSize, zeroEnd: zeroStep)
     }
 
     // MARK: Leader
@@ -141,18 +160,27 @@ final class CommitLog: @unchecked Sendable {
             return active.end > LogFormat.fileHeaderSize && active.end + size > segmentBytes ? active : nil
         }
         if let full {
-            // The file must be whole on the device before a later one says so.
+            // No zeros are kept with the history, and the file is whole on the device before a later one says so.
+            _ = ftruncate(full.file.descriptor, off_t(full.end))
             try full.file.synchronize()
             durableSequence = lastSequence
             let next = try Self.makeSegment(
-                directory: directory, number: full.number + 1, firstSequence: lastSequence + 1)
+                directory: directory,
+                LogFormat.FileHeader(
+                    number: full.number + 1, firstSequence: lastSequence + 1, run: run, previousRun: run))
             shared.withLock {
-                $0.full.append((full.file.path, lastSequence))
+                $0.full.append(
+                    LogSegment(
+                        path: full.file.path, header: full.header, lastSequence: lastSequence, byteCount: full.end,
+                        endedAt: LogSegment.now(), marks: full.marks))
                 $0.active = next
             }
         }
         return shared.withLock { shared in
             let offset = shared.active.end
+            if offset - (shared.active.marks.last?.offset ?? 0) >= LogSegment.markDistance {
+                shared.active.marks.append(LogSegment.Mark(sequence: lastSequence + 1, offset: offset))
+            }
             shared.active.end += size
             shared.bytesSinceCheckpoint += size
             return (shared.active.file, offset)
@@ -204,16 +232,73 @@ final class CommitLog: @unchecked Sendable {
     /// Records that the tables hold everything up to `sequence`, and removes the files that nobody needs.
     func finishCheckpoint(_ sequence: UInt64, in dataDirectory: String) throws(StorageError) {
         try Checkpoint(sequence: sequence, salt: salt).write(directory: dataDirectory)
-        let unneeded = shared.withLock { shared in
-            let unneeded = shared.full.filter { $0.lastSequence <= sequence }.map(\.path)
-            shared.full.removeAll { $0.lastSequence <= sequence }
-            return unneeded
-        }
-        for path in unneeded { unlink(path) }
+        shared.withLock { $0.checkpoint = sequence }
+        trimHistory()
     }
 
-    /// Removes the active file as well; nothing may be appended afterwards.
-    func removeAll() {
-        for path in shared.withLock({ $0.full.map(\.path) + [$0.active.file.path] }) { unlink(path) }
+    /// Removes files that the tables do not need any more and that are beyond the limits of the history.
+    func trimHistory() {
+        let oldest = LogSegment.now() - historySeconds
+        let removed = shared.withLock { shared -> [LogSegment] in
+            var byteCount = shared.full.reduce(shared.active.end) { $0 + $1.byteCount }
+            var count = 0
+            while count < shared.full.count, shared.full[count].lastSequence <= shared.checkpoint,
+                byteCount > historyBytes || shared.full[count].endedAt <= oldest
+            {
+                byteCount -= shared.full[count].byteCount
+                count += 1
+            }
+            defer { shared.full.removeFirst(count) }
+            return Array(shared.full[..<count])
+        }
+        for segment in removed { unlink(segment.path) }
+    }
+
+    /// Whether there is history that may become too old.
+    var hasHistory: Bool { shared.withLock { !$0.full.isEmpty } }
+
+    /// Cuts the zeros off the active file, which is complete; nothing may be appended afterwards.
+    func finish() {
+        shared.withLock { shared in
+            _ = ftruncate(shared.active.file.descriptor, off_t(shared.active.end))
+        }
+    }
+
+    // MARK: Reading
+
+    /// Where a commit is, or will be; `nil` when it is not in the log any more.
+    func locate(_ sequence: UInt64) -> LogPlace? {
+        shared.withLock { shared in
+            let active = shared.active
+            if sequence >= active.header.firstSequence {
+                return LogPlace(active.header, active.marks, reaching: sequence, file: active.file, path: "")
+            }
+            guard let segment = shared.full.last(where: { $0.header.firstSequence <= sequence }),
+                sequence <= segment.lastSequence
+            else { return nil }
+            var place = LogPlace(
+                segment.header, segment.marks, reaching: sequence, file: nil, path: segment.path)
+            place.lastSequence = segment.lastSequence
+            return place
+        }
+    }
+
+    /// Who wrote a commit; `nil` when the log does not say any more.
+    func run(of sequence: UInt64) -> UInt64? {
+        shared.withLock { shared in
+            if sequence >= shared.active.header.firstSequence { return run }
+            if let segment = shared.full.last(where: { $0.header.firstSequence <= sequence }),
+                sequence <= segment.lastSequence
+            {
+                return segment.header.run
+            }
+            let headers = shared.full.map(\.header) + [shared.active.header]
+            return headers.first { $0.firstSequence == sequence + 1 }?.previousRun
+        }
+    }
+
+    /// How much is written to a file, when it is the one that is written to.
+    func end(ofActive number: UInt64) -> Int? {
+        shared.withLock { $0.active.number == number ? $0.active.end : nil }
     }
 }

@@ -254,6 +254,7 @@ final class CommitQueue: Sendable {
                 if family == Store.cachedFamily.rawValue { cache.beginChange(key, &change) }
             case .deleteRange(let family, _, _):
                 if family == Store.cachedFamily.rawValue { cache.beginChangeOfAll(&change) }
+            case .note: break
             }
         }
     }

@@ -12,6 +12,10 @@
 /// | 24 | 4 | CRC-32C of the payload |
 /// | 28 | 4 | CRC-32C of the 28 bytes before |
 ///
+/// The file header names the run (one opening of the store) that wrote the file, and the run that wrote the
+/// record before its first one: two histories that parted, by a restored backup or by commits that a power cut
+/// took, differ in their runs even where their sequences agree.
+///
 /// The header has a checksum of its own so that a damaged payload does not hide where the next record
 /// begins; it is seeded with a random number of the store, so that bytes inside a document can never pass
 /// for a record when a damaged place is searched. The durable sequence is what tells damage from a power cut: a record that a later record
@@ -28,6 +32,10 @@ enum LogFormat {
     struct FileHeader: Equatable {
         var number: UInt64
         var firstSequence: UInt64
+        /// Who wrote the file; 0 in files of before there were runs.
+        var run: UInt64 = 0
+        /// Who wrote the record before `firstSequence`; 0 when nobody knows.
+        var previousRun: UInt64 = 0
     }
 
     struct RecordHeader: Equatable {
@@ -61,13 +69,24 @@ enum LogFormat {
         buffer.storeBytes(of: header.firstSequence.littleEndian, toByteOffset: 16, as: UInt64.self)
         let checksum = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: buffer[0..<24]))
         buffer.storeBytes(of: checksum.littleEndian, toByteOffset: 24, as: UInt32.self)
+        buffer.storeBytes(of: header.run.littleEndian, toByteOffset: 32, as: UInt64.self)
+        buffer.storeBytes(of: header.previousRun.littleEndian, toByteOffset: 40, as: UInt64.self)
+        let runs = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: buffer[32..<48]), continuing: checksum)
+        buffer.storeBytes(of: runs.littleEndian, toByteOffset: 48, as: UInt32.self)
     }
 
     static func readFileHeader(_ bytes: UnsafeRawBufferPointer) -> FileHeader? {
         guard bytes.count >= fileHeaderSize, integer(bytes, 0, UInt64.self) == fileMagic,
             CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[0..<24])) == integer(bytes, 24, UInt32.self)
         else { return nil }
-        return FileHeader(number: integer(bytes, 8, UInt64.self), firstSequence: integer(bytes, 16, UInt64.self))
+        var header = FileHeader(number: integer(bytes, 8, UInt64.self), firstSequence: integer(bytes, 16, UInt64.self))
+        let checksum = integer(bytes, 24, UInt32.self)
+        let runs = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[32..<48]), continuing: checksum)
+        if runs == integer(bytes, 48, UInt32.self) {
+            header.run = integer(bytes, 32, UInt64.self)
+            header.previousRun = integer(bytes, 40, UInt64.self)
+        }
+        return header
     }
 
     static func write(_ header: RecordHeader, salt: UInt32, to buffer: UnsafeMutableRawBufferPointer) {
@@ -84,15 +103,24 @@ enum LogFormat {
     static func readRecordHeader(
         _ bytes: UnsafeRawBufferPointer, at offset: Int, salt: UInt32
     ) -> RecordHeader? {
+        guard let header = readRecordHeaderAlone(bytes, at: offset, salt: salt),
+            bytes.count - offset - recordHeaderSize >= header.payloadLength
+        else { return nil }
+        return header
+    }
+
+    /// The header at an offset, when its checksum holds, wherever its payload is.
+    static func readRecordHeaderAlone(
+        _ bytes: UnsafeRawBufferPointer, at offset: Int, salt: UInt32
+    ) -> RecordHeader? {
         guard offset >= 0, bytes.count - offset >= recordHeaderSize,
             integer(bytes, offset, UInt32.self) == recordMagic,
             CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + 28]), continuing: salt)
                 == integer(bytes, offset + 28, UInt32.self)
         else { return nil }
-        let length = Int(integer(bytes, offset + 4, UInt32.self))
-        guard bytes.count - offset - recordHeaderSize >= length else { return nil }
         return RecordHeader(
-            payloadLength: length, sequence: integer(bytes, offset + 8, UInt64.self),
+            payloadLength: Int(integer(bytes, offset + 4, UInt32.self)),
+            sequence: integer(bytes, offset + 8, UInt64.self),
             durableSequence: integer(bytes, offset + 16, UInt64.self),
             payloadChecksum: integer(bytes, offset + 24, UInt32.self))
     }

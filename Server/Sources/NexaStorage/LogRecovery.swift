@@ -24,8 +24,12 @@ struct LogRecovery {
         var applied = 0
         /// The highest file number seen.
         var lastFileNumber: UInt64 = 0
-        /// The log files, to be removed once the tables are flushed.
+        /// The log files that were looked at.
         var files: [String] = []
+        /// All log files.
+        var allFiles: [String] = []
+        /// The log files that hold commits, oldest first.
+        var history: [LogSegment] = []
     }
 
     private struct Place {
@@ -46,10 +50,18 @@ struct LogRecovery {
         let numbers = try File.list(directory).compactMap { LogFormat.fileNumber($0) }.sorted()
         var outcome = Outcome(lastSequence: checkpoint)
         outcome.lastFileNumber = numbers.last ?? 0
-        outcome.files = numbers.map { directory + "/" + LogFormat.fileName($0) }
+        let files = numbers.map { directory + "/" + LogFormat.fileName($0) }
+        var headers: [LogFormat.FileHeader?] = []
+        for file in files {
+            headers.append(try withContent(of: file, limit: LogFormat.fileHeaderSize) { LogFormat.readFileHeader($0) })
+        }
+        // The tables hold what is in the files before the one where the checkpoint lies.
+        let start = headers.lastIndex { $0.map { $0.firstSequence <= checkpoint + 1 } ?? false } ?? 0
+        outcome.files = Array(files[start...])
+        outcome.allFiles = files
         try checkStart(outcome)
         var place = Place(file: 0, offset: LogFormat.fileHeaderSize)
-        while place.file < numbers.count {
+        while place.file < outcome.files.count {
             let resume = try withContent(of: outcome.files[place.file]) { (bytes) throws(StorageError) -> Place? in
                 let stop = try replay(bytes, from: place.offset, into: &outcome, apply: apply)
                 guard let stop else { return Place(file: place.file + 1, offset: LogFormat.fileHeaderSize) }
@@ -58,7 +70,22 @@ struct LogRecovery {
             guard let resume else { break }
             place = resume
         }
+        outcome.history = history(files, headers, outcome)
         return outcome
+    }
+
+    /// All files that hold commits, with what they hold.
+    private func history(
+        _ files: [String], _ headers: [LogFormat.FileHeader?], _ outcome: Outcome
+    ) -> [LogSegment] {
+        var history: [LogSegment] = []
+        var following = outcome.lastSequence + 1
+        for (file, header) in zip(files, headers).reversed() {
+            guard let header, header.firstSequence < following else { continue }
+            history.append(LogSegment(file, header, lastSequence: following - 1))
+            following = header.firstSequence
+        }
+        return history.reversed()
     }
 
     /// Refuses a log whose first file begins behind the checkpoint: files are missing.

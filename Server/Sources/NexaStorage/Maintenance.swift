@@ -7,6 +7,9 @@ final class Maintenance: Sendable {
         var isClosing = false
     }
 
+    /// How often history is looked at for what became too old.
+    private static let trimIntervalMilliseconds = 60_000
+
     private let directory: String
     private let database: RocksDatabase
     private let log: CommitLog
@@ -63,11 +66,15 @@ final class Maintenance: Sendable {
 
     private func run() {
         while true {
-            let isClosing = state.wait(until: { $0.isPoked || $0.isClosing }, deadline: { _ in nil }) { state in
+            let isClosing = state.wait(
+                until: { $0.isPoked || $0.isClosing },
+                deadline: { _ in log.hasHistory ? Self.trimIntervalMilliseconds : nil }
+            ) { state in
                 state.isPoked = false
                 return state.isClosing
             }
             if isClosing { return }
+            log.trimHistory()
             do {
                 if log.wantsZeros { try log.extendZeros() }
                 if isCheckpointDue { try checkpoint(onlyIfDue: true) }

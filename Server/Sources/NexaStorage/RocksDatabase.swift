@@ -120,11 +120,11 @@ final class RocksDatabase: @unchecked Sendable {
             sequence += 1
             var reader = BatchReader(batch)
             while let operation = reader.next() {
-                if skippingKnown, sequence <= tableSequences[Int(operation.family)] { continue }
-                if touched.insert(operation.family).inserted {
+                guard let family = operation.family else { continue }
+                if skippingKnown, sequence <= tableSequences[Int(family)] { continue }
+                if touched.insert(family).inserted {
                     withUnsafeBytes(of: lastSequence.bigEndian) {
-                        rocksdb_writebatch_put_cf(
-                            merged, families[Int(operation.family)], "", 0, $0.characters, $0.count)
+                        rocksdb_writebatch_put_cf(merged, families[Int(family)], "", 0, $0.characters, $0.count)
                     }
                 }
                 try add(operation, to: merged)
@@ -158,6 +158,7 @@ final class RocksDatabase: @unchecked Sendable {
         case .put(let family, let key, let value):
             rocksdb_writebatch_put_cf(
                 merged, try known(family), key.characters, key.count, value.characters, value.count)
+        case .note: break
         case .delete(let family, let key):
             rocksdb_writebatch_delete_cf(merged, try known(family), key.characters, key.count)
         case .deleteRange(let family, let lower, let upper):

@@ -18,6 +18,8 @@ public struct StorageError: Error, Sendable, Hashable, CustomStringConvertible {
         case diskFull
         /// Too many bytes wait to be committed.
         case overloaded
+        /// The log no longer holds what follows a position, or never held the position.
+        case historyLost
         /// One batch is larger than a commit may be.
         case batchTooLarge
         /// An earlier commit failed; nothing is written until the store is opened again.

@@ -26,11 +26,13 @@ public final class Store: Sendable {
     ///
     /// - Parameter onNotice: gets what a person should know (a log that ended in a cut record); it may be
     ///   called later from other threads as well.
+    /// - Parameter onCommit: called after commits became visible, by the thread that made them; has to be quick.
     /// - Throws: `.locked` when another store has the directory, `.formatTooNew`, `.notADataDirectory`,
     ///   `.logDamaged` when going on would lose acknowledged commits, `.corrupted`, `.diskFull`, `.inputOutput`.
     public init(
         at directory: String, options: StoreOptions = StoreOptions(),
-        onNotice: @escaping @Sendable (StorageNotice) -> Void = { _ in }
+        onNotice: @escaping @Sendable (StorageNotice) -> Void = { _ in },
+        onCommit: @escaping @Sendable () -> Void = {}
     ) throws(StorageError) {
         self.directory = directory
         try File.createDirectory(directory)
@@ -51,11 +53,15 @@ public final class Store: Sendable {
         cache = ValueCache(capacity: options.valueCacheBytes)
         let recovered = try Self.recover(directory, database, checkpoint, isNew: saved == nil, options, onNotice)
         log = try CommitLog(
-            directory: directory + "/log", segmentBytes: options.logSegmentBytes, salt: checkpoint.salt,
-            lastSequence: recovered.lastSequence, fileNumber: recovered.lastFileNumber + 1)
+            directory: directory + "/log", options: options, salt: checkpoint.salt,
+            lastSequence: recovered.lastSequence, fileNumber: recovered.lastFileNumber + 1,
+            history: recovered.history)
         let maintenance = Maintenance(directory: directory, database: database, log: log, options: options, onNotice)
         self.maintenance = maintenance
-        queue = try CommitQueue(database: database, log: log, cache: cache, options: options) { maintenance.poke() }
+        queue = try CommitQueue(database: database, log: log, cache: cache, options: options) {
+            maintenance.poke()
+            onCommit()
+        }
         do {
             try maintenance.start(queue)
         } catch {
@@ -84,7 +90,10 @@ public final class Store: Sendable {
             try database.finishFlush()
             try Checkpoint(sequence: outcome.lastSequence, salt: checkpoint.salt).write(directory: directory)
         }
-        for file in outcome.files { unlink(file) }
+        // Files that hold no commit say nothing, and without history nobody asks for the others.
+        let kept = options.keepsHistory ? Set(outcome.history.map(\.path)) : []
+        for file in outcome.allFiles where !kept.contains(file) { unlink(file) }
+        if kept.isEmpty { outcome.history = [] }
         if outcome.applied > 0 {
             onNotice(
                 StorageNotice(
@@ -100,6 +109,7 @@ public final class Store: Sendable {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         queue.shutDown()
         maintenance.shutDown()
+        log.finish()
         database.close()
     }
 
@@ -195,6 +205,18 @@ public final class Store: Sendable {
     ) throws(StorageError) -> StoreIterator {
         try snapshot().makeIterator(family, lower: lower, upper: upper)
     }
+
+    // MARK: History
+
+    /// Who wrote a commit: a number of the opening of the store that did; `nil` when the log does not reach back.
+    ///
+    /// Two commits of the same sequence and the same run are the same commit, whatever was restored or lost between.
+    public func run(of sequence: UInt64) -> UInt64? { log.run(of: sequence) }
+
+    /// Reads the notes of commits, beginning with the commit `first`, which may be one that is still to come.
+    ///
+    /// `StoreOptions.historyBytes` and `historySeconds` say how far back that is possible at least.
+    public func makeCommitCursor(from first: UInt64) -> CommitCursor { CommitCursor(log, from: first) }
 
     // MARK: Housekeeping
 

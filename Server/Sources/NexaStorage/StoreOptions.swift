@@ -18,6 +18,11 @@ public struct StoreOptions: Sendable {
     public var checkpointLogBytes = 128 << 20
     /// Bytes after which a new log file is begun. Default 32 MiB.
     public var logSegmentBytes = 32 << 20
+    /// Bytes of commit log that are kept for `CommitCursor` beyond what recovery needs, oldest files going first.
+    /// Default 0: none.
+    public var historyBytes = 0
+    /// Seconds for which log is kept for `CommitCursor` at most. Default 0: none.
+    public var historySeconds = 0
     /// Bytes that may wait in the commit queue; beyond, `submit` answers `overloaded`. Default 256 MiB.
     public var maximumQueuedBytes = 256 << 20
     /// The largest single batch, in bytes. Default 256 MiB.
@@ -28,6 +33,9 @@ public struct StoreOptions: Sendable {
     public var maximumOpenFiles = 512
     /// What to do with a damaged commit log. Default `strict`.
     public var logRecovery = LogRecovery.strict
+
+    /// Whether log is kept beyond what recovery needs.
+    var keepsHistory: Bool { historyBytes > 0 && historySeconds > 0 }
 
     /// Creates the defaults.
     public init() {}

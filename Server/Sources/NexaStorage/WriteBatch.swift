@@ -10,6 +10,7 @@ public struct WriteBatch: Sendable {
         case put = 1
         case delete = 2
         case deleteRange = 3
+        case note = 4
     }
 
     /// The operations in log form.
@@ -55,6 +56,18 @@ public struct WriteBatch: Sendable {
         append(upper.span.bytes)
     }
 
+    /// Adds bytes that only the log holds: they change nothing, and `CommitCursor` returns them with the commit.
+    ///
+    /// A batch whose first entry is no note is passed over by cursors. `fill` appends exactly `byteCount` bytes.
+    public mutating func note(byteCount: Int, _ fill: (inout [UInt8]) -> Void) {
+        bytes.append(Tag.note.rawValue)
+        bytes.append(0)
+        appendLength(byteCount)
+        let end = bytes.count + byteCount
+        fill(&bytes)
+        precondition(bytes.count == end, "a note has another length than was said")
+    }
+
     /// Appends all operations of another batch.
     public mutating func append(contentsOf other: WriteBatch) {
         bytes.append(contentsOf: other.bytes)
@@ -83,14 +96,17 @@ public struct WriteBatch: Sendable {
 }
 
 /// One operation of a batch; the buffers point into the batch's bytes.
-enum BatchOperation {
+package enum BatchOperation {
     case put(family: UInt8, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)
     case delete(family: UInt8, key: UnsafeRawBufferPointer)
     case deleteRange(family: UInt8, lower: UnsafeRawBufferPointer, upper: UnsafeRawBufferPointer)
+    case note(UnsafeRawBufferPointer)
 
-    var family: UInt8 {
+    /// The family that changes, if one does.
+    var family: UInt8? {
         switch self {
         case .put(let family, _, _), .delete(let family, _), .deleteRange(let family, _, _): family
+        case .note: nil
         }
     }
 }
@@ -110,6 +126,7 @@ struct BatchReader {
         position += 2
         guard let key = slice() else { return damaged() }
         switch tag {
+        case .note: return .note(key)
         case .delete: return .delete(family: family, key: key)
         case .put:
             guard let value = slice() else { return damaged() }

@@ -88,6 +88,8 @@ enum Main {
         configuration.insecureDefaults = options.insecureDefaults
         configuration.exitWhenIdle = options.exitWhenIdle
         configuration.engine.logRecovery = options.logRecovery == "strict" ? .strict : .discardAfterDamage
+        if let age = options.changeHistoryAge { configuration.engine.changeHistoryAge = age }
+        if let bytes = options.changeHistoryBytes { configuration.engine.changeHistoryBytes = bytes }
         if let reactors = options.reactors { configuration.reactors = reactors }
         configuration.log = .standardError(minimumLevel: options.isVerbose ? .debug : .info)
         return configuration

@@ -23,6 +23,8 @@ struct Options {
     var exitWhenIdle = false
     var logRecovery = "strict"
     var reactors: Int?
+    var changeHistoryAge: Duration?
+    var changeHistoryBytes: Int?
     var isVerbose = false
 
     /// One option: everything that help and parsing need to know of it.
@@ -92,6 +94,24 @@ struct Options {
             options.logRecovery = text
         },
         Definition(
+            flag: "--change-history", placeholder: "TIME", environment: "NEXADB_CHANGE_HISTORY",
+            help: "for how long change streams can resume, such as 90m or 24h (default 24h; 0 for hardly at all)"
+        ) { options, text throws(Problem) in
+            guard let number = scaled(text, ["": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400]) else {
+                throw Problem(message: "a time is a number with s, m, h or d, not '\(text)'")
+            }
+            options.changeHistoryAge = .seconds(number)
+        },
+        Definition(
+            flag: "--change-history-size", placeholder: "SIZE", environment: "NEXADB_CHANGE_HISTORY_SIZE",
+            help: "how much log is kept for that at most, such as 512M or 4G (default 1G)"
+        ) { options, text throws(Problem) in
+            guard let number = scaled(text, ["": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40]) else {
+                throw Problem(message: "a size is a number with K, M, G or T, not '\(text)'")
+            }
+            options.changeHistoryBytes = number
+        },
+        Definition(
             flag: "--reactors", placeholder: "N", environment: "NEXADB_REACTORS",
             help: "threads that serve connections (default: one for each processor)"
         ) { options, text throws(Problem) in
@@ -122,6 +142,14 @@ struct Options {
             options.action = .version
         }
     ]
+
+    /// A number with one of some units behind it.
+    private static func scaled(_ text: String, _ units: [String: Int]) -> Int? {
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        guard let number = Int(digits), let unit = units[String(text.dropFirst(digits.count))] else { return nil }
+        let (product, overflow) = number.multipliedReportingOverflow(by: unit)
+        return overflow ? nil : product
+    }
 
     /// Reads the environment first, then the flags, which win.
     init(arguments: [String], environment: (String) -> String?) throws(Problem) {

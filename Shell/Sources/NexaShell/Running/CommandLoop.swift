@@ -121,7 +121,7 @@ final class CommandLoop {
                 show { () throws(OutputError) in try console.flush() }
                 if reply.leaves { return .leave }
             }
-            if exitCode == .file, outputIsBroken { return .leave }
+            if outputIsBroken { return .leave }
         }
         return nil
     }
@@ -134,7 +134,7 @@ final class CommandLoop {
     }
 
     /// Standard output cannot be written any more: going on would only lose more.
-    private var outputIsBroken = false
+    private(set) var outputIsBroken = false
 
     private func show(_ body: () throws(OutputError) -> Void) {
         do throws(OutputError) {

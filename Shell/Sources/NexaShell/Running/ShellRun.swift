@@ -162,7 +162,13 @@ final class ShellRun {
             try? console.note("Goodbye! 👋", .blue)
         }
         var code = loop.exitCode
-        do throws(OutputError) { try console.flush() } catch { if code == .success { code = .file } }
+        var outputIsBroken = loop.outputIsBroken
+        do throws(OutputError) {
+            try console.flush()
+        } catch {
+            outputIsBroken = true
+        }
+        if outputIsBroken, code == .success || plan.prompts { code = .file }
         nexa_terminal_restore()
         history?.trim()
         close(session, runner)
@@ -170,8 +176,8 @@ final class ShellRun {
         if code == .commandFailed, plan.presentation.mode == .classicScript, environment["NEXA_COMPAT_EXIT"] == "1" {
             return ExitCode.success.rawValue
         }
-        // A person has seen the errors; only a script's exit code tells of them.
-        return plan.prompts ? ExitCode.success.rawValue : code.rawValue
+        // A person has seen the errors; only a script's exit code tells of them. What could not be written nobody saw.
+        return plan.prompts && !outputIsBroken ? ExitCode.success.rawValue : code.rawValue
     }
 
     private func takeCommands(_ loop: CommandLoop, _ history: HistoryStore?) -> CommandLoop.End {

@@ -30,7 +30,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         while refusal == nil {
             do throws(FrameError) {
                 guard let frame = try decoder.frame(in: bytes.span.bytes, at: offset) else { break }
-                promise(frame.payload.count <= limit && frame.payload.upperBound <= bytes.count, "frames lie within the bytes")
+                promise(frame.payload.count <= limit, "no frame is above the limit")
+                promise(frame.payload.upperBound <= bytes.count, "frames lie within the bytes")
                 promise(frame.payload.lowerBound == offset + FrameHeader.byteCount, "a payload follows its head")
                 found.append(frame.payload)
                 offset = frame.payload.upperBound

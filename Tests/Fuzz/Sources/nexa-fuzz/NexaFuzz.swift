@@ -8,7 +8,9 @@ import Glibc
     static func main() {
         var arguments = Array(CommandLine.arguments.dropFirst())
         guard arguments.count >= 2, let target = FuzzTarget(rawValue: arguments[0]) else {
-            fail("usage: nexa-fuzz \(FuzzTarget.allCases.map(\.rawValue).joined(separator: "|")) CORPUS [--runs N] [--seed S]")
+            fail(
+                "usage: nexa-fuzz \(FuzzTarget.allCases.map(\.rawValue).joined(separator: "|")) CORPUS [--runs N] [--seed S]"
+            )
         }
         let corpus = arguments[1]
         arguments.removeFirst(2)
@@ -62,7 +64,8 @@ import Glibc
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         print(
             "\(target.rawValue): \(runs) inputs of at most \(longest) bytes in \(Int(seconds.rounded())) s, "
-                + "\(accepted) of them valid; memory held between inputs grew by \((peak - min(peak, before)) >> 10) KiB")
+                + "\(accepted) of them valid; memory held between inputs grew by \((peak - min(peak, before)) >> 10) KiB"
+        )
     }
 
     // The input at hand, for the handler of the signal that a broken promise ends in.

@@ -1,0 +1,103 @@
+import NexaProtocol
+public import NexaValue
+
+/// A request that has not been sent, for `pipeline`. Collections make them: `users.requests.read(id)`.
+public struct NexaRequest<Reply: Sendable>: Sendable {
+    /// What is sent to a server, which depends on what that server grants.
+    struct Draft {
+        var request: Request
+        var required: Set<Capability> = []
+        var isIdempotent = false
+        /// The id that the client made for an insert.
+        var madeID: DocumentID?
+    }
+
+    let operation: StaticString
+    let draft: @Sendable (Negotiated) throws(NexaError) -> Draft
+    let read: @Sendable (Answer, Draft) throws(NexaError) -> Reply
+
+    init(
+        _ operation: StaticString, draft: @escaping @Sendable (Negotiated) throws(NexaError) -> Draft,
+        read: @escaping @Sendable (Answer, Draft) throws(NexaError) -> Reply
+    ) {
+        self.operation = operation
+        self.draft = draft
+        self.read = read
+    }
+
+    init(
+        _ operation: StaticString, _ request: Request,
+        read: @escaping @Sendable (Answer) throws(NexaError) -> Reply
+    ) {
+        self.init(
+            operation, draft: { (_) throws(NexaError) in Draft(request: request) },
+            read: { (answer, _) throws(NexaError) in try read(answer) })
+    }
+}
+
+extension NexaRequest<Bool> {
+    /// A sign of life; its reply is always true.
+    public static var ping: NexaRequest<Bool> { NexaRequest("ping", .ping) { _ in true } }
+}
+
+extension NexaCollection {
+    /// Requests to this collection, for `pipeline`.
+    public var requests: NexaCollectionRequests<Model> { NexaCollectionRequests(collection: self) }
+}
+
+/// The requests that a collection can make.
+public struct NexaCollectionRequests<Model: NexaModel>: Sendable {
+    let collection: NexaCollection<Model>
+
+    /// The document with an id, or `nil` when there is none.
+    public func read(_ id: DocumentID) -> NexaRequest<Model?> {
+        NexaRequest("read", .read(.init(namespace: collection.namespace, id: id.wireValue))) {
+            (answer) throws(NexaError) -> Model? in
+            guard answer.isFound else { return nil }
+            guard let offset = try answer.offset("document") else { throw answer.malformed("it lacks 'document'") }
+            return try answer.model(Model.self, at: offset, collection.coding)
+        }
+    }
+
+    /// Inserts a document; the reply is its id.
+    public func insert(_ model: Model) -> NexaRequest<DocumentID> {
+        NexaRequest("insert") { (server) throws(NexaError) in
+            let document = try NexaCollection<Model>.Prepared(Document.encode(model, coding: collection.coding), server)
+            return .init(
+                request: .insert(.init(namespace: collection.namespace, document: document.encoded)),
+                required: document.required, isIdempotent: document.madeID != nil, madeID: document.madeID)
+        } read: { (answer, _) throws(NexaError) in
+            try answer.id("document_id")
+        }
+    }
+
+    /// Sets fields of a document; the reply is false when there is no such document.
+    public func update(_ id: DocumentID, set fields: Document) -> NexaRequest<Bool> {
+        NexaRequest("update") { (_) throws(NexaError) in
+            guard !fields.isEmpty else {
+                throw NexaError(.invalidRequest, "An update sets at least one field", operation: "update")
+            }
+            return .init(
+                request: .update(
+                    .init(namespace: collection.namespace, id: id.wireValue, updates: MessagePack.encode(fields))))
+        } read: { (answer, _) throws(NexaError) in
+            answer.isFound
+        }
+    }
+
+    /// Deletes a document; the reply is false when there is no such document.
+    public func delete(_ id: DocumentID) -> NexaRequest<Bool> {
+        NexaRequest("delete", .delete(.init(namespace: collection.namespace, id: id.wireValue))) { $0.isFound }
+    }
+
+    /// How many documents a filter means. Needs a server that can count.
+    public func count(_ filter: Filter = .all) -> NexaRequest<Int> {
+        var query = Request.Query(namespace: collection.namespace, filter: filter.document)
+        query.limit = 0
+        query.isCountOnly = true
+        return NexaRequest("count", .query(query)) { (answer) throws(NexaError) in
+            guard let count = try answer.fields()["count"]?.int else { throw answer.malformed("it lacks 'count'") }
+            return Int(count)
+        }
+    }
+}
