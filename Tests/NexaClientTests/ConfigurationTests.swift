@@ -60,7 +60,7 @@ import Testing
         ("nexadb://:pw@h", "user name is empty"), ("nexadb://u:%zz@h", "password has a %"),
         ("nexadb://h/a/b", "no '/'"), ("nexadb://h?maxconection=3", "did you mean maxConnections?"),
         ("nexadb://h?timeout=5", "with a unit"), ("nexadb://h?maxConnections=0", "from 1"),
-        ("nexadb://h?tls=true", "no TLS"), ("nexadb+unix://host/run/x", "three slashes"),
+        ("nexadb+unix://host/run/x", "three slashes"),
         ("nexadb+unix://", "path of the socket is missing"), ("nexadb://u%ff@h", "not UTF-8"),
         ("nexadb://h%20x", "no host name has"), ("nexadb://h&timeout=5s", "no host name has"),
         ("nexadb://h%25x", "no host name has")
