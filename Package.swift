@@ -22,7 +22,11 @@ let package = Package(
     products: [
         .library(name: "NexaClient", targets: ["NexaClient"]),
         .library(name: "NexaTestSupport", targets: ["NexaTestSupport"]),
-        .library(name: "NexaCore", targets: ["NexaValue", "NexaProtocol", "NexaTransport"])
+        .library(name: "NexaTLS", targets: ["NexaTLS"]),
+        .library(name: "NexaCore", targets: ["NexaValue", "NexaProtocol", "NexaSCRAM", "NexaTransport"])
+    ],
+    traits: [
+        .trait(name: "TLS", description: "Encrypted connections, with OpenSSL 3 (libssl-dev)")
     ],
     dependencies: [
         .package(name: "nexa-server", path: "Server"),
@@ -31,11 +35,20 @@ let package = Package(
     targets: [
         .target(name: "NexaValue", swiftSettings: swiftSettings),
         .target(name: "NexaProtocol", dependencies: ["NexaValue"], swiftSettings: swiftSettings),
+        // OpenSSL is linked into programs that ask for the trait TLS, and into no other.
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .target(name: "NexaTLS", dependencies: ["COpenSSL", "NexaTransport"], swiftSettings: swiftSettings),
+        .target(name: "CNexaDigest"),
+        .target(name: "NexaSCRAM", dependencies: ["CNexaDigest"], swiftSettings: swiftSettings),
         .target(name: "CNexaSystem", cSettings: systemSettings),
         .target(
             name: "NexaTransport", dependencies: ["NexaProtocol", "CNexaSystem"], swiftSettings: swiftSettings),
         .target(
-            name: "NexaClient", dependencies: ["NexaValue", "NexaProtocol", "NexaTransport"],
+            name: "NexaClient",
+            dependencies: [
+                "NexaValue", "NexaProtocol", "NexaSCRAM", "NexaTransport",
+                .target(name: "NexaTLS", condition: .when(traits: ["TLS"]))
+            ],
             swiftSettings: swiftSettings),
         .target(
             name: "NexaTestSupport", dependencies: ["NexaValue", "NexaProtocol", "NexaTransport"],
@@ -49,12 +62,23 @@ let package = Package(
             name: "NexaProtocolTests", dependencies: ["NexaProtocol", "NexaValue", "NexaTestSupport", "TestKit"],
             swiftSettings: swiftSettings),
         .testTarget(
+            name: "NexaTLSTests",
+            dependencies: [
+                "NexaTLS", "NexaClient", "NexaTestSupport", "NexaTransport", "NexaProtocol", "NexaValue", "TestKit",
+                .product(name: "NexaServer", package: "nexa-server")
+            ],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "NexaSCRAMTests", dependencies: ["NexaSCRAM", "CNexaDigest", "TestKit"],
+            swiftSettings: swiftSettings),
+        .testTarget(
             name: "NexaTransportTests", dependencies: ["NexaTransport", "NexaProtocol", "CNexaSystem", "TestKit"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaClientTests",
             dependencies: [
-                "NexaClient", "NexaTestSupport", "TestKit", .product(name: "NexaServer", package: "nexa-server")
+                "NexaClient", "NexaSCRAM", "NexaTestSupport", "NexaValue", "TestKit",
+                .product(name: "NexaServer", package: "nexa-server")
             ],
             swiftSettings: swiftSettings),
         .testTarget(
@@ -68,13 +92,14 @@ let package = Package(
         .testTarget(
             name: "NexaEngineTests",
             dependencies: [
-                "NexaValue", "NexaTransport", "TestKit", .product(name: "NexaEngine", package: "nexa-server")
+                "NexaValue", "NexaSCRAM", "NexaTransport", "TestKit",
+                .product(name: "NexaEngine", package: "nexa-server")
             ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaServerTests",
             dependencies: [
-                "NexaValue", "NexaProtocol", "NexaTransport", "TestKit",
+                "NexaValue", "NexaProtocol", "NexaSCRAM", "NexaTransport", "TestKit",
                 .product(name: "NexaServer", package: "nexa-server")
             ],
             swiftSettings: swiftSettings),

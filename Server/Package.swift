@@ -29,7 +29,9 @@ let package = Package(
         .target(
             name: "NexaEngine", dependencies: [core, "NexaStorage", "NexaQuery", "CArgon2"],
             swiftSettings: swiftSettings),
-        .target(name: "NexaServer", dependencies: [core, "NexaEngine"], swiftSettings: swiftSettings),
+        .target(
+            name: "NexaServer", dependencies: [core, "NexaEngine", .product(name: "NexaTLS", package: "nexa")],
+            swiftSettings: swiftSettings),
         .executableTarget(name: "nexadb", dependencies: ["NexaServer"], swiftSettings: swiftSettings)
     ],
     swiftLanguageModes: [.v6]

@@ -17,7 +17,7 @@ let package = Package(
         .executable(name: "nexa", targets: ["nexa"]),
         .library(name: "NexaShell", targets: ["NexaShell"])
     ],
-    dependencies: [.package(name: "nexa", path: "..")],
+    dependencies: [.package(name: "nexa", path: "..", traits: ["TLS"])],
     targets: [
         .systemLibrary(name: "CLibEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
         .target(name: "CLineEditor", dependencies: ["CLibEdit"]),

@@ -12,7 +12,7 @@ extension ClientDriver {
         let connector = Connector(configuration.endpoints, deadline: deadline, on: reactor) { [self] result in
             lane.connector = nil
             switch result {
-            case .success(let (socket, endpoint)): connected(lane, socket, endpoint)
+            case .success(let (socket, address, endpoint)): connected(lane, socket, address, endpoint)
             case .failure(let error): connectFailed(lane, .connectFailed(error, configuration.endpoints))
             }
         }
@@ -20,7 +20,7 @@ extension ClientDriver {
         connector.start()
     }
 
-    private func connectFailed(_ lane: Lane, isFinal: Bool = false, _ error: NexaError) {
+    func connectFailed(_ lane: Lane, isFinal: Bool = false, _ error: NexaError) {
         step { state, effects in
             lane.connectError = error
             lane.isConnectFailureFinal = isFinal
@@ -31,8 +31,18 @@ extension ClientDriver {
     }
 
     /// The socket is there: log in.
-    private func connected(_ lane: Lane, _ socket: StreamSocket, _ endpoint: String) {
+    private func connected(
+        _ lane: Lane, _ socket: StreamSocket, _ address: SocketAddress,
+        _ endpoint: NexaConfiguration.Endpoint
+    ) {
         guard !lane.isTornDown else { return socket.close() }
+        lane.endpoint = endpoint.description
+        guard configuration.tls != .disabled else { return reached(lane, socket, isPrivate: address.isLocal) }
+        secure(lane, socket, endpoint)
+    }
+
+    /// The connection is as safe as it gets: log in.
+    func reached(_ lane: Lane, _ socket: StreamSocket, isPrivate: Bool) {
         do throws(TransportError) {
             try reactor.register(socket.descriptor, lane)
         } catch {
@@ -42,62 +52,28 @@ extension ClientDriver {
         socket.setUserTimeout(configuration.operationTimeout + .seconds(30))
         lane.socket = socket
         telemetry.count(.sockets, 1)
-        lane.endpoint = endpoint
-        let login = Request.connect(
-            .init(
-                username: configuration.credentials?.username ?? "root",
-                password: configuration.credentials?.password, capabilities: Capability.all,
-                applicationName: configuration.applicationName))
-        var frame = MessagePackWriter()
-        login.encodeFrame(into: &frame)
-        let bytes = frame.bytes
-        step { _, effects in
-            lane.out.append(contentsOf: bytes)
-            lane.machine.connected(handshakeByteCount: bytes.count, at: .now)
-            claimWriting(lane, &effects)
-        }
+        logIn(lane, isPrivate: isPrivate)
+        // What came right behind the handshake lies in the filter, and no event will tell of it.
+        if lane.secure != nil { reactor.runSoon { lane.ready(.readable) } }
     }
 
-    /// The reply to CONNECT.
-    private func loggedIn(_ lane: Lane, _ type: MessageType, _ payload: RawSpan) {
-        let fields: Document
-        do throws(MessagePackError) {
-            fields = try Reply.fields(payload)
-        } catch {
-            return connectFailed(lane, .notNexaDB("the reply to CONNECT: \(error)", lane.endpoint))
-        }
-        switch type {
-        case .success where fields["authenticated"]?.bool == true:
-            let granted = Negotiated(Reply.Connected(fields), endpoint: lane.endpoint)
-            step { state, effects in
-                lane.negotiated = granted
-                var begun: [Machine.Action] = []
-                lane.machine.authenticated(into: &begun)
-                state.negotiated = granted
-                let now = ContinuousClock.now
-                if telemetry.wantsConnections {
-                    effects.news.append(
-                        .connectSucceeded(connection: lane.number, elapsed: now - lane.startedAt))
-                }
-                state.lastConnectError = nil
-                var actions: [Pool.Action] = []
-                state.pool.connectSucceeded(lane.id, jitter: .random(in: 0..<1), at: now, into: &actions)
-                carry(begun, lane, &state, &effects)
-                carry(actions, &state, &effects)
-                serve(&state, &effects)
+    /// The server let the client in, and grants this.
+    func loggedIn(_ lane: Lane, _ granted: Negotiated) {
+        step { state, effects in
+            lane.negotiated = granted
+            var begun: [Machine.Action] = []
+            lane.machine.authenticated(into: &begun)
+            state.negotiated = granted
+            let now = ContinuousClock.now
+            if telemetry.wantsConnections {
+                effects.news.append(.connectSucceeded(connection: lane.number, elapsed: now - lane.startedAt))
             }
-        case .error:
-            let code = fields["code"]?.string.map(ServerErrorCode.init(rawValue:))
-            var error = NexaError(
-                reply: fields["error"]?.string ?? "", code: code, operation: "connect", endpoint: lane.endpoint)
-            let mayPass = code == .overloaded || code == .shuttingDown
-            if !mayPass, error.code != .authenticationFailed {
-                error = NexaError(
-                    .authenticationFailed, "The server refused the login; serverMessage says why", delivery: .notSent,
-                    operation: "connect", endpoint: lane.endpoint, serverMessage: error.serverMessage)
-            }
-            connectFailed(lane, isFinal: !mayPass, error)
-        default: connectFailed(lane, .notNexaDB("a \(type) frame as reply to CONNECT", lane.endpoint))
+            state.lastConnectError = nil
+            var actions: [Pool.Action] = []
+            state.pool.connectSucceeded(lane.id, jitter: .random(in: 0..<1), at: now, into: &actions)
+            carry(begun, lane, &state, &effects)
+            carry(actions, &state, &effects)
+            serve(&state, &effects)
         }
     }
 
@@ -128,7 +104,7 @@ extension ClientDriver {
             }
             let handshake = handle(frames, of: bytes, on: lane, violation)
             if handshake, let frame = frames.first {
-                loggedIn(lane, frame.header.type, bytes.extracting(frame.payload))
+                loginReplied(lane, frame.header.type, bytes.extracting(frame.payload))
             }
         } while !frames.isEmpty && !lane.isTornDown
         return offset
@@ -179,6 +155,14 @@ extension ClientDriver {
         }
         carryOut(effects)
         return isHandshakeReply
+    }
+
+    func readingFailed(_ lane: Lane, _ code: CInt) {
+        // A server that wants a certificate of the client says so behind the handshake.
+        if lane.negotiated == nil, let failure = lane.secure?.failure {
+            return connectFailed(lane, isFinal: !failure.mayPass, .tlsFailed(failure, lane.endpoint))
+        }
+        connectionEnded(lane, .failed(code))
     }
 
     func connectionEnded(_ lane: Lane, _ reason: Machine.CloseReason) {
@@ -233,8 +217,9 @@ extension ClientDriver {
         guard let socket = lane.socket else { return nil }
         let start = lane.written
         while lane.written < lane.writing.count {
-            let result = lane.writing.withUnsafeBytes {
-                socket.write(UnsafeRawBufferPointer(rebasing: $0[lane.written...]))
+            let result = lane.writing.withUnsafeBytes { raw in
+                let rest = UnsafeRawBufferPointer(rebasing: raw[lane.written...])
+                return lane.secure?.write(rest) ?? socket.write(rest)
             }
             switch result {
             case .moved(let count): lane.written += count
@@ -247,7 +232,15 @@ extension ClientDriver {
                 return nil
             }
         }
+        if lane.secure?.hasPendingOutput == true { awaitWritability(lane) }
         return lane.written - start
+    }
+
+    private func awaitWritability(_ lane: Lane) {
+        reactor.execute { [self] in
+            guard !lane.isTornDown, let socket = lane.socket else { return }
+            reactor.setWriteInterest(socket.descriptor, true)
+        }
     }
 
     /// The kernel takes no more: the claim stays taken until the socket is writable again.
@@ -258,10 +251,7 @@ extension ClientDriver {
             return lane.isDead
         }
         if mustClose { return closeSocket(lane) }
-        reactor.execute { [self] in
-            guard !lane.isTornDown, let socket = lane.socket else { return }
-            reactor.setWriteInterest(socket.descriptor, true)
-        }
+        awaitWritability(lane)
     }
 
     private func writingFailed(_ lane: Lane, moved: Int, _ code: CInt) {
@@ -283,6 +273,11 @@ extension ClientDriver {
     func socketIsWritable(_ lane: Lane) {
         guard !lane.isTornDown, let socket = lane.socket else { return }
         reactor.setWriteInterest(socket.descriptor, false)
+        switch lane.secure?.flush() {
+        case nil, .done?: break
+        case .blocked?: return reactor.setWriteInterest(socket.descriptor, true)
+        case .failed(let code)?: return connectionEnded(lane, .failed(code))
+        }
         let isMine = state.withLock { _ -> Bool in
             guard lane.isWriteClaimed, !lane.isSending, !lane.isDead else { return false }
             lane.machine.resumeWriting()
@@ -316,11 +311,15 @@ extension ClientDriver {
         lane.isTornDown = true
         lane.connector?.cancel()
         lane.connector = nil
+        lane.handshake?.cancel()
+        lane.handshake = nil
+        lane.login = nil
         if let timer = lane.timer { reactor.cancel(timer) }
         lane.timer = nil
         lane.input.removeAll()
         if let socket = lane.socket {
             reactor.deregister(socket.descriptor)
+            lane.secure?.endWriting()
             socket.shutdownBoth()
         }
         release(lane)

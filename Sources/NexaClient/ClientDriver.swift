@@ -48,12 +48,15 @@ final class ClientDriver: Sendable {
     let configuration: NexaConfiguration
     let telemetry: Telemetry
     let reactor: Reactor
+    let scramKeys = ScramKeyCache()
+    let tls: ClientTLS
     let state: Mutex<State>
     /// The pool's timer; used on the reactor's thread only.
     private let poolTimer = ReactorBox<Reactor.TimerID?>(nil)
 
     init(_ configuration: NexaConfiguration, _ telemetry: Telemetry) throws(TransportError) {
         self.configuration = configuration
+        tls = ClientTLS(configuration.tls)
         self.telemetry = telemetry
         reactor = try Reactor(name: "nexa-client")
         state = Mutex(State(pool: Pool(limits: PoolLimits(configuration))))

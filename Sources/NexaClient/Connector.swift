@@ -8,14 +8,15 @@ import NexaTransport
 final class Connector: @unchecked Sendable {
     static let attemptDelay: Duration = .milliseconds(250)
 
-    /// A connection and the endpoint it leads to.
-    typealias Completion = (Result<(socket: StreamSocket, endpoint: String), TransportError>) -> Void
+    /// A connection, where it leads, and the endpoint by which that was found.
+    typealias Connected = (socket: StreamSocket, address: SocketAddress, endpoint: NexaConfiguration.Endpoint)
+    typealias Completion = (Result<Connected, TransportError>) -> Void
 
     private let reactor: Reactor
     private let endpoints: [NexaConfiguration.Endpoint]
     private let deadline: ContinuousClock.Instant
     private var completion: Completion?
-    private var addresses: [(address: SocketAddress, endpoint: String)] = []
+    private var addresses: [(address: SocketAddress, endpoint: NexaConfiguration.Endpoint)] = []
     private var nextEndpoint = 0
     private var isResolving = false
     private var attempts: [Attempt] = []
@@ -61,7 +62,7 @@ final class Connector: @unchecked Sendable {
         nextEndpoint += 1
         switch endpoint {
         case .unix(let path):
-            addresses.append((.unix(path), endpoint.description))
+            addresses.append((.unix(path), endpoint))
             advance()
         case .tcp(let host, let port):
             guard let port = UInt16(exactly: port) else {
@@ -72,7 +73,7 @@ final class Connector: @unchecked Sendable {
             Resolver.resolve(host, port: port, deadline: deadline, on: reactor) { [self] result in
                 isResolving = false
                 switch result {
-                case .success(let found): addresses += found.map { ($0, endpoint.description) }
+                case .success(let found): addresses += found.map { ($0, endpoint) }
                 case .failure(let error): lastError = error
                 }
                 advance()
@@ -80,7 +81,7 @@ final class Connector: @unchecked Sendable {
         }
     }
 
-    private func attempt(_ target: (address: SocketAddress, endpoint: String)) {
+    private func attempt(_ target: (address: SocketAddress, endpoint: NexaConfiguration.Endpoint)) {
         do throws(TransportError) {
             let attempt = Attempt(try StreamSocket.connect(to: target.address), target, self)
             do throws(TransportError) {
@@ -106,7 +107,7 @@ final class Connector: @unchecked Sendable {
         }
         attempts.removeAll { $0 === attempt }
         reactor.deregister(attempt.socket.descriptor)
-        complete(.success((attempt.socket, attempt.target.endpoint)))
+        complete(.success((attempt.socket, attempt.target.address, attempt.target.endpoint)))
     }
 
     private func discard(_ attempt: Attempt) {
@@ -115,7 +116,7 @@ final class Connector: @unchecked Sendable {
         attempt.socket.close()
     }
 
-    private func complete(_ result: Result<(socket: StreamSocket, endpoint: String), TransportError>) {
+    private func complete(_ result: Result<Connected, TransportError>) {
         let completion = completion
         self.completion = nil
         finish()
@@ -132,10 +133,13 @@ final class Connector: @unchecked Sendable {
     /// One socket on its way.
     fileprivate final class Attempt: EventHandler {
         let socket: StreamSocket
-        let target: (address: SocketAddress, endpoint: String)
+        let target: (address: SocketAddress, endpoint: NexaConfiguration.Endpoint)
         private let connector: Connector
 
-        init(_ socket: StreamSocket, _ target: (address: SocketAddress, endpoint: String), _ connector: Connector) {
+        init(
+            _ socket: StreamSocket, _ target: (address: SocketAddress, endpoint: NexaConfiguration.Endpoint),
+            _ connector: Connector
+        ) {
             self.socket = socket
             self.target = target
             self.connector = connector

@@ -44,8 +44,13 @@ final class Lane: EventHandler, @unchecked Sendable {
 
     // Owned by the reactor's thread. The socket is set once, before the first write.
     var socket: StreamSocket?
+    /// The socket behind TLS, when there is TLS.
+    var secure: FilteredSocket?
     var connector: Connector?
+    var handshake: TLSHandshake?
     var endpoint = ""
+    /// Until the server let the client in.
+    var login: Login?
     var input = StreamInput()
     var decoder: FrameDecoder
     var timer: Reactor.TimerID?
@@ -92,7 +97,10 @@ final class Lane: EventHandler, @unchecked Sendable {
     private func readSome(untilEmpty: Bool) {
         for _ in 0..<Self.readsPerTurn {
             guard !isTornDown, !isReadingPaused, let socket else { return }
-            switch input.fill(from: socket, on: driver.reactor) {
+            let result =
+                secure.map { input.fill(from: $0, on: driver.reactor) } ?? input.fill(from: socket, on: driver.reactor)
+            if secure?.hasPendingOutput == true { driver.reactor.setWriteInterest(socket.descriptor, true) }
+            switch result {
             case .moved:
                 let consumed = input.withBytes(on: driver.reactor) { driver.received($0, on: self) }
                 guard !isTornDown else { return }
@@ -101,7 +109,7 @@ final class Lane: EventHandler, @unchecked Sendable {
                 if input.wasShort && !untilEmpty { return }
             case .wouldBlock: return
             case .endOfStream: return driver.connectionEnded(self, .endOfStream)
-            case .failed(let code): return driver.connectionEnded(self, .failed(code))
+            case .failed(let code): return driver.readingFailed(self, code)
             }
         }
         guard !isContinueScheduled else { return }

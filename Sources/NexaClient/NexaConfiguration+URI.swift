@@ -4,9 +4,10 @@ extension NexaConfiguration {
     /// ```
     /// nexadb://user:p%40ss@host:6970,[::1]:6970/database?maxConnections=32&timeout=5s
     /// nexadb+unix:///run/nexadb.sock?database=shop
+    /// nexadbs://user:password@db.example/shop?caFile=/etc/nexadb/ca.pem
     /// ```
     ///
-    /// `nexa:` is the same as `nexadb:`. Parts are percent-decoded. Durations carry a unit: `250ms`, `5s`, `2m`.
+    /// `nexa:` is the same as `nexadb:`, and `nexadbs:` the same with `tls=true`. Parts are percent-decoded. Durations carry a unit: `250ms`, `5s`, `2m`.
     /// - Throws: `NexaError` with `.invalidConfiguration` that lists every problem at once, and never the password.
     public init(uri: String) throws(NexaError) {
         var parser = URIParser(uri)
@@ -69,12 +70,47 @@ struct URIOption: Sendable {
         count("maxAttempts", \.retry.maximumAttempts), flag("retryReads", \.retry.retriesReads),
         duration("initialBackoff", \.backoff.initial), duration("maxBackoff", \.backoff.maximum),
         URIOption(
+            name: "tls",
+            set: {
+                switch $1 {
+                case "true": $0.tls = .required($0.tls.options ?? .init())
+                case "false": $0.tls = .disabled
+                default: return "must be true or false, not '\($1)'"
+                }
+                return nil
+            }, print: { $0.tls == .disabled ? "false" : "true" }),
+        file("caFile", \.caFile), file("serverName", \.serverName), file("certificateFile", \.certificateFile),
+        file("keyFile", \.keyFile),
+        URIOption(
+            name: "plainLogin",
+            set: {
+                guard let choice = NexaConfiguration.PlainLogin(rawValue: $1) else {
+                    return "must be private, always or never, not '\($1)'"
+                }
+                $0.plainLogin = choice
+                return nil
+            }, print: { $0.plainLogin.rawValue }),
+        URIOption(
             name: "appName",
             set: {
                 $0.applicationName = $1
                 return nil
             }, print: { $0.applicationName.map { PercentCoding.encode($0) } })
     ]
+
+    private static func file(
+        _ name: String, _ path: any WritableKeyPath<NexaConfiguration.TLSOptions, String?> & Sendable
+    ) -> URIOption {
+        URIOption(
+            name: name,
+            set: { configuration, text in
+                guard !text.isEmpty else { return "is empty" }
+                guard var options = configuration.tls.options else { return "is of no use without tls=true before it" }
+                options[keyPath: path] = text
+                configuration.tls = .required(options)
+                return nil
+            }, print: { $0.tls.options?[keyPath: path].map { PercentCoding.encode($0, keeping: "/") } })
+    }
 
     private static func count(
         _ name: String, _ path: any WritableKeyPath<NexaConfiguration, Int> & Sendable, from least: Int = 1
@@ -206,5 +242,12 @@ enum PercentCoding {
         case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
         default: nil
         }
+    }
+}
+
+extension NexaConfiguration.TLS {
+    /// The options of an encrypted connection.
+    var options: NexaConfiguration.TLSOptions? {
+        if case .required(let options) = self { options } else { nil }
     }
 }

@@ -87,10 +87,59 @@ public struct NexaConfiguration: Sendable, Hashable {
         public init() {}
     }
 
+    /// Whether connections are encrypted.
+    ///
+    /// There is no "if the server can": whoever sits in between could answer that it cannot.
+    public enum TLS: Sendable, Hashable {
+        /// Nothing is encrypted.
+        case disabled
+        /// Everything is, and the server's certificate is verified, always.
+        case required(TLSOptions = TLSOptions())
+    }
+
+    /// Whom to trust, and as whom to appear. Files are in PEM and read when the client connects first.
+    public struct TLSOptions: Sendable, Hashable {
+        /// The certificates of the authorities to trust; `nil` for those that the system trusts.
+        public var caFile: String?
+        /// The name that the server's certificate must be for; `nil` for the host of the endpoint.
+        public var serverName: String?
+        /// The client's own certificate and those that lead to its authority, for servers that want one.
+        public var certificateFile: String?
+        /// The key of that certificate, without a password; `nil` when it is in the same file.
+        public var keyFile: String?
+
+        /// Creates options.
+        public init(
+            caFile: String? = nil, serverName: String? = nil, certificateFile: String? = nil, keyFile: String? = nil
+        ) {
+            self.caFile = caFile
+            self.serverName = serverName
+            self.certificateFile = certificateFile
+            self.keyFile = keyFile
+        }
+    }
+
+    /// Where the client may send the password itself, to a server that does not know SCRAM-SHA-256 (one of 3.0).
+    ///
+    /// A server that knows it never sees the password, and has to prove that it knows it too.
+    public enum PlainLogin: String, Sendable, Hashable, CaseIterable {
+        /// Where nobody can read it on the way: over TLS, to a Unix socket, or to this machine. The default.
+        case `private`
+        /// Everywhere. Whoever is between client and server can ask for the password and read it.
+        case always
+        /// Nowhere.
+        case never
+    }
+
     /// The servers, tried in this order.
     public var endpoints: [Endpoint]
     /// Who logs in; required except on a trusted Unix socket.
     public var credentials: Credentials?
+    /// Whether connections are encrypted. It needs the package trait `TLS`:
+    /// `.package(url: …, from: …, traits: ["TLS"])`.
+    public var tls = TLS.disabled
+    /// Where the password itself may be sent.
+    public var plainLogin = PlainLogin.private
     /// The database of `client.database()`.
     public var database = "default"
     /// How many connections.
@@ -119,7 +168,8 @@ public struct NexaConfiguration: Sendable, Hashable {
     }
 
     /// Reads the environment: `NEXADB_URI` wins; else `NEXADB_HOST`, `NEXADB_BINARY_PORT`, `NEXADB_USERNAME`,
-    /// `NEXADB_PASSWORD` and `NEXADB_DATABASE` each replace a default.
+    /// `NEXADB_PASSWORD` and `NEXADB_DATABASE` each replace a default, and `NEXADB_TLS` (`true` or `false`) with
+    /// `NEXADB_TLS_CA_FILE` say whether connections are encrypted.
     ///
     /// - Parameter environment: names and values; the process environment is never read behind your back.
     /// - Throws: `NexaError` with `.invalidConfiguration` that names every variable at fault.
@@ -141,6 +191,12 @@ public struct NexaConfiguration: Sendable, Hashable {
             credentials = Credentials(username: username, password: environment["NEXADB_PASSWORD"])
         }
         if let database = environment["NEXADB_DATABASE"], !database.isEmpty { self.database = database }
+        switch environment["NEXADB_TLS"] ?? "" {
+        case "", "false": break
+        case "true":
+            tls = .required(TLSOptions(caFile: environment["NEXADB_TLS_CA_FILE"].flatMap { $0.isEmpty ? nil : $0 }))
+        case let text: throw NexaError(.invalidConfiguration, "NEXADB_TLS must be true or false, not '\(text)'")
+        }
     }
 }
 

@@ -64,6 +64,21 @@ extension NexaError {
             operation: "connect", endpoint: names, underlying: error)
     }
 
+    static func tlsFailed(_ failure: FilterFailure, _ endpoint: String) -> NexaError {
+        NexaError(.tlsFailed, failure.message, operation: "connect", endpoint: endpoint, underlying: failure)
+    }
+
+    static func plainLoginRefused(_ configuration: NexaConfiguration, _ endpoint: String) -> NexaError {
+        let advice =
+            configuration.plainLogin == .never
+            ? "'plainLogin' forbids to send it"
+            : "everybody on the way could read it: use TLS, or allow it with plainLogin=always"
+        return NexaError(
+            .authenticationFailed,
+            "The server does not know SCRAM-SHA-256 and wants the password itself, but \(advice)",
+            operation: "connect", endpoint: endpoint)
+    }
+
     static func connectTimedOut(_ configuration: NexaConfiguration) -> NexaError {
         let names = configuration.endpoints.map(\.description).joined(separator: ", ")
         return NexaError(

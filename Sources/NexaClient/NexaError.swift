@@ -8,7 +8,8 @@ public struct NexaError: Error, Sendable {
     /// A kind of failure. More kinds may come, so a `switch` over codes needs a `default`.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         enum Base: String, Sendable {
-            case invalidConfiguration, connectFailed, authenticationFailed, poolExhausted, connectionLost, timedOut
+            case invalidConfiguration, connectFailed, tlsFailed, authenticationFailed, poolExhausted, connectionLost,
+                timedOut
             case cancelled, permissionDenied, notFound, duplicateID, invalidRequest, limitExceeded, overloaded, server
             case protocolViolation, frameTooLarge, encoding, decoding, unsupported, changeHistoryLost, shutDown
         }
@@ -22,6 +23,8 @@ public struct NexaError: Error, Sendable {
         public static let invalidConfiguration = Code(base: .invalidConfiguration)
         /// No endpoint could be reached.
         public static let connectFailed = Code(base: .connectFailed)
+        /// No encrypted connection could be made; the message says what is wrong with the certificate or the server.
+        public static let tlsFailed = Code(base: .tlsFailed)
         /// The server refused the user name and password.
         public static let authenticationFailed = Code(base: .authenticationFailed)
         /// No connection became free in time, or too many callers wait already.
@@ -138,6 +141,7 @@ extension NexaError {
             (.duplicateID, "A document with this _id exists already; choose another _id or update the document")
         case .badRequest?: (.invalidRequest, "The server refused the request; serverMessage says what is wrong with it")
         case .notAuthenticated?: (.authenticationFailed, "The server refused the user name or the password")
+        case .tlsRequired?: (.tlsFailed, "The server wants TLS on this port; set tls in the configuration or tls=true")
         case .permissionDenied?: (.permissionDenied, "The user may not do this; ask for a role that may")
         case .notFound?: (.notFound, "There is no such collection or database")
         case .unsupported?: (.unsupported, "The server does not know this message or option")

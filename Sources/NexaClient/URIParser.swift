@@ -30,6 +30,9 @@ struct URIParser {
         let isUnix: Bool
         switch text[..<scheme.lowerBound].lowercased() {
         case "nexadb", "nexa": isUnix = false
+        case "nexadbs", "nexas":
+            isUnix = false
+            configuration.tls = .required()
         case "nexadb+unix", "nexa+unix": isUnix = true
         case let other:
             problems.append("'\(other)' is not a scheme of NexaDB; use nexadb://")
@@ -161,8 +164,6 @@ struct URIParser {
                 readDatabase(sides.count == 2 ? sides[1] : "")
             } else if let option = URIOption.all.first(where: { $0.name.lowercased() == name.lowercased() }) {
                 if let problem = option.set(&configuration, value) { problems.append("\(option.name) \(problem)") }
-            } else if name == "tls" {
-                if value != "false" { problems.append("this version of the client has no TLS; leave 'tls' out") }
             } else {
                 problems.append(Self.unknown(name))
             }

@@ -155,9 +155,10 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
         arm(into: &actions)
     }
 
-    /// The socket is connected and CONNECT, of so many bytes, stands in the out buffer.
+    /// The socket is connected and CONNECT, of so many bytes, stands in the out buffer; again when a reply asks for
+    /// another message of the login.
     public mutating func connected(handshakeByteCount: Int, at now: ContinuousClock.Instant) {
-        guard state == .connecting, let handshakeDeadline else { return }
+        guard state == .connecting || state == .handshaking, let handshakeDeadline else { return }
         state = .handshaking
         lastReceived = now
         appended += UInt64(handshakeByteCount)

@@ -97,8 +97,11 @@ public struct Capability: RawRepresentable, Sendable, Hashable {
     /// CHANGE_EVENT carries database and token, in order; SUBSCRIBE takes `database`, `filter` and `after`, a token.
     public static let resumeTokens = Capability(rawValue: "resume-token")
 
+    /// CONNECT may carry a SCRAM-SHA-256 exchange (RFC 7677) in place of the password.
+    public static let scram = Capability(rawValue: "scram-sha-256")
+
     /// What this version of the protocol knows.
     public static let all: [Capability] = [
-        clientIDs, queryOptions, errorCodes, filterLogic, durability, atomicBatches, resumeTokens
+        clientIDs, queryOptions, errorCodes, filterLogic, durability, atomicBatches, resumeTokens, scram
     ]
 }

@@ -21,9 +21,14 @@ public enum Reply {
         public var capabilities: [Capability]
         /// The version of the server software, or `nil` for an original server, which does not say.
         public var serverVersion: String?
+        /// The server's last message of a SCRAM-SHA-256 exchange.
+        public var scram: String?
 
         /// Creates the reply.
-        public init(username: String, role: String, capabilities: [Capability], serverVersion: String?) {
+        public init(
+            username: String, role: String, capabilities: [Capability], serverVersion: String?, scram: String? = nil
+        ) {
+            self.scram = scram
             self.username = username
             self.role = role
             self.capabilities = capabilities
@@ -38,6 +43,7 @@ public enum Reply {
             ]
             if let serverVersion { fields["server_version"] = .string(serverVersion) }
             if !capabilities.isEmpty { fields["capabilities"] = .array(capabilities.map { .string($0.rawValue) }) }
+            if let scram { fields["scram"] = .string(scram) }
             Reply.encodeFrame(fields, into: &writer)
         }
 
@@ -49,6 +55,27 @@ public enum Reply {
                 $0.string.map(Capability.init(rawValue:))
             }
             serverVersion = fields["server_version"]?.string
+            scram = fields["scram"]?.string
+        }
+    }
+
+    /// The answer to the first message of a SCRAM-SHA-256 exchange, which asks for the second.
+    public struct Challenge: Sendable, Hashable {
+        /// The server's first message.
+        public var scram: String
+
+        /// Creates the reply.
+        public init(scram: String) { self.scram = scram }
+
+        /// The fields of the reply. `authenticated` is false: who overlooks the rest is not logged in.
+        public var fields: Document {
+            ["status": "continue", "authenticated": false, "scram": .string(scram)]
+        }
+
+        /// Reads the reply; `nil` when it is another one.
+        public init?(_ fields: Document) {
+            guard fields["authenticated"]?.bool == false, let scram = fields["scram"]?.string else { return nil }
+            self.scram = scram
         }
     }
 
@@ -178,6 +205,10 @@ public struct ServerErrorCode: RawRepresentable, Sendable, Hashable {
     public static let badRequest = ServerErrorCode(rawValue: "bad-request")
     /// CONNECT comes first, or its user name and password are wrong.
     public static let notAuthenticated = ServerErrorCode(rawValue: "not-authenticated")
+    /// The port is for TLS, and the client began without.
+    public static let tlsRequired = ServerErrorCode(rawValue: "tls-required")
+    /// The user can only log in with the password itself, once: the server has no SCRAM verifier of it yet.
+    public static let scramUnavailable = ServerErrorCode(rawValue: "scram-unavailable")
     /// The user may not do this here.
     public static let permissionDenied = ServerErrorCode(rawValue: "permission-denied")
     /// A document with this `_id` is there already.

@@ -134,7 +134,7 @@ extension Request.Connect {
         }
         self.init(
             username: username, password: try fields.string("password"), capabilities: capabilities,
-            applicationName: try fields.string("application"))
+            applicationName: try fields.string("application"), scram: try fields.string("scram"))
     }
 }
 

@@ -77,6 +77,7 @@ extension Request.Connect {
         if let password { fields["password"] = .string(password) }
         if !capabilities.isEmpty { fields["capabilities"] = .array(capabilities.map { .string($0.rawValue) }) }
         if let applicationName { fields["application"] = .string(applicationName) }
+        if let scram { fields["scram"] = .string(scram) }
         writer.write(fields)
     }
 }

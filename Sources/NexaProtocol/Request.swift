@@ -55,12 +55,16 @@ public enum Request: Sendable, Hashable {
         public var capabilities: [Capability]
         /// The name of the program, for the server's log.
         public var applicationName: String?
+        /// A message of a SCRAM-SHA-256 exchange, in place of the password. The server answers the first one with
+        /// `Reply.Challenge`, and the second one as it answers the password.
+        public var scram: String?
 
         /// Creates the message.
         public init(
             username: String, password: String?, capabilities: [Capability] = Capability.all,
-            applicationName: String? = nil
+            applicationName: String? = nil, scram: String? = nil
         ) {
+            self.scram = scram
             self.username = username
             self.password = password
             self.capabilities = capabilities

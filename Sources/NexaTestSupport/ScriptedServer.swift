@@ -115,9 +115,14 @@ public final class ScriptedPeer: ChannelHandler, @unchecked Sendable {
         return request
     }
 
-    /// Answers CONNECT as a server of this version that grants everything, or what is given.
+    /// Answers CONNECT as a server of this version that grants everything, or what is given. It checks no password;
+    /// without `scram` among the capabilities it wants to see one, as servers of 3.0 do.
     public func login(capabilities: [Capability] = Capability.all, version: String? = "4.0.0") async throws {
-        try await receive(.connect)
+        let connect = try await receive(.connect)
+        if !capabilities.contains(.scram), connect.fields["password"] == nil {
+            reply(["error": "Missing 'username' or 'password' field in CONNECT message"], as: .error)
+            try await receive(.connect)
+        }
         sendBytes(Self.loginFrame(capabilities: capabilities, version: version))
     }
 

@@ -23,7 +23,11 @@ extension Channel {
     }
 
     private func readOnce(untilEmpty: Bool) {
-        switch input.fill(from: socket, on: reactor) {
+        let result = filtered.map { input.fill(from: $0, on: reactor) } ?? input.fill(from: socket, on: reactor)
+        // The handshake may have come so far that output can leave, or it has something to say itself.
+        if let filtered, pendingOutput > 0 || filtered.hasPendingOutput { flushNow() }
+        guard isOpen else { return }
+        switch result {
         case .moved:
             // A short read has emptied the socket: what comes later is a new edge.
             if input.wasShort && !untilEmpty { mayHaveInput = false }
@@ -34,7 +38,9 @@ extension Channel {
             mayHaveInput = false
             handler?.channelReachedEnd(self)
         case .failed(let code):
-            close(reason: .failed(TransportError("recv", code: code, subject: peer?.description)))
+            let reason = ChannelCloseReason.failed(TransportError("recv", code: code, subject: peer?.description))
+            // The filter's last words tell the peer why.
+            if filtered?.failure != nil { closeAfterFlush(reason: reason) } else { close(reason: reason) }
         }
     }
 

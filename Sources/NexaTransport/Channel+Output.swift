@@ -33,6 +33,8 @@ extension Channel {
         guard isOpen else { return }
         state = .flushing(reason)
         lingerTimer = reactor.schedule(at: .now + Self.lingerTime) { [weak self] in self?.close(reason: reason) }
+        // Nobody is there who could read it.
+        if let filtered, !filtered.isEstablished { (output, outputStart) = ([], 0) }
         if isDelivering { reactor.runSoon { [self] in flushNow() } } else { flushNow() }
     }
 
@@ -44,9 +46,8 @@ extension Channel {
     /// Writes what is pending as far as the kernel takes it.
     public func flushNow() {
         if case .closed = state { return }
-        while pendingOutput > 0 {
-            let result = output.withUnsafeBytes { socket.write(UnsafeRawBufferPointer(rebasing: $0[outputStart...])) }
-            switch result {
+        while pendingOutput > 0 || filtered?.hasPendingOutput == true {
+            switch writeOnce() {
             case .moved(let count): outputStart += count
             case .wouldBlock:
                 compactOutput()
@@ -56,9 +57,8 @@ extension Channel {
                 }
                 reportDrained()
                 return
-            case .endOfStream, .failed:
-                let code: CInt = if case .failed(let code) = result { code } else { 0 }
-                return close(reason: .failed(TransportError("send", code: code, subject: peer?.description)))
+            case .endOfStream: return close(reason: writeFailure(0))
+            case .failed(let code): return close(reason: writeFailure(code))
             }
         }
         releaseOutput()
@@ -70,9 +70,27 @@ extension Channel {
         if case .flushing(let reason) = state { linger(reason) }
     }
 
+    private func writeOnce() -> TransferResult {
+        output.withUnsafeBytes { raw in
+            let rest = UnsafeRawBufferPointer(rebasing: raw[outputStart...])
+            guard let filtered else { return socket.write(rest) }
+            guard rest.isEmpty else { return filtered.write(rest) }
+            return switch filtered.flush() {
+            case .done: .moved(0)
+            case .blocked: .wouldBlock
+            case .failed(let code): .failed(code)
+            }
+        }
+    }
+
+    private func writeFailure(_ code: CInt) -> ChannelCloseReason {
+        .failed(TransportError("send", code: code, subject: peer?.description))
+    }
+
     private func linger(_ reason: ChannelCloseReason) {
         if isReadingEnded { return close(reason: reason) }
         state = .lingering(reason)
+        filtered?.endWriting()
         socket.shutdownWriting()
         input.removeAll()
         readSome(untilEmpty: true)

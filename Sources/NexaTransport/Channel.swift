@@ -56,6 +56,8 @@ public final class Channel: EventHandler {
     public let socket: StreamSocket
     /// Where the peer is, when known.
     public let peer: SocketAddress?
+    /// The socket behind its filter, when it has one.
+    let filtered: FilteredSocket?
     /// The most input a handler may leave unconsumed (64 MiB + 64 KiB unless set).
     public var maximumInput = 64 << 20 + 64 << 10
     /// Pending output above which `isAboveHighWater` holds: the time to stop producing more.
@@ -85,10 +87,15 @@ public final class Channel: EventHandler {
     var lingerTimer: Reactor.TimerID?
 
     /// Registers the socket. On failure the socket is closed.
+    ///
+    /// - Parameter filter: what the bytes go through on their way, such as the server's side of TLS. The handler sees
+    ///   only bytes of the protocol; what it writes before the handshake is done waits for that.
     public init(
-        _ socket: StreamSocket, peer: SocketAddress? = nil, on reactor: Reactor, handler: any ChannelHandler
+        _ socket: StreamSocket, peer: SocketAddress? = nil, filter: (any StreamFilter)? = nil, on reactor: Reactor,
+        handler: any ChannelHandler
     ) throws(TransportError) {
         self.socket = socket
+        filtered = filter.map { FilteredSocket(socket, $0) }
         self.peer = peer
         self.reactor = reactor
         self.handler = handler
@@ -100,6 +107,8 @@ public final class Channel: EventHandler {
         }
     }
 
+    /// Why the filter gave up, if it did.
+    public var filterFailure: FilterFailure? { filtered?.failure }
     /// Whether the channel still delivers input and takes output.
     public var isOpen: Bool { if case .open = state { true } else { false } }
     /// Bytes written and not yet taken by the kernel.
@@ -153,6 +162,7 @@ public final class Channel: EventHandler {
             if let lingerTimer { reactor.cancel(lingerTimer) }
         }
         lingerTimer = nil
+        filtered?.endWriting()
         socket.close()
         input.removeAll()
         output = []

@@ -86,6 +86,19 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// The bytes that name the owner of an IP address: four of IPv4, the first eight of IPv6.
+    public var network: [UInt8]? {
+        guard case .ip(let bytes) = storage else { return nil }
+        return Array(family == AF_INET6 ? bytes[8..<16] : bytes[4..<8])
+    }
+
+    /// Whether only processes of this machine can be at the other end: a path, 127.0.0.0/8 or ::1.
+    public var isLocal: Bool {
+        guard case .ip(let bytes) = storage else { return true }
+        return family == AF_INET6
+            ? bytes[8..<23].allSatisfy { $0 == 0 } && bytes[23] == 1 : bytes[4] == 127
+    }
+
     /// `127.0.0.1:6970`, `[::1]:6970` or `unix:/path`.
     public var description: String {
         switch storage {

@@ -13,7 +13,7 @@ public struct StreamInput {
     private var end = 0
     /// Bytes of this round in the shared buffer.
     private var shared = 0
-    /// The last `fill` took less than there was room for, so the socket is empty.
+    /// The last `fill` took all that the socket had.
     public private(set) var wasShort = false
 
     /// Nothing has arrived yet.
@@ -24,23 +24,34 @@ public struct StreamInput {
 
     /// Reads once.
     public mutating func fill(from socket: StreamSocket, on reactor: Reactor) -> TransferResult {
+        fill(on: reactor) { buffer in
+            let result = socket.read(into: buffer)
+            return if case .moved(buffer.count) = result { (result, true) } else { (result, false) }
+        }
+    }
+
+    /// Reads once through a filter.
+    public mutating func fill(from socket: FilteredSocket, on reactor: Reactor) -> TransferResult {
+        fill(on: reactor) { socket.read(into: $0) }
+    }
+
+    @inline(__always) private mutating func fill(
+        on reactor: Reactor, _ read: (UnsafeMutableRawBufferPointer) -> (result: TransferResult, mayHaveMore: Bool)
+    ) -> TransferResult {
         reactor.preconditionOnThread()
         assert(shared == 0, "consume before the next fill")
-        let room: Int
-        let result: TransferResult
+        let (result, mayHaveMore): (TransferResult, Bool)
         if start == end {
-            room = reactor.scratch.count
-            result = socket.read(into: reactor.scratch)
+            (result, mayHaveMore) = read(reactor.scratch)
             if case .moved(let count) = result { shared = count }
         } else {
             makeRoom()
-            room = buffer.count - end
-            result = buffer.withUnsafeMutableBytes {
-                socket.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[end...]))
+            (result, mayHaveMore) = buffer.withUnsafeMutableBytes {
+                read(UnsafeMutableRawBufferPointer(rebasing: $0[end...]))
             }
             if case .moved(let count) = result { end += count }
         }
-        if case .moved(let count) = result { wasShort = count < room }
+        if case .moved = result { wasShort = !mayHaveMore }
         return result
     }
 

@@ -1,4 +1,5 @@
-import NexaEngine
+@_spi(Testing) import NexaEngine
+import NexaSCRAM
 import NexaValue
 import Testing
 
@@ -37,6 +38,61 @@ import Testing
         #expect(engine.verifyFast(username: "ann", password: "pässword")?.name == "ann")
         #expect(engine.verifyFast(username: "ann", password: "passwort") == nil)
         #expect(engine.verifyFast(username: "bob", password: "pässword") == nil)
+    }
+
+    /// Whether a SCRAM login with this password succeeds.
+    private func scramSucceeds(_ engine: Engine, _ name: String, _ password: String) throws -> Bool {
+        guard let verifier = engine.scramVerifier(username: name) else { return false }
+        var client = ScramClient(username: name)
+        var server = try ScramServer(clientFirst: client.first)
+        let challenge = try client.challenge(server.challenge(verifier))
+        let keys = ScramKeys(password: password, salt: challenge.salt, iterations: challenge.iterations)
+        let proof = client.proof(challenge, keys: keys)
+        guard let last = try? server.finish(proof) else { return false }
+        try client.verify(last)
+        return engine.user(named: name, with: verifier)?.name == name
+    }
+
+    @Test func aSCRAMVerifierFollowsThePassword() throws {
+        let fixture = try Fixture()
+        try fixture.engine.createUser("ann", password: "one", role: .write)
+        #expect(try scramSucceeds(fixture.engine, "ann", "one"))
+        #expect(try !scramSucceeds(fixture.engine, "ann", "two"))
+        let before = try #require(fixture.engine.scramVerifier(username: "ann"))
+        try fixture.engine.changeUser("ann", role: .read)
+        #expect(fixture.engine.scramVerifier(username: "ann") == before, "another role changes no password")
+        try fixture.engine.changeUser("ann", password: "two")
+        #expect(fixture.engine.user(named: "ann", with: before) == nil, "a login begun before is over")
+        try fixture.reopen()
+        #expect(try scramSucceeds(fixture.engine, "ann", "two"))
+        #expect(try !scramSucceeds(fixture.engine, "ann", "one"))
+    }
+
+    @Test func usersWhoDoNotExistLookLikeOthers() throws {
+        let fixture = try Fixture()
+        try fixture.engine.createUser("ann", password: "one", role: .write)
+        let real = try #require(fixture.engine.scramVerifier(username: "ann"))
+        let decoy = try #require(fixture.engine.scramVerifier(username: "bob"))
+        #expect(decoy.salt.count == real.salt.count && decoy.iterations == real.iterations)
+        #expect(fixture.engine.user(named: "bob", with: decoy) == nil)
+        #expect(try !scramSucceeds(fixture.engine, "bob", "one"))
+        try fixture.reopen()
+        #expect(fixture.engine.scramVerifier(username: "bob") == decoy, "the same after each start")
+    }
+
+    @Test func aPlainLoginMakesTheVerifierOfAnOldUser() throws {
+        let fixture = try Fixture()
+        try fixture.engine.createUser("ann", password: "one", role: .write)
+        try fixture.engine.forgetScramVerifier(of: "ann")
+        for _ in 0..<2 {
+            #expect(fixture.engine.scramVerifier(username: "ann") == nil)
+            #expect(fixture.engine.verify(username: "ann", password: "two") == nil)
+            try fixture.reopen()
+        }
+        #expect(fixture.engine.verify(username: "ann", password: "one")?.role == .write)
+        #expect(try scramSucceeds(fixture.engine, "ann", "one"))
+        try fixture.reopen()
+        #expect(try scramSucceeds(fixture.engine, "ann", "one"))
     }
 
     @Test func aChangedUserIsCheckedAnew() throws {

@@ -10,6 +10,7 @@ enum CatalogRecord {
         static let database: UInt8 = 2
         static let collection: UInt8 = 3
         static let user: UInt8 = 4
+        static let loginSecret: UInt8 = 0x20
     }
 
     static let counterKey: [UInt8] = [Kind.counter]
@@ -43,12 +44,20 @@ enum CatalogRecord {
 
     static func userKey(_ name: String) -> [UInt8] { [Kind.user] + Array(name.utf8) }
 
+    static let loginSecretKey: [UInt8] = [Kind.loginSecret]
+
+    static func loginSecretValue(_ secret: [UInt8]) -> [UInt8] {
+        MessagePack.encode(["secret": .bytes(secret)] as Document)
+    }
+
     /// Everything in the catalog.
     struct Contents {
         var nextCollection: UInt32 = 1
         var databases: [String] = []
         var collections: [Collection] = []
         var users: [UserRecord] = []
+        /// What the salts of users who do not exist are made of.
+        var loginSecret: [UInt8]?
     }
 
     /// Reads the whole catalog.
@@ -89,6 +98,9 @@ enum CatalogRecord {
         case Kind.user:
             guard let record = UserRecord(value) else { return false }
             contents.users.append(record)
+        case Kind.loginSecret:
+            guard let secret = value["secret"]?.bytes, !secret.isEmpty else { return false }
+            contents.loginSecret = secret
         default: return false
         }
         return true

@@ -1,3 +1,5 @@
+public import NexaSCRAM
+
 extension Engine {
     /// The name of the first user.
     public static let rootName = "root"
@@ -45,6 +47,21 @@ extension Engine {
 
     /// Checks a password against the last right one only: about 10 µs. `nil` means that `verify` decides.
     public func verifyFast(username: String, password: String) -> User? { users.verifyFast(username, password) }
+
+    /// What a SCRAM login is checked against. A user who does not exist has one too, that no password leads to.
+    ///
+    /// `nil` for a user whose password was set before servers knew SCRAM: `verify` with the right password makes one.
+    public func scramVerifier(username: String) -> ScramVerifier? { users.scramVerifier(username) }
+
+    /// The user, if the verifier is still the one of the user's password.
+    public func user(named name: String, with verifier: ScramVerifier) -> User? {
+        users.user(name, with: verifier)
+    }
+
+    /// Puts a user into the state of one whose password was set before there was SCRAM.
+    @_spi(Testing) public func forgetScramVerifier(of name: String) throws(EngineError) {
+        try users.forgetVerifier(name)
+    }
 
     /// Makes a user; blocks for the hash and the commit. `.badRequest` when the name is taken.
     public func createUser(_ name: String, password: String, role: User.Role) throws(EngineError) {

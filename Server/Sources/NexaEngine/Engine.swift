@@ -19,7 +19,7 @@ public final class Engine: Sendable {
     private init(_ store: Store, _ contents: CatalogRecord.Contents) {
         self.store = store
         catalog = Catalog(store, contents)
-        users = UserDirectory(store, contents.users)
+        users = UserDirectory(store, contents.users, loginSecret: contents.loginSecret ?? [])
     }
 
     /// Opens a data directory, making it if there is none, and recovers what a crash left in its log.
@@ -35,7 +35,19 @@ public final class Engine: Sendable {
                     onNotice(EngineNotice(isWarning: notice.severity == .warning, message: notice.message))
                 }, onCommit: options.onCommit)
         }
-        return Engine(store, try CatalogRecord.load(store))
+        var contents = try CatalogRecord.load(store)
+        if contents.loginSecret == nil { contents.loginSecret = try makeLoginSecret(store) }
+        return Engine(store, contents)
+    }
+
+    private static func makeLoginSecret(_ store: Store) throws(EngineError) -> [UInt8] {
+        guard let secret = SystemRandom.bytes(32) else {
+            throw EngineError(.storage, "The system has no randomness")
+        }
+        var batch = WriteBatch()
+        batch.put(.catalog, key: CatalogRecord.loginSecretKey, value: CatalogRecord.loginSecretValue(secret))
+        _ = try translating { () throws(StorageError) in try store.write(batch) }
+        return secret
     }
 
     /// Commits what was accepted, refuses everything later, and lets go of the directory. Idempotent.

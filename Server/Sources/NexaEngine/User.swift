@@ -1,3 +1,4 @@
+import NexaSCRAM
 import NexaValue
 
 /// What someone may do with a database.
@@ -66,23 +67,33 @@ public struct User: Sendable, Hashable {
     }
 }
 
-/// What the catalog keeps of a user: never the password, only its Argon2id hash.
+/// What the catalog keeps of a user: never the password, only its Argon2id hash and its SCRAM verifier.
 struct UserRecord: Sendable, Hashable {
     var user: User
     var passwordHash: PasswordHash
+    /// `nil` until the first plain login of a user who was made before there was SCRAM.
+    var scram: ScramVerifier?
     /// RFC 3339 in UTC.
     var createdAt: String
 
     var document: Document {
-        [
+        var document: Document = [
             "name": .string(user.name), "role": .string(user.role.rawValue),
             "password": .string(passwordHash.encoded), "created_at": .string(createdAt)
         ]
+        if let scram {
+            document["scram"] = [
+                "salt": .bytes(scram.salt), "iterations": .int(Int64(scram.iterations)),
+                "stored_key": .bytes(scram.storedKey), "server_key": .bytes(scram.serverKey)
+            ]
+        }
+        return document
     }
 
-    init(user: User, passwordHash: PasswordHash, createdAt: String) {
+    init(user: User, passwordHash: PasswordHash, scram: ScramVerifier?, createdAt: String) {
         self.user = user
         self.passwordHash = passwordHash
+        self.scram = scram
         self.createdAt = createdAt
     }
 
@@ -93,5 +104,11 @@ struct UserRecord: Sendable, Hashable {
         user = User(name: name, role: role)
         passwordHash = PasswordHash(encoded: hash)
         createdAt = document["created_at"]?.string ?? ""
+        guard let scram = document["scram"]?.document else { return }
+        guard let salt = scram["salt"]?.bytes, let iterations = scram["iterations"]?.int,
+            let storedKey = scram["stored_key"]?.bytes, let serverKey = scram["server_key"]?.bytes
+        else { return nil }
+        self.scram = ScramVerifier(
+            salt: salt, iterations: Int(iterations), storedKey: storedKey, serverKey: serverKey)
     }
 }

@@ -1,3 +1,4 @@
+import NexaSCRAM
 import NexaStorage
 import NexaValue
 
@@ -10,13 +11,15 @@ final class UserDirectory: Sendable {
     }
 
     private let store: Store
+    private let loginSecret: [UInt8]
     private let entries: Monitor<[String: Entry]>
     /// Slow verifications at a time: each takes 19 MiB and a core. Always the same for one user, so that of a
     /// thousand connections that log in at once the first pays and the others find the result.
     private let slots = (0..<4).map { _ in Monitor(false) }
 
-    init(_ store: Store, _ records: [UserRecord]) {
+    init(_ store: Store, _ records: [UserRecord], loginSecret: [UInt8]) {
         self.store = store
+        self.loginSecret = loginSecret
         entries = Monitor(
             Dictionary(records.map { ($0.user.name, Entry(record: $0)) }, uniquingKeysWith: { first, _ in first }))
     }
@@ -46,13 +49,65 @@ final class UserDirectory: Sendable {
             let isRight = (record?.passwordHash ?? .decoy).matches(password)
             guard let record, isRight else { return nil }
             let verified = VerifiedPassword(password)
-            return entries.withLock { entries in
+            let user = entries.withLock { entries -> User? in
                 // Only if nobody changed the user meanwhile.
                 guard entries[name]?.record == record else { return nil }
                 entries[name]?.verified = verified
                 return record.user
             }
+            if user != nil, record.scram == nil { addVerifier(to: record, password) }
+            return user
         }
+    }
+
+    // MARK: SCRAM
+
+    /// For an unknown name a decoy that always looks the same; `nil` for a known one without a verifier.
+    func scramVerifier(_ name: String) -> ScramVerifier? {
+        // Made for known users too, so that the time says nothing.
+        let decoy = ScramVerifier.decoy(for: name, secret: loginSecret)
+        return entries.withLock { entries in
+            guard let entry = entries[name] else { return decoy }
+            return entry.record.scram
+        }
+    }
+
+    func user(_ name: String, with verifier: ScramVerifier) -> User? {
+        entries.withLock { entries in
+            guard let record = entries[name]?.record, record.scram == verifier else { return nil }
+            return record.user
+        }
+    }
+
+    /// Makes the verifier of a password that was just found right; without it the user goes on as before.
+    private func addVerifier(to record: UserRecord, _ password: String) {
+        guard let scram = Self.makeVerifier(password) else { return }
+        changing.withLock { _ in
+            guard entries.withLock({ $0[record.user.name]?.record }) == record else { return }
+            var record = record
+            record.scram = scram
+            guard (try? save(record)) != nil else { return }
+            entries.withLock { $0[record.user.name]?.record = record }
+        }
+    }
+
+    func forgetVerifier(_ name: String) throws(EngineError) {
+        try changing.withLock { _ throws(EngineError) in
+            guard var record = entries.withLock({ $0[name]?.record }) else { return }
+            record.scram = nil
+            try save(record)
+            entries.withLock { $0[name] = Entry(record: record) }
+        }
+    }
+
+    private static func makeVerifier(_ password: String) -> ScramVerifier? {
+        SystemRandom.bytes(16).map { ScramVerifier(password: password, salt: $0) }
+    }
+
+    private func save(_ record: UserRecord) throws(EngineError) {
+        var batch = WriteBatch()
+        batch.put(.catalog, key: CatalogRecord.userKey(record.user.name), value: MessagePack.encode(record.document))
+        _ = try translating { () throws(StorageError) in try store.write(batch) }
     }
 
     // MARK: Changing
@@ -80,10 +135,9 @@ final class UserDirectory: Sendable {
             let name = old?.user.name ?? name
             let record = UserRecord(
                 user: User(name: name, role: role ?? old?.user.role ?? .guest), passwordHash: hash,
+                scram: password == nil ? old?.scram : password.flatMap(Self.makeVerifier),
                 createdAt: old?.createdAt ?? String(decoding: WallClock.text(), as: UTF8.self))
-            var batch = WriteBatch()
-            batch.put(.catalog, key: CatalogRecord.userKey(name), value: MessagePack.encode(record.document))
-            _ = try translating { () throws(StorageError) in try store.write(batch) }
+            try save(record)
             entries.withLock { $0[name] = Entry(record: record) }
         }
     }

@@ -76,7 +76,7 @@ final class Acceptor: Sendable {
         lifecycle.hasConnection()
         let count = shared.connectionCount.add(1, ordering: .acquiringAndReleasing).newValue
         guard count <= shared.configuration.maximumConnections else {
-            refuse(socket)
+            refuse(socket, peer)
             return
         }
         let isTrustedPeer = peer?.isUnix != false && socket.peerCredentials?.userID == geteuid()
@@ -85,19 +85,23 @@ final class Acceptor: Sendable {
         if context.reactor.isOnThread {
             context.accept(socket, peer: peer, isTrustedPeer: isTrustedPeer)
         } else if !context.reactor.execute({ context.accept(socket, peer: peer, isTrustedPeer: isTrustedPeer) }) {
-            refuse(socket)
+            refuse(socket, peer)
         }
     }
 
-    /// Too many connections: says so, so that the client does not wait in silence.
-    private func refuse(_ socket: StreamSocket) {
+    /// Too many connections: says so, so that the client does not wait in silence. Behind TLS that would take a
+    /// handshake, and the close has to do.
+    private func refuse(_ socket: StreamSocket, _ peer: SocketAddress?) {
+        defer {
+            socket.close()
+            _ = shared.connectionCount.subtract(1, ordering: .acquiringAndReleasing)
+        }
+        guard shared.tls == nil || peer?.isUnix != false else { return }
         var writer = MessagePackWriter()
         Reply.encodeError(
             "Too many connections (limit \(shared.configuration.maximumConnections)); close some or raise the limit",
             code: .overloaded, into: &writer)
         writer.span.withUnsafeBytes { _ = socket.write($0) }
-        socket.close()
-        _ = shared.connectionCount.subtract(1, ordering: .acquiringAndReleasing)
     }
 }
 

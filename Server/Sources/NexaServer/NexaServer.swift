@@ -52,6 +52,7 @@ public final class NexaServer: Sendable {
 
     private init(_ configuration: Configuration) throws(ServerError) {
         try configuration.check()
+        let tls = try configuration.tls.map { (files) throws(ServerError) in try ServerTLS(files) }
         ProcessInfo.raiseDescriptorLimit()
         let changes = ChangeHub()
         let (engine, generatedPassword) = try Self.openEngine(configuration, changes)
@@ -62,7 +63,7 @@ public final class NexaServer: Sendable {
         var reactors: [Reactor] = []
         do {
             let workers = try WorkerPool(threads: configuration.workers, maximumJobs: 10_000)
-            shared = ServerShared(configuration, engine: engine, workers: workers, changes: changes) { left in
+            shared = ServerShared(configuration, engine: engine, workers: workers, changes: changes, tls: tls) { left in
                 if left == 0 { lifecycle.becameIdle() }
             }
             for number in 0..<max(1, configuration.reactors) {
@@ -83,12 +84,28 @@ public final class NexaServer: Sendable {
         lifecycle.started()
         configuration.log(
             .info, "ready",
-            [("data", configuration.dataDirectory), ("port", port.map { "\($0)" } ?? "none")]
+            [
+                ("data", configuration.dataDirectory), ("port", port.map { "\($0)" } ?? "none"),
+                ("tls", tls == nil ? "off" : "on")
+            ]
                 + (socketPath.map { [("socket", $0)] } ?? []))
     }
 
     /// The connections that are open now.
     public var connectionCount: Int { shared.connectionCount.load(ordering: .relaxed) }
+
+    /// Reads the files of TLS again, for connections from now on: certificates can be renewed while the server runs.
+    ///
+    /// - Throws: `ServerError` when a file cannot be used; the old certificates stay then.
+    public func reloadCertificates() throws(ServerError) {
+        do throws(ServerError) {
+            try shared.tls?.reload()
+            if shared.tls != nil { shared.configuration.log(.info, "certificates were read again") }
+        } catch {
+            shared.configuration.log(.error, "the old certificates stay", [("reason", error.message)])
+            throw error
+        }
+    }
 
     /// Returns when something asked the server to leave: `requestShutdown`, or the last connection with `exitWhenIdle`.
     public func waitUntilShutdownRequested() {
@@ -196,6 +213,9 @@ extension NexaServer.Configuration {
     func check() throws(ServerError) {
         guard host != nil || socketPath != nil else {
             throw ServerError(.invalidConfiguration, "Nothing to listen on: give a host, a socket path, or both")
+        }
+        guard tls == nil || host != nil else {
+            throw ServerError(.invalidConfiguration, "TLS is for the TCP port: give a host, or leave TLS out")
         }
         if insecureDefaults, let host, !["127.0.0.1", "::1", "localhost"].contains(host) {
             throw ServerError(

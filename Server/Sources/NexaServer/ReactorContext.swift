@@ -10,6 +10,9 @@ final class ServerShared: Sendable {
     let engine: Engine
     let workers: WorkerPool
     let changes: ChangeHub
+    let throttle = LoginThrottle()
+    /// `nil` for a server without TLS.
+    let tls: ServerTLS?
     /// Open connections of all reactors.
     let connectionCount = Atomic<Int>(0)
     /// The grace time is over: long queries give up.
@@ -19,12 +22,14 @@ final class ServerShared: Sendable {
 
     init(
         _ configuration: NexaServer.Configuration, engine: Engine, workers: WorkerPool, changes: ChangeHub,
+        tls: ServerTLS?,
         onClose: @escaping @Sendable (Int) -> Void
     ) {
         self.configuration = configuration
         self.engine = engine
         self.workers = workers
         self.changes = changes
+        self.tls = tls
         self.onClose = onClose
     }
 }

@@ -10,6 +10,8 @@ extension NexaServer {
         public var host: String? = "127.0.0.1"
         /// The TCP port; 0 for one that the system chooses.
         public var port: UInt16 = 6970
+        /// Encrypts the connections of the TCP port; `nil` for a port without TLS. The Unix socket has none.
+        public var tls: TLS?
         /// The path of a Unix socket to listen on; `nil` for none. Clients of the same user need no password there.
         public var socketPath: String?
         /// How safe a write is before its reply, where the request does not say.
@@ -44,6 +46,23 @@ extension NexaServer {
         public var engine = EngineOptions()
         /// Where the server says what happens.
         public var log: ServerLog = .silent
+
+        /// The files of a TLS port, in PEM. They are read at the start and by `reloadCertificates()`.
+        public struct TLS: Sendable, Hashable {
+            /// The server's certificate and those that lead to its authority.
+            public var certificateFile: String
+            /// The key of that certificate, without a password.
+            public var keyFile: String
+            /// Clients must show a certificate of one of these authorities; `nil` to ask for none.
+            public var clientCAFile: String?
+
+            /// Names the files.
+            public init(certificateFile: String, keyFile: String, clientCAFile: String? = nil) {
+                self.certificateFile = certificateFile
+                self.keyFile = keyFile
+                self.clientCAFile = clientCAFile
+            }
+        }
 
         /// The defaults of `nexadb` over a data directory.
         public init(dataDirectory: String) {

@@ -47,55 +47,6 @@ extension Session {
         reply { Reply.encodeNames(names, of: .databases, into: &$0) }
     }
 
-    // MARK: Login
-
-    private func logIn(_ connect: Request.Connect) {
-        let engine = shared.engine
-        if connect.password == nil, isTrustedPeer, let user = engine.user(named: connect.username) {
-            return welcome(user, connect)
-        }
-        guard let password = connect.password else {
-            return reply(.failure(RequestError("Missing 'username' or 'password' field in CONNECT message")))
-        }
-        if let user = engine.verifyFast(username: connect.username, password: password) {
-            return welcome(user, connect)
-        }
-        // Hashing takes tens of milliseconds: not on the reactor. Until it is done nothing else of this
-        // connection starts.
-        let slot = begin(.exclusive)
-        let isAccepted = shared.workers.submit { [self] in
-            let user = engine.verify(username: connect.username, password: password)
-            reactor.execute { [self] in
-                guard let user else {
-                    complete(slot, with: .failure(Self.wrongPassword))
-                    shared.configuration.log(
-                        .warning, "login refused", [("user", connect.username), ("peer", peerName)])
-                    return loginFailed()
-                }
-                complete(slot, with: .connected(accept(user, connect)))
-            }
-        }
-        if !isAccepted { complete(slot, with: .failure(Self.overloaded)) }
-    }
-
-    private static let wrongPassword = RequestError("Invalid username or password", code: .notAuthenticated)
-    private static let overloaded = RequestError(
-        "Too much is waiting for a worker thread; try again in a moment", code: .overloaded)
-
-    private func welcome(_ user: User, _ connect: Request.Connect) {
-        reply(.connected(accept(user, connect)))
-    }
-
-    private func accept(_ user: User, _ connect: Request.Connect) -> Reply.Connected {
-        let granted = Capability.all.filter(connect.capabilities.contains)
-        loggedIn(user, capabilities: Set(granted))
-        shared.configuration.log(
-            .debug, "logged in",
-            [("user", user.name), ("peer", peerName), ("application", connect.applicationName ?? "")])
-        return Reply.Connected(
-            username: user.name, role: user.role.rawValue, capabilities: granted, serverVersion: NexaServer.version)
-    }
-
     // MARK: Reads
 
     private func read(_ read: Request.Read) {

@@ -1,3 +1,4 @@
+import Glibc
 import NexaEngine
 import NexaProtocol
 import NexaTransport
@@ -24,6 +25,9 @@ final class Session: @unchecked Sendable {
     /// The same user as the server on the other end of a Unix socket.
     let isTrustedPeer: Bool
     var login = Login.none(failures: 0)
+    var scramExchange: ScramExchange?
+    /// Before login: the last CONNECT asked for the codes of errors.
+    var wantsErrorCodes = false
     private var order = ReplyOrder()
     private var decoder: FrameDecoder
     private var requests = RequestDecoder()
@@ -50,7 +54,16 @@ final class Session: @unchecked Sendable {
 
     /// Takes over an accepted socket.
     func open(_ socket: StreamSocket, peer: SocketAddress?) throws(TransportError) {
-        let channel = try Channel(socket, peer: peer, on: reactor, handler: self)
+        var filter: (any StreamFilter)?
+        if let tls = shared.tls, peer?.isUnix == false {
+            filter = tls.filter()
+            // Never without: whoever connects to this port expects TLS.
+            guard filter != nil else {
+                socket.close()
+                throw TransportError("TLS", code: ENOMEM, subject: peer?.description)
+            }
+        }
+        let channel = try Channel(socket, peer: peer, filter: filter, on: reactor, handler: self)
         // Room for the login and what a hasty client sends right behind it.
         channel.maximumInput = shared.configuration.maximumLoginBytes + 256 << 10
         self.channel = channel
@@ -105,7 +118,7 @@ final class Session: @unchecked Sendable {
     }
 
     private var hasErrorCodes: Bool {
-        if case .user(_, let capabilities) = login { capabilities.contains(.errorCodes) } else { false }
+        if case .user(_, let capabilities) = login { capabilities.contains(.errorCodes) } else { wantsErrorCodes }
     }
 
     private func sendReady() {
@@ -241,6 +254,9 @@ extension Session: ChannelHandler {
     }
 
     func channelClosed(_ channel: Channel, reason: ChannelCloseReason) {
+        if let failure = channel.filterFailure {
+            shared.configuration.log(.info, "TLS failed", [("peer", peerName), ("reason", failure.message)])
+        }
         self.channel = nil
         endSubscription()
         if let loginTimer { reactor.cancel(loginTimer) }

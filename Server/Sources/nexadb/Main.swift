@@ -80,6 +80,9 @@ enum Main {
         configuration.host = isSocketOnly ? nil : options.host ?? "127.0.0.1"
         configuration.port = options.port ?? 6970
         configuration.socketPath = options.socketPath
+        configuration.tls = options.tlsCertificate.map {
+            .init(certificateFile: $0, keyFile: options.tlsKey ?? $0, clientCAFile: options.tlsClientCA)
+        }
         configuration.durability = options.durability == "os" ? .os : .sync
         configuration.rootPassword = options.rootPassword
         configuration.insecureDefaults = options.insecureDefaults
@@ -92,9 +95,12 @@ enum Main {
         return configuration
     }
 
-    /// A thread that turns SIGTERM and SIGINT into a request to leave; a second one leaves at once.
+    /// A thread that turns SIGTERM and SIGINT into a request to leave; a second one leaves at once. SIGHUP reads the
+    /// certificates again; what is wrong with them stands in the log.
     private static func waitForSignals(_ signals: sigset_t, _ server: NexaServer) {
-        let waiter = SignalWaiter(signals: signals) { server.requestShutdown() }
+        let waiter = SignalWaiter(signals: signals, onHangup: { try? server.reloadCertificates() }) {
+            server.requestShutdown()
+        }
         waiter.start()
     }
 

@@ -14,6 +14,9 @@ struct Options {
     var host: String?
     var port: UInt16?
     var socketPath: String?
+    var tlsCertificate: String?
+    var tlsKey: String?
+    var tlsClientCA: String?
     var durability = "sync"
     var rootPassword: String?
     var insecureDefaults = false
@@ -59,6 +62,18 @@ struct Options {
             flag: "--socket", placeholder: "PATH", environment: "NEXADB_SOCKET",
             help: "Unix socket to listen on; alone it turns TCP off. No password for the same user"
         ) { $0.socketPath = $1 },
+        Definition(
+            flag: "--tls-cert", placeholder: "FILE", environment: "NEXADB_TLS_CERT",
+            help: "TLS on the TCP port: the certificate and its chain (PEM); SIGHUP reads it again"
+        ) { $0.tlsCertificate = $1 },
+        Definition(
+            flag: "--tls-key", placeholder: "FILE", environment: "NEXADB_TLS_KEY",
+            help: "the key of that certificate (PEM; default: in the same file)"
+        ) { $0.tlsKey = $1 },
+        Definition(
+            flag: "--tls-client-ca", placeholder: "FILE", environment: "NEXADB_TLS_CLIENT_CA",
+            help: "clients must show a certificate of these authorities (PEM)"
+        ) { $0.tlsClientCA = $1 },
         Definition(
             flag: "--durability", placeholder: "sync|os", environment: "NEXADB_DURABILITY",
             help: "what an acknowledged write survives: loss of power (sync, default) or of the process (os)"
@@ -147,6 +162,13 @@ struct Options {
             }
         }
         rootPassword = environment("NEXADB_ROOT_PASSWORD")
+        try readFlags(arguments)
+        guard tlsCertificate != nil || (tlsKey == nil && tlsClientCA == nil) else {
+            throw Problem(message: "--tls-key and --tls-client-ca are of no use without --tls-cert")
+        }
+    }
+
+    private mutating func readFlags(_ arguments: [String]) throws(Problem) {
         var rest = arguments[...]
         while let argument = rest.popFirst() {
             let parts = argument.split(separator: "=", maxSplits: 1)

@@ -3,10 +3,14 @@ import Glibc
 /// Waits for signals on a thread of its own, where any code may run when one arrives.
 final class SignalWaiter: Sendable {
     private let signals: sigset_t
+    private let onHangup: @Sendable () -> Void
     private let onTermination: @Sendable () -> Void
 
-    init(signals: sigset_t, onTermination: @escaping @Sendable () -> Void) {
+    init(
+        signals: sigset_t, onHangup: @escaping @Sendable () -> Void, onTermination: @escaping @Sendable () -> Void
+    ) {
         self.signals = signals
+        self.onHangup = onHangup
         self.onTermination = onTermination
     }
 
@@ -30,8 +34,10 @@ final class SignalWaiter: Sendable {
             var signals = signals
             var number: Int32 = 0
             guard sigwait(&signals, &number) == 0 else { continue }
-            // The log goes to standard error and certificates are not there yet: nothing to read again on SIGHUP.
-            if number == SIGHUP { continue }
+            if number == SIGHUP {
+                onHangup()
+                continue
+            }
             terminations += 1
             if terminations == 1 { onTermination() } else { _exit(130) }
         }
