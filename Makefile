@@ -9,7 +9,7 @@ endif
 DATA  ?= $(HOME)/.local/share/nexa
 # Debian packages: what the server and the shell link, and what only the tests use.
 BUILD_PACKAGES := librocksdb-dev libargon2-dev libpcre2-dev libedit-dev libssl-dev
-TEST_PACKAGES  := $(BUILD_PACKAGES) git python3 python3-venv
+TEST_PACKAGES  := $(BUILD_PACKAGES) git openssl python3 python3-venv
 BENCH_PACKAGES := $(TEST_PACKAGES) redis-server postgresql
 
 .PHONY: help shell server test lint format bench deps deps-test deps-bench sanitize clean

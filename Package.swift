@@ -65,7 +65,8 @@ let package = Package(
             name: "NexaTLSTests",
             dependencies: [
                 "NexaTLS", "NexaClient", "NexaTestSupport", "NexaTransport", "NexaProtocol", "NexaValue", "TestKit",
-                .product(name: "NexaServer", package: "nexa-server")
+                .product(name: "NexaServer", package: "nexa-server"),
+                .product(name: "NexaEngine", package: "nexa-server")
             ],
             swiftSettings: swiftSettings),
         .testTarget(

@@ -20,27 +20,37 @@ git -C "$work/nexa" add -A
 git -C "$work/nexa" -c user.name=tests -c user.email=tests@example.invalid commit -qm "as it is"
 git -C "$work/nexa" tag 9.9.9
 
-mkdir -p "$work/app/Sources/app"
-cat >"$work/app/Package.swift" <<SWIFT
+# Builds and runs the program, with these traits of the package.
+consume() { # folder, traits
+  mkdir -p "$work/$1/Sources/app"
+  cat >"$work/$1/Package.swift" <<SWIFT
 // swift-tools-version: 6.2
 import PackageDescription
 let package = Package(
     name: "app",
-    dependencies: [.package(url: "file://$work/nexa", exact: "9.9.9")],
+    dependencies: [.package(url: "file://$work/nexa", exact: "9.9.9"$2)],
     targets: [
         .executableTarget(name: "app", dependencies: [.product(name: "NexaClient", package: "nexa")])
     ]
 )
 SWIFT
-cp "$root/Tests/Consumer/main.swift.txt" "$work/app/Sources/app/main.swift"
-cd "$work/app"
-# No shared caches: what is built here comes from the tag alone.
-"$swift" build --cache-path "$work/cache" 2>&1 | tail -5
-if "$swift" package show-dependencies --cache-path "$work/cache" 2>/dev/null | grep -Eq 'nexa-(server|shell)'; then
-  echo "the consumer resolved the server or the shell"; exit 1
-fi
+  cp "$root/Tests/Consumer/main.swift.txt" "$work/$1/Sources/app/main.swift"
+  cd "$work/$1"
+  # No shared caches: what is built here comes from the tag alone.
+  "$swift" build --cache-path "$work/cache" 2>&1 | tail -5
+  if "$swift" package show-dependencies --cache-path "$work/cache" 2>/dev/null | grep -Eq 'nexa-(server|shell)'; then
+    echo "the consumer resolved the server or the shell"; exit 1
+  fi
+  .build/debug/app
+}
+
+consume plain ""
 # The library itself needs neither Foundation nor any C library that is not part of the system.
-if ldd .build/debug/app | grep -Eq 'rocksdb|libedit|pcre|argon2|libssl|Foundation'; then
+if ldd .build/debug/app | grep -Eq 'rocksdb|libedit|pcre|argon2|libssl|libcrypto|Foundation'; then
   ldd .build/debug/app; echo "the client links more than the toolchain"; exit 1
 fi
-.build/debug/app
+# OpenSSL comes with the trait, and nothing else does.
+consume encrypted ', traits: ["TLS"]'
+if ldd .build/debug/app | grep -Eq 'rocksdb|libedit|pcre|argon2|Foundation' || ! ldd .build/debug/app | grep -q libssl; then
+  ldd .build/debug/app; echo "the client with TLS links something else than OpenSSL"; exit 1
+fi

@@ -60,6 +60,9 @@ import Testing
         ("nexadb://:pw@h", "user name is empty"), ("nexadb://u:%zz@h", "password has a %"),
         ("nexadb://h/a/b", "no '/'"), ("nexadb://h?maxconection=3", "did you mean maxConnections?"),
         ("nexadb://h?timeout=5", "with a unit"), ("nexadb://h?maxConnections=0", "from 1"),
+        ("nexadb://h?tls=maybe", "tls must be true or false"),
+        ("nexadb://h?caFile=/x", "caFile is of no use without tls=true"), ("nexadbs://h?caFile=", "caFile is empty"),
+        ("nexadb://h?plainLogin=yes", "plainLogin must be private, always or never"),
         ("nexadb+unix://host/run/x", "three slashes"),
         ("nexadb+unix://", "path of the socket is missing"), ("nexadb://u%ff@h", "not UTF-8"),
         ("nexadb://h%20x", "no host name has"), ("nexadb://h&timeout=5s", "no host name has"),
@@ -100,6 +103,22 @@ import Testing
         #expect(throws: NexaError.self) { try NexaConfiguration(environment: ["NEXADB_BINARY_PORT": "x"]) }
     }
 
+    @Test func tlsIsAskedForByTheSchemeOrAnOption() throws {
+        let plain = try NexaConfiguration(uri: "nexadb://h?tls=false")
+        #expect(plain.tls == .disabled)
+        for uri in ["nexadbs://h", "nexadb://h?tls=true", "nexas://h?tls=true"] {
+            #expect(try NexaConfiguration(uri: uri).tls == .required())
+        }
+        let full = try NexaConfiguration(
+            uri: "nexadbs://h?caFile=/a%20b&serverName=n&certificateFile=/c&keyFile=/k&plainLogin=never")
+        #expect(
+            full.tls == .required(.init(caFile: "/a b", serverName: "n", certificateFile: "/c", keyFile: "/k")))
+        #expect(full.plainLogin == .never)
+        let environment = try NexaConfiguration(environment: ["NEXADB_TLS": "true", "NEXADB_TLS_CA_FILE": "/ca"])
+        #expect(environment.tls == .required(.init(caFile: "/ca")))
+        #expect(throws: NexaError.self) { try NexaConfiguration(environment: ["NEXADB_TLS": "1"]) }
+    }
+
     /// Any configuration survives the way through its own URI.
     @Test func randomConfigurationsSurviveTheirURI() throws {
         var random = SystemRandomNumberGenerator()
@@ -115,6 +134,11 @@ import Testing
             configuration.applicationName = text(1...8)
             configuration.pool.maximumConnections = Int.random(in: 1...99, using: &random)
             configuration.operationTimeout = .milliseconds(Int.random(in: 1...99_999, using: &random))
+            configuration.plainLogin = .allCases.randomElement(using: &random) ?? .never
+            if Bool.random(using: &random) {
+                configuration.tls = .required(
+                    .init(caFile: text(1...8), serverName: Bool.random(using: &random) ? text(1...8) : nil))
+            }
             #expect(try NexaConfiguration(uri: configuration.uri) == configuration, "\(configuration.uri)")
         }
     }

@@ -50,6 +50,10 @@ struct ConnectionPlan {
                 configuration.endpoints = [.tcp(host: host, port: port)]
             }
         }
+        if let given = invocation.tls {
+            guard !isLocal else { throw UsageError("--local needs no TLS: its server is on this machine") }
+            configuration.tls = .required(Self.merged(given, into: configuration.tls))
+        }
         username =
             invocation.username ?? configuration.credentials?.username
             ?? Self.given(environment, "NEXADB_USERNAME") ?? "root"
@@ -64,6 +68,18 @@ struct ConnectionPlan {
         location = Location(
             database: invocation.database ?? configuration.database, collection: invocation.collection)
         display = invocation.localDirectory ?? configuration.endpoints.first?.description ?? ""
+    }
+
+    /// Flags count more than the URL and the environment.
+    private static func merged(
+        _ given: NexaConfiguration.TLSOptions, into tls: NexaConfiguration.TLS
+    ) -> NexaConfiguration.TLSOptions {
+        guard case .required(var options) = tls else { return given }
+        options.caFile = given.caFile ?? options.caFile
+        options.serverName = given.serverName ?? options.serverName
+        options.certificateFile = given.certificateFile ?? options.certificateFile
+        options.keyFile = given.keyFile ?? options.keyFile
+        return options
     }
 
     private static func namesServer(_ invocation: Invocation) -> Bool {

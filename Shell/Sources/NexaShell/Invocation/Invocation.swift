@@ -1,3 +1,5 @@
+import NexaClient
+
 /// What the command line asks for. Filled by `OptionTable`; nothing here touches the system.
 struct Invocation: Sendable, Equatable {
     /// Where the commands of `-e` and `-f` come from, in order.
@@ -34,6 +36,8 @@ struct Invocation: Sendable, Equatable {
     var passwords: [PasswordSource] = []
     var database: String?
     var collection: String?
+    /// `nil`: as the URL and the environment say.
+    var tls: NexaConfiguration.TLSOptions?
     var connectTimeout: Duration = .seconds(5)
     /// Zero means no limit.
     var timeout: Duration = .zero

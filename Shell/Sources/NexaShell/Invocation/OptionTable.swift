@@ -1,3 +1,5 @@
+import NexaClient
+
 /// One command-line option: its names, its argument, its line of help and what it sets.
 struct Option: Sendable {
     /// Whether the option takes a value.
@@ -76,6 +78,19 @@ enum OptionTable {
                 $0.database = $1
             },
             Option(["--collection"], .required("NAME"), "start in this collection") { $0.collection = $1 },
+            Option(["--tls"], .none, "encrypt the connection (or NEXADB_TLS=true, or a nexadbs:// URL)") {
+                (invocation, _) in invocation.tls = invocation.tls ?? .init()
+            },
+            Option(["--tls-ca-file"], .required("FILE"), "TLS that trusts these authorities (or NEXADB_TLS_CA_FILE)") {
+                tls(&$0, \.caFile, $1)
+            },
+            Option(["--tls-cert"], .required("FILE"), "TLS with a certificate of your own") {
+                tls(&$0, \.certificateFile, $1)
+            },
+            Option(["--tls-key"], .required("FILE"), "the key of that certificate") { tls(&$0, \.keyFile, $1) },
+            Option(["--tls-server-name"], .required("NAME"), "TLS with a server whose certificate is for NAME") {
+                tls(&$0, \.serverName, $1)
+            },
             Option(["--connect-timeout"], .required("SECONDS"), "give up connecting after that long (5)") {
                 (invocation, value) throws(UsageError) in
                 invocation.connectTimeout = try seconds(value, "--connect-timeout")
@@ -157,6 +172,13 @@ enum OptionTable {
                 invocation.showsVersion = true
             }
         ])
+
+    private static func tls(
+        _ invocation: inout Invocation, _ path: WritableKeyPath<NexaConfiguration.TLSOptions, String?>, _ value: String
+    ) {
+        invocation.tls = invocation.tls ?? .init()
+        invocation.tls?[keyPath: path] = value
+    }
 
     private static func seconds(_ text: String, _ option: String) throws(UsageError) -> Duration {
         guard let value = Double(text), value >= 0, value <= 1e9 else {
