@@ -30,9 +30,9 @@ struct DocumentStamping {
     /// Stamps a new document. The bytes have been validated and are one map.
     func stamp(_ document: RawSpan) throws(EngineError) -> StampedDocument {
         var fields = try Fields(document, dimensions: vectorDimensions)
-        let idBytes = fields.take(MetaField.id)
-        let created = fields.take(MetaField.createdAt)
-        let updated = fields.take(MetaField.updatedAt)
+        let idBytes = fields.take(MetaField.id, of: document)
+        let created = fields.take(MetaField.createdAt, of: document)
+        let updated = fields.take(MetaField.updatedAt, of: document)
         let id: Value
         if let idBytes {
             id = try Self.decode(document, idBytes)
@@ -63,26 +63,24 @@ struct DocumentStamping {
     /// - Throws: `.badRequest` for update operators, and for an `_id` other than the document's.
     func merge(_ updates: RawSpan, into document: RawSpan, id: Value) throws(EngineError) -> [UInt8] {
         var changes = try Fields(updates, dimensions: vectorDimensions)
-        for entry in changes.remaining where entry.key.first == UInt8(ascii: "$") {
+        for entry in changes.remaining where entry.isOperator {
+            let name = updates.extracting(entry.key).withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
             throw EngineError(
-                .badRequest,
-                "Update operators such as '\(String(decoding: entry.key, as: UTF8.self))' are not available yet",
+                .badRequest, "Update operators such as '\(name)' are not available yet",
                 advice: "Send the fields to set, as a plain document")
         }
-        if let range = changes.take(MetaField.id) {
+        if let range = changes.take(MetaField.id, of: updates) {
             guard try Self.decode(updates, range) == id else {
                 throw EngineError(.badRequest, "_id cannot be changed by an update")
             }
         }
-        _ = changes.take(MetaField.createdAt)
-        _ = changes.take(MetaField.updatedAt)
+        _ = changes.take(MetaField.createdAt, of: updates)
+        _ = changes.take(MetaField.updatedAt, of: updates)
         var fields = try Fields(document, dimensions: 0)
-        let storedID = fields.take(MetaField.id)
-        let created = fields.take(MetaField.createdAt)
-        _ = fields.take(MetaField.updatedAt)
-        // Place by name for documents with many fields; comparing all with all would be quadratic.
-        var positions: [[UInt8]: Int] = [:]
-        for (position, entry) in changes.remaining.enumerated() { positions[entry.key] = position }
+        let storedID = fields.take(MetaField.id, of: document)
+        let created = fields.take(MetaField.createdAt, of: document)
+        _ = fields.take(MetaField.updatedAt, of: document)
+        let finder = FieldFinder(changes, of: updates)
         var isUsed = [Bool](repeating: false, count: changes.count)
         var body: [UInt8] = []
         body.reserveCapacity(document.byteCount + updates.byteCount)
@@ -90,7 +88,7 @@ struct DocumentStamping {
         for entry in fields.remaining {
             count += 1
             Self.append(document, entry.keyStart..<entry.value.lowerBound, to: &body)
-            if let position = positions[entry.key] {
+            if let position = finder.position(of: document.extracting(entry.key), in: updates) {
                 isUsed[position] = true
                 Self.append(updates, changes.remaining[position].value, to: &body)
             } else {
@@ -162,9 +160,13 @@ struct DocumentStamping {
 /// Where the fields of an encoded map lie.
 private struct Fields {
     struct Entry {
-        var key: [UInt8]
+        /// Where the key begins, its head included.
         var keyStart: Int
+        /// The text of the key.
+        var key: Range<Int>
         var value: Range<Int>
+        /// Whether the key begins with `$`.
+        var isOperator: Bool
     }
 
     /// The fields that were not taken, in order.
@@ -178,16 +180,19 @@ private struct Fields {
             remaining.reserveCapacity(count)
             for _ in 0..<count {
                 let keyStart = reader.position
-                let key = try reader.readKey().withUnsafeBytes { Array($0) }
+                let key = try reader.readKey()
                 let start = reader.position
                 try reader.skip()
-                remaining.append(Entry(key: key, keyStart: keyStart, value: start..<reader.position))
+                remaining.append(
+                    Entry(
+                        keyStart: keyStart, key: start - key.byteCount..<start, value: start..<reader.position,
+                        isOperator: key.withUnsafeBytes { $0.first } == UInt8(ascii: "$")))
             }
         } catch {
             throw EngineError(error)
         }
-        if dimensions > 0, let vector = remaining.first(where: { $0.key == MetaField.vector }) {
-            let head = RawValue(span: map, offset: vector.value.lowerBound).head
+        if dimensions > 0, let index = index(of: MetaField.vector, in: map) {
+            let head = RawValue(span: map, offset: remaining[index].value.lowerBound).head
             if case .array(let found)? = head, found != dimensions {
                 throw EngineError(
                     .badRequest, "Vector dimension mismatch: collection expects \(dimensions) dimensions, got \(found)")
@@ -195,10 +200,41 @@ private struct Fields {
         }
     }
 
+    private func index(of key: [UInt8], in map: RawSpan) -> Int? {
+        let key = key.span.bytes
+        for (index, entry) in remaining.enumerated() where entry.key.count == key.byteCount {
+            if map.extracting(entry.key).elementsEqual(key) { return index }
+        }
+        return nil
+    }
+
     /// Removes a field and returns where its value is.
-    mutating func take(_ key: [UInt8]) -> Range<Int>? {
-        guard let index = remaining.firstIndex(where: { $0.key == key }) else { return nil }
+    mutating func take(_ key: [UInt8], of map: RawSpan) -> Range<Int>? {
+        guard let index = index(of: key, in: map) else { return nil }
         return remaining.remove(at: index).value
+    }
+}
+
+/// Finds fields by name: a few by comparing, many by a table, since comparing all with all would be quadratic.
+private struct FieldFinder {
+    private let fields: [Fields.Entry]
+    private var table: [[UInt8]: Int] = [:]
+
+    init(_ fields: Fields, of map: RawSpan) {
+        self.fields = fields.remaining
+        guard fields.count > 8 else { return }
+        for (position, entry) in fields.remaining.enumerated() {
+            table[map.extracting(entry.key).withUnsafeBytes { Array($0) }] = position
+        }
+    }
+
+    /// The place of the field with a name; `map` is the one that the finder was made of.
+    func position(of name: RawSpan, in map: RawSpan) -> Int? {
+        if !table.isEmpty { return table[name.withUnsafeBytes { Array($0) }] }
+        for (position, entry) in fields.enumerated() where entry.key.count == name.byteCount {
+            if map.extracting(entry.key).elementsEqual(name) { return position }
+        }
+        return nil
     }
 }
 
