@@ -39,10 +39,8 @@ public struct ChangeStream<Model: NexaModel>: AsyncSequence, Sendable {
         /// What is committed after this returns is in the stream.
         /// - Throws: as `next`.
         @discardableResult
-        public mutating func begin(
-            isolation actor: isolated (any Actor)? = #isolation
-        ) async throws(NexaError) -> ResumeToken? {
-            try await feed.begin(isolation: actor)
+        public nonisolated(nonsending) mutating func begin() async throws(NexaError) -> ResumeToken? {
+            try await feed.begin(isolation: #isolation)
             return feed.token
         }
 
@@ -51,8 +49,8 @@ public struct ChangeStream<Model: NexaModel>: AsyncSequence, Sendable {
         /// - Throws: `NexaError`: `.decoding` when a document does not fit the model (the next call goes on behind it);
         ///   `.changeHistoryLost`; `.cancelled`; `.permissionDenied`; `.unsupported` for what the connected server
         ///   would ignore; whatever keeps the first subscription from coming about.
-        public mutating func next() async throws(NexaError) -> Element? {
-            try await next(isolation: nil)
+        public nonisolated(nonsending) mutating func next() async throws(NexaError) -> Element? {
+            try await next(isolation: #isolation)
         }
 
         /// The next change; waits until there is one. Never `nil`.
@@ -96,18 +94,16 @@ public struct DatabaseChangeStream: AsyncSequence, Sendable {
         ///
         /// - Throws: as `next`.
         @discardableResult
-        public mutating func begin(
-            isolation actor: isolated (any Actor)? = #isolation
-        ) async throws(NexaError) -> ResumeToken? {
-            try await feed.begin(isolation: actor)
+        public nonisolated(nonsending) mutating func begin() async throws(NexaError) -> ResumeToken? {
+            try await feed.begin(isolation: #isolation)
             return feed.token
         }
 
         /// The next change; waits until there is one. Never `nil`.
         ///
         /// - Throws: `NexaError` as `ChangeStream` does, but for `.decoding`.
-        public mutating func next() async throws(NexaError) -> Element? {
-            try await next(isolation: nil)
+        public nonisolated(nonsending) mutating func next() async throws(NexaError) -> Element? {
+            try await next(isolation: #isolation)
         }
 
         /// The next change; waits until there is one. Never `nil`.

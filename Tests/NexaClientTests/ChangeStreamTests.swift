@@ -49,6 +49,31 @@ extension ClientTests {
             }
         }
 
+        @Test(arguments: [true, false]) func changeStreamResumed(hasTokens: Bool) async throws {
+            let connections = Counter()
+            try await withObservedScript({ peer in
+                let number = connections.next()
+                try await peer.login(capabilities: hasTokens ? Capability.all : [])
+                try await peer.receive(.subscribeChanges)
+                peer.reply(hasTokens ? ["subscribed": true, "token": .bytes([0])] : ["subscribed": true])
+                peer.reply(Self.event(number, token: hasTokens ? [UInt8(number)] : nil), as: .changeEvent)
+                if number == 1 { return peer.cut() }
+                await peer.stall()
+            }) { client, recorder in
+                var iterator = client.database().collection("films").watch().makeAsyncIterator()
+                _ = try await iterator.next()
+                let early = recorder.first { event -> Bool? in
+                    if case .changeStreamResumed = event { true } else { nil }
+                }
+                #expect(early == nil)
+                _ = try await iterator.next()
+                let hasGap = await recorder.wait { event -> Bool? in
+                    if case .changeStreamResumed(let gap) = event { gap } else { nil }
+                }
+                #expect(hasGap == !hasTokens)
+            }
+        }
+
         @Test func whatAnOriginalServerWouldIgnoreIsRefused() async throws {
             try await withScript({ peer in
                 try await peer.login(capabilities: [])

@@ -41,7 +41,7 @@ extension ChangeCursor {
     }
 }
 
-@Suite struct ChangeTests {
+@Suite(.timeLimit(.minutes(5))) struct ChangeTests {
     static let everything = ChangeSelection(kinds: Set(ChangeKind.allCases))
 
     @Test func everyChangeIsToldInTheOrderOfTheCommits() async throws {
@@ -224,6 +224,32 @@ extension ChangeCursor {
         let late = #expect(throws: EngineError.self) { try slow.all() }
         #expect(late?.code == .historyLost)
         #expect(Self.byteCount(of: directory.path + "/log") < 520 << 10)
+        let position = try engine.changes().position
+        try await engine.insert(["_id": "last"], collection: "c")
+        #expect(try engine.changes(after: position).all().count == 1)
+    }
+
+    @Test func changeHistoryAge() async throws {
+        let directory = try TemporaryDirectory(inMemory: true)
+        var options = EngineOptions()
+        options.logFileBytes = 64 << 10
+        options.changeHistoryAge = .seconds(1)
+        let engine = try Engine.open(at: directory.path, options: options)
+        defer { engine.close() }
+        let start = try engine.changes().position
+        let padding = Value.string(String(repeating: "p", count: 1000))
+        for number in 0..<200 {
+            try await engine.insert(["_id": .int(Int64(number)), "padding": padding], collection: "c", durability: .os)
+        }
+        #expect(try engine.changes(after: start).all().count == 200)
+        // The size is far from its limit; in a second or two the files are too old.
+        var isLost = false
+        while !isLost {
+            try engine.checkpoint()
+            isLost = (try? engine.changes(after: start)) == nil
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        // The file that is written to stays.
         let position = try engine.changes().position
         try await engine.insert(["_id": "last"], collection: "c")
         #expect(try engine.changes(after: position).all().count == 1)

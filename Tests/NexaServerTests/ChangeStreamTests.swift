@@ -217,6 +217,32 @@ import Testing
         #expect(try Self.event(slow)["documentKey"] == ["_id": "after"])
     }
 
+    /// What a slow reader has not read is in the log, not in memory.
+    @Test func aSlowReaderTakesNoMemory() throws {
+        let fixture = try Fixture { configuration in
+            configuration.durability = .os
+            configuration.engine.writeBufferBytes = 4 << 20
+            configuration.engine.documentCacheBytes = 1 << 20
+            configuration.engine.blockCacheBytes = 8 << 20
+        }
+        let slow = try (0..<3).map { _ in try Peer(port: fixture.port).logIn() }
+        for peer in slow { try peer.perform(.subscribe(.init())) }
+        let writer = try Peer(port: fixture.port).logIn()
+        try writer.perform(Self.insert(1))
+        let updates = encoded(["padding": .string(String(repeating: "p", count: 100_000))])
+        let before = Self.residentBytes()
+        // Each event has the fields and the whole document: three readers would have 180 MB each.
+        for _ in 0..<900 { try writer.perform(.update(.init(namespace: .films, id: 1, updates: updates))) }
+        let grown = Self.residentBytes() - before
+        #expect(grown < 250 << 20, "\(grown >> 20) MiB more than before")
+        for peer in slow { #expect(try Self.event(peer)["operationType"] == "insert") }
+    }
+
+    private static func residentBytes() -> Int {
+        let fields = String(decoding: Files.read("/proc/self/statm"), as: UTF8.self).split(separator: " ")
+        return (fields.count > 1 ? Int(fields[1]) ?? 0 : 0) * 4096
+    }
+
     /// Events of 200 KB between replies: frames never mix.
     @Test func eventsLeaveBetweenFrames() throws {
         let fixture = try Fixture()

@@ -190,9 +190,16 @@ import Testing
         #expect(usage.text.contains("unknown option '--colour'"))
         let port = try ServerProcess.run(["--port", "70000"])
         #expect(port.code == 2)
+        for flags in [
+            ["--change-history", "2w"], ["--change-history-size", "-1"], ["--change-history", "9999999999999999d"]
+        ] {
+            let history = try ServerProcess.run(flags)
+            #expect(history.code == 2 && history.text.contains(flags[0]) && history.text.contains(flags[1]))
+        }
         let file = try ServerProcess.run(["--data-dir", "/dev/null/data"])
         #expect(file.code == 1)
-        let server = try ServerProcess(data: directory.path + "/data")
+        let server = try ServerProcess(
+            data: directory.path + "/data", options: ["--change-history", "90m", "--change-history-size", "512M"])
         let second = try ServerProcess.run(["--data-dir", directory.path + "/data", "--port", "0"])
         #expect(second.code == 1)
         #expect(second.text.contains("\(server.pid)"), "the message names the process: \(second.text)")

@@ -48,7 +48,7 @@ final class ChangeSubscription: @unchecked Sendable {
 /// Whoever reads slowly has a position in the log and, at most, the high-water mark of the channel in memory.
 extension Session {
     /// Bytes of events or of log that one turn of the reactor handles for one connection.
-    private static var inlineBytes: Int { 256 << 10 }
+    private static var inlineBytes: Int { 128 << 10 }
     /// The same for one job of a worker.
     private static var workerBytes: Int { 1 << 20 }
     /// How long to wait for a worker when all are busy and too many wait.

@@ -107,6 +107,11 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
 
     /// What a client reads of a server.
     private static func reply(_ bytes: [UInt8]) -> Bool {
+        if let change = try? Reply.Change(bytes) {
+            for range in [change.document, change.updates].compactMap({ $0 }) {
+                promise(range.upperBound <= bytes.count, "documents of an event lie in the event")
+            }
+        }
         guard let fields = try? MessagePack.decodeDocument(bytes) else { return false }
         let connected = Reply.Connected(fields)
         var writer = MessagePackWriter()
