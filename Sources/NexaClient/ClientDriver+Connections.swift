@@ -9,6 +9,10 @@ extension ClientDriver {
         guard !lane.isTornDown else { return }
         if telemetry.wantsConnections { telemetry.emit(.connectStarted(connection: lane.number)) }
         let deadline = ContinuousClock.now + configuration.connectTimeout
+        if configuration.tls != .disabled {
+            // What can be wrong before anything is sent is said before.
+            do throws(NexaError) { try tls.prepare() } catch { return connectFailed(lane, isFinal: true, error) }
+        }
         let connector = Connector(configuration.endpoints, deadline: deadline, on: reactor) { [self] result in
             lane.connector = nil
             switch result {

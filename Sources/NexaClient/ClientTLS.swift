@@ -25,6 +25,15 @@ import Synchronization
             }
         }
 
+        /// Reads the files, unless that was done before.
+        func prepare() throws(NexaError) {
+            do throws(TLSConfigurationError) {
+                _ = try sharedContext()
+            } catch {
+                throw NexaError(.invalidConfiguration, error.message, operation: "connect")
+            }
+        }
+
         private func sharedContext() throws(TLSConfigurationError) -> TLSContext {
             try context.withLock { context throws(TLSConfigurationError) in
                 if let context { return context }
@@ -47,10 +56,16 @@ import Synchronization
         init(_ tls: NexaConfiguration.TLS) {}
 
         func filter(for endpoint: NexaConfiguration.Endpoint) throws(NexaError) -> any StreamFilter {
-            throw NexaError(
+            throw Self.missing
+        }
+
+        func prepare() throws(NexaError) { throw Self.missing }
+
+        private static var missing: NexaError {
+            NexaError(
                 .invalidConfiguration,
                 "This program was built without TLS: depend on the package with traits: [\"TLS\"], and install libssl-dev",
-                operation: "connect", endpoint: endpoint.description)
+                operation: "connect")
         }
     }
 #endif

@@ -150,16 +150,21 @@ final class ScramKeyCache: Sendable {
         var keys: ScramKeys
     }
 
-    private let entry = Mutex<Entry?>(nil)
+    /// Servers that keep their users apart give each a salt of its own.
+    private static let maximumEntries = 8
+
+    private let entries = Mutex<[Entry]>([])
 
     func keys(for challenge: ScramClient.Challenge) -> ScramKeys? {
-        entry.withLock { entry in
-            guard let entry, entry.salt == challenge.salt, entry.iterations == challenge.iterations else { return nil }
-            return entry.keys
+        entries.withLock { entries in
+            entries.first { $0.salt == challenge.salt && $0.iterations == challenge.iterations }?.keys
         }
     }
 
     func store(_ keys: ScramKeys, for challenge: ScramClient.Challenge) {
-        entry.withLock { $0 = Entry(salt: challenge.salt, iterations: challenge.iterations, keys: keys) }
+        entries.withLock { entries in
+            if entries.count >= Self.maximumEntries { entries.removeFirst() }
+            entries.append(Entry(salt: challenge.salt, iterations: challenge.iterations, keys: keys))
+        }
     }
 }

@@ -13,6 +13,8 @@ public final class FilteredSocket: Sendable {
     /// Bytes of the protocol that are put through the filter before the wire has to take them.
     static let writeChunk = 64 << 10
     private static let keptOutput = 32 << 10
+    /// A peer that makes the filter answer, and takes none of the answers, gets no further than this.
+    static let maximumOutput = 512 << 10
 
     private struct State {
         let filter: any StreamFilter
@@ -128,6 +130,7 @@ public final class FilteredSocket: Sendable {
                 case .wantsMore:
                     // What the handshake has to say comes first: the peer may wait for it.
                     _ = flush(&state)
+                    if state.output.count - state.outputStart > Self.maximumOutput { state.end = .failed(ENOBUFS) }
                     if isDry { break reading }
                     switch receive(&state) {
                     case .moved(let count): isDry = count < Self.wireChunk

@@ -21,7 +21,7 @@ git -C "$work/nexa" -c user.name=tests -c user.email=tests@example.invalid commi
 git -C "$work/nexa" tag 9.9.9
 
 # Builds and runs the program, with these traits of the package.
-consume() { # folder, traits
+consume() { # folder, traits, what it says
   mkdir -p "$work/$1/Sources/app"
   cat >"$work/$1/Package.swift" <<SWIFT
 // swift-tools-version: 6.2
@@ -41,16 +41,19 @@ SWIFT
   if "$swift" package show-dependencies --cache-path "$work/cache" 2>/dev/null | grep -Eq 'nexa-(server|shell)'; then
     echo "the consumer resolved the server or the shell"; exit 1
   fi
-  .build/debug/app
+  said=$(.build/debug/app)
+  if [ "$said" != "$3" ]; then echo "$said"; echo "the consumer should have said: $3"; exit 1; fi
 }
 
-consume plain ""
+consume plain "" "nexadb: connectFailed
+nexadbs: invalidConfiguration"
 # The library itself needs neither Foundation nor any C library that is not part of the system.
 if ldd .build/debug/app | grep -Eq 'rocksdb|libedit|pcre|argon2|libssl|libcrypto|Foundation'; then
   ldd .build/debug/app; echo "the client links more than the toolchain"; exit 1
 fi
 # OpenSSL comes with the trait, and nothing else does.
-consume encrypted ', traits: ["TLS"]'
+consume encrypted ', traits: ["TLS"]' "nexadb: connectFailed
+nexadbs: connectFailed"
 if ldd .build/debug/app | grep -Eq 'rocksdb|libedit|pcre|argon2|Foundation' || ! ldd .build/debug/app | grep -q libssl; then
   ldd .build/debug/app; echo "the client with TLS links something else than OpenSSL"; exit 1
 fi
