@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All tests: the format, the Swift tests of the three packages, a consumer of the library, the existing PyPI client,
+# All tests: the format, the Swift tests of the three packages, the links of the articles, a consumer of the library, the existing PyPI client,
 # mutated inputs, and the examples with their expected output. The last line is "N passed, N failed": one for each step.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -35,6 +35,7 @@ build() {
 step "format and documentation" make --no-print-directory lint
 step "build" build
 step "tests" "$swift" test --skip-build
+step "links of the documentation" Tests/DocC/check.sh "$("$swift" build --show-bin-path)"
 step "mutated inputs" Tests/Fuzz/run.sh "${NEXA_FUZZ_RUNS:-20000}"
 step "a package that depends on NexaClient" Tests/Consumer/check.sh
 step "the existing PyPI client" Tests/Interop/check.sh "$("$swift" build --show-bin-path)"

@@ -143,6 +143,7 @@ extension NexaCollection {
     ///   - filter: what a document must be like after an insert or an update. Deletions and drops always come: they
     ///     leave no document to look at. Needs `resume-token`.
     ///   - start: `.after` a stored token, or now. Needs `resume-token` for a token.
+    ///   - options: how long to wait for a connection and for the subscription; changes may take as long as they like.
     public func watch(
         _ operations: Set<ChangeKind> = [.insert, .update, .delete], where filter: Filter = .all,
         from start: ChangeStart = .now, options: CallOptions = .standard

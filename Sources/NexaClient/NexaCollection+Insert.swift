@@ -22,8 +22,11 @@ extension NexaCollection {
     /// A batch is one request. When the server refuses it, as for one duplicate `_id`, nothing of it was
     /// written; its documents are then inserted one by one, so that only those at fault fail.
     ///
-    /// - Parameter ordered: true to stop at the first document that fails. Those behind it are not sent; their
-    ///   outcome is that failure with the delivery `.notSent`.
+    /// - Parameters:
+    ///   - models: the documents.
+    ///   - ordered: true to stop at the first document that fails. Those behind it are not sent; their outcome is that
+    ///     failure with the delivery `.notSent`.
+    ///   - options: how each of the requests is made.
     /// - Throws: `NexaError` with `.encoding` or `.unsupported`, before anything is sent. What becomes of
     ///   each document afterwards is in the result.
     @discardableResult
@@ -41,7 +44,10 @@ extension NexaCollection {
 
     /// Inserts many documents that are encoded already, as `insert(contentsOf:)` does.
     ///
-    /// - Parameter ordered: true to stop at the first document that fails.
+    /// - Parameters:
+    ///   - documents: the documents, which may have an `_id`.
+    ///   - ordered: true to stop at the first document that fails.
+    ///   - options: how each of the requests is made.
     /// - Throws: `NexaError` with `.unsupported`, before anything is sent. What becomes of each document afterwards is in
     ///   the result.
     @discardableResult

@@ -49,7 +49,10 @@ extension NexaClient {
     ///
     /// All connections of the pool but one can be lent at a time. With `maximumConnections = 1` the closure must
     /// not call the client itself, which would wait for the connection in vain.
-    /// - Parameter options: how long to wait for the connection.
+    /// - Parameters:
+    ///   - options: how long to wait for the connection.
+    ///   - isolation: where the closure runs: with its caller.
+    ///   - body: what to do with the connection.
     /// - Throws: `NexaError` when no connection can be had in time, and what the closure throws.
     public func withConnection<R>(
         _ options: CallOptions = .standard, isolation: isolated (any Actor)? = #isolation,

@@ -14,7 +14,10 @@ public struct NexaDatabase: Sendable {
 
     /// A collection of documents that are read and written as a model.
     ///
-    /// - Parameter coding: how properties become fields; `Date`, `UUID` and `Data` included.
+    /// - Parameters:
+    ///   - name: the name of the collection.
+    ///   - model: the type to read and write.
+    ///   - coding: how properties become fields; `Date`, `UUID` and `Data` included.
     public func collection<Model: NexaModel>(
         _ name: String, of model: Model.Type, coding: ModelCoding = .standard
     ) -> NexaCollection<Model> {

@@ -38,7 +38,10 @@ public struct NexaLog: Sendable {
 
     /// Makes a log.
     ///
-    /// - Parameter emit: called on the thread where something happens, often the client's own; it must not block.
+    /// - Parameters:
+    ///   - minimumLevel: messages below it are dropped.
+    ///   - metadata: added to every message.
+    ///   - emit: called on the thread where something happens, often the client's own; it must not block.
     public init(
         minimumLevel: Level = .info, metadata: [String: String] = [:],
         _ emit: @escaping @Sendable (Level, StaticString, [String: String]) -> Void

@@ -16,7 +16,7 @@ import Testing
     /// The settings of a configuration by their paths.
     static func settings(_ value: Any, in path: String = "") -> [String: String] {
         let mirror = Mirror(reflecting: value)
-        guard mirror.displayStyle == .struct, !(value is Duration), path.isEmpty || path.first != "e" else {
+        guard mirror.displayStyle == .struct, !(value is Duration) else {
             return [path: "\(value)"]
         }
         return mirror.children.reduce(into: [:]) { all, child in
