@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# All tests: the format, the Swift tests of the three packages, the links of the articles, a consumer of the library, the existing PyPI client,
-# mutated inputs, and the examples with their expected output. The last line is "N passed, N failed": one for each step.
+# All tests: the format, the Swift tests of the three packages, the links of the articles, a consumer of the library, the
+# existing PyPI client, mutated inputs, and the examples with their expected output. The last line is "N passed, N
+# failed": one for each step.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 swift=${SWIFT:-swift}

@@ -63,6 +63,28 @@ import Testing
         }
     }
 
+    @Test func misfits() async throws {
+        try await withServer { client, _ in
+            let films = client.database().collection("films", of: Film.self)
+            var beginning = films.watch().makeAsyncIterator()
+            let place = try #require(try await beginning.begin())
+            let last = try await films.of(Document.self).insert(["title": 5])
+            try await films.delete(last)
+            // snippet: misfit
+            var changes = films.watch(from: .after(place)).makeAsyncIterator()
+            while true {
+                do throws(NexaError) {
+                    guard let (change, _) = try await changes.next() else { break }
+                    if case .deleted(let id) = change, id == last { break }
+                } catch {
+                    guard error.code == .decoding else { throw error }
+                    print("passed over: \(error.message)")
+                }
+            }
+            // end
+        }
+    }
+
     @Test func history() async throws {
         var foreign: ResumeToken?
         try await withServer { client, _ in

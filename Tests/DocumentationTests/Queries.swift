@@ -77,6 +77,17 @@ import Testing
             for try await film in slow.limit(5) { print(film.title) }
             // end
 
+            // snippet: pages
+            func page(behind last: DocumentID?) async throws(NexaError) -> [Document] {
+                let filter: Filter = if let last { ["_id": ["$gt": last.nexaValue]] } else { .all }
+                return try await films.of(Document.self).find(filter).limit(20).collect()
+            }
+            let firstPage = try await page(behind: nil)
+            let lastID = firstPage.last?["_id"]?.string
+            let secondPage = try await page(behind: lastID.map { DocumentID($0) })
+            // end
+            #expect(firstPage.first?["title"] == "Film 0" && secondPage.first?["title"] == "Film 20")
+
             // snippet: runtime
             let keys = ["year": Sort.Direction.descending].map { Sort($0.key, $0.value) }
             let page = try await films.find(["year": ["$in": [1950, 1960]]]).sort(keys).limit(100).collect()

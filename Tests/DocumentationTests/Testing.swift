@@ -53,6 +53,26 @@ import Testing
     }
     // end
 
+    // snippet: refusal
+    @Test func aRefusalIsNotTriedAgain() async throws {
+        let server = try ScriptedServer { peer in
+            try await peer.login()
+            try await peer.receive()
+            peer.reply(["error": "Too many requests", "code": "overloaded"], as: .error)
+            await peer.stall()
+        }
+        defer { server.stop() }
+        let client = try NexaClient(uri: "nexadb://root:secret@127.0.0.1:\(server.port)")
+
+        let visits = Visits(pages: client.database().collection("pages"))
+        let error = await #expect(throws: NexaError.self) { try await visits.mark("home") }
+        #expect(error?.code == .overloaded && error?.delivery == .answered)
+        #expect(server.connectionCount == 1)
+
+        await client.shutdown()
+    }
+    // end
+
     // snippet: old
     @Test func anOldServerIsRecognised() async throws {
         let server = try ScriptedServer { peer in
