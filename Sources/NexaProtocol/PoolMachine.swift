@@ -173,7 +173,11 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
 
     // MARK: Parts
 
-    func position(of id: ConnectionID) -> Int? { connections.firstIndex { $0.id == id } }
+    func position(of id: ConnectionID) -> Int? {
+        // A loop: the closure of `firstIndex` would be allocated, twice for every call, where this is not specialised.
+        for position in connections.indices where connections[position].id == id { return position }
+        return nil
+    }
 
     mutating func move(_ position: Int, to state: ConnectionState) {
         guard connections[position].state != state else { return }
