@@ -82,6 +82,13 @@ let package = Package(
                 .product(name: "NexaServer", package: "nexa-server")
             ],
             swiftSettings: swiftSettings),
+        // The code of the articles in Sources/NexaClient/NexaClient.docc.
+        .testTarget(
+            name: "DocumentationTests",
+            dependencies: [
+                "NexaClient", "NexaTestSupport", "TestKit", .product(name: "NexaServer", package: "nexa-server")
+            ],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaStorageTests",
             dependencies: ["NexaTransport", "TestKit", .product(name: "NexaEngine", package: "nexa-server")],
