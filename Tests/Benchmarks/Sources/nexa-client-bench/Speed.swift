@@ -125,9 +125,9 @@ struct Speed {
         return result
     }
 
-    private static func many(_ call: Call, _ client: NexaClient, callers: Int, nanoseconds: Int64) async throws
-        -> Double
-    {
+    private static func many(
+        _ call: Call, _ client: NexaClient, callers: Int, nanoseconds: Int64
+    ) async throws -> Double {
         let start = monotonicNanoseconds()
         let count = try await withThrowingTaskGroup(of: Int.self) { group in
             for _ in 0..<callers {
