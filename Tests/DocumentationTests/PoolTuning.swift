@@ -28,23 +28,6 @@ import Testing
     @Test func calls() async throws {
         try await withServer { client, _ in
             let films = client.database().collection("films", of: Film.self)
-            let id = try await films.insert(Film(title: "Laura"))
-            // snippet: pipeline
-            let (film, total, removed) = await client.pipeline(
-                films.requests.read(id), films.requests.count(), films.requests.delete("nobody"))
-            print(try film.get()?.title ?? "none", try total.get(), try removed.get())
-            // end
-            #expect(try total.get() == 1 && !removed.get())
-
-            // snippet: connection
-            let seen = try await client.withConnection { connection in
-                let films = connection.database().collection("films", of: Film.self)
-                try await films.update(id, set: ["seen": true])
-                return try await films[id]
-            }
-            // end
-            #expect(seen?.title == "Laura")
-
             // snippet: executor
             let found = try await withTaskExecutorPreference(client.executor) {
                 var found = 0
