@@ -314,7 +314,7 @@ final class ClientDriver: Sendable {
 
     /// On the reactor's thread, everything written in this turn leaves together.
     private func writeSoon(_ lane: Lane) {
-        if reactor.isOnThread { reactor.runSoon { [self] in write(lane) } } else { write(lane) }
+        if reactor.isOnThread { reactor.runSoon(lane) } else { write(lane) }
     }
 
     private func carryOutOnReactor(_ effects: Effects) {

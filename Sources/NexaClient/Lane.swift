@@ -121,6 +121,11 @@ final class Lane: EventHandler, @unchecked Sendable {
     }
 }
 
+extension Lane: DeferredWork {
+    /// Writes what was appended in this turn.
+    func runDeferred() { driver.write(self) }
+}
+
 extension Lane {
     /// The server, once the connection has been logged in.
     var endpointName: String? { negotiated?.endpoint }

@@ -24,7 +24,9 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
 
     /// Names a request on this connection.
     public struct SlotID: Sendable, Hashable {
-        let sequence: UInt64
+        @usableFromInline let sequence: UInt64
+
+        @inlinable init(sequence: UInt64) { self.sequence = sequence }
     }
 
     /// Whether a request that failed may have been executed.
@@ -98,19 +100,26 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
         }
     }
 
-    enum Phase: Sendable {
+    @usableFromInline enum Phase: Sendable {
         case waiting(Token)
         /// The caller has gone, or it is a PING of the connection's own; the reply will be passed over.
         case abandoned
         case handshake
     }
 
-    struct Slot: Sendable {
-        var phase: Phase
-        var deadline: ContinuousClock.Instant
+    @usableFromInline struct Slot: Sendable {
+        @usableFromInline var phase: Phase
+        @usableFromInline var deadline: ContinuousClock.Instant
         /// The offset, in all bytes ever appended, behind the request's last byte.
-        var endsAtByte: UInt64
-        var byteCount: Int
+        @usableFromInline var endsAtByte: UInt64
+        @usableFromInline var byteCount: Int
+
+        @inlinable init(phase: Phase, deadline: ContinuousClock.Instant, endsAtByte: UInt64, byteCount: Int) {
+            self.phase = phase
+            self.deadline = deadline
+            self.endsAtByte = endsAtByte
+            self.byteCount = byteCount
+        }
     }
 
     /// Where the connection stands.
@@ -119,21 +128,21 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
     public private(set) var closeReason: CloseReason?
     /// What bounds it.
     public let limits: Limits
-    var slots: Ring<Slot>
+    @usableFromInline var slots: Ring<Slot>
     /// The sequence number of the oldest slot.
-    var firstSequence: UInt64 = 0
-    var abandonedCount = 0
+    @usableFromInline var firstSequence: UInt64 = 0
+    @usableFromInline var abandonedCount = 0
     /// All bytes of requests ever appended; those taken out for writing; those the kernel certainly has.
-    private var appended: UInt64 = 0
-    private var taken: UInt64 = 0
-    private var sent: UInt64 = 0
-    private var isWriting = false
+    @usableFromInline var appended: UInt64 = 0
+    @usableFromInline var taken: UInt64 = 0
+    @usableFromInline var sent: UInt64 = 0
+    @usableFromInline var isWriting = false
     private var handshakeDeadline: ContinuousClock.Instant?
     /// When the last bytes came.
     public private(set) var lastReceived: ContinuousClock.Instant?
-    private var takesEvents = false
-    private var isReadingPaused = false
-    private var armedDeadline: ContinuousClock.Instant?
+    @usableFromInline var takesEvents = false
+    @usableFromInline var isReadingPaused = false
+    @usableFromInline var armedDeadline: ContinuousClock.Instant?
 
     /// A connection about to be made, which has until `deadline` to be ready.
     public init(limits: Limits = Limits(), deadline: ContinuousClock.Instant) {
@@ -143,10 +152,10 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
     }
 
     /// Requests on their way, abandoned ones included.
-    public var load: Int { slots.count }
+    @inlinable public var load: Int { slots.count }
 
     /// Whether a request can be submitted now.
-    public var hasRoom: Bool { state == .ready && slots.count < limits.pipelineDepth }
+    @inlinable public var hasRoom: Bool { state == .ready && slots.count < limits.pipelineDepth }
 
     // MARK: The life of the connection
 
@@ -224,7 +233,7 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
     // MARK: Requests
 
     /// Adds a request whose bytes the caller appends to the out buffer. The machine must have room.
-    public mutating func submit(
+    @inlinable public mutating func submit(
         _ token: Token, byteCount: Int, deadline: ContinuousClock.Instant, into actions: inout [Action]
     ) -> SlotID {
         precondition(hasRoom, "ask hasRoom first")
@@ -260,7 +269,7 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
     // MARK: Bytes
 
     /// Everything appended so far was taken out of the out buffer to be written.
-    public mutating func willWrite() {
+    @inlinable public mutating func willWrite() {
         taken = appended
         isWriting = true
     }
@@ -271,7 +280,7 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
     }
 
     /// The kernel took so many more bytes. `isDone` when the writer will not try again by itself.
-    public mutating func didWrite(_ byteCount: Int, isDone: Bool) {
+    @inlinable public mutating func didWrite(_ byteCount: Int, isDone: Bool) {
         sent += UInt64(byteCount)
         assert(sent <= taken)
         if isDone { isWriting = false }
@@ -283,7 +292,7 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
     }
 
     /// A whole frame arrived.
-    public mutating func received(_ header: FrameHeader, into actions: inout [Action]) {
+    @inlinable public mutating func received(_ header: FrameHeader, into actions: inout [Action]) {
         guard state != .closed else { return }
         if header.type == .changeEvent, takesEvents { return actions.append(.event(header)) }
         guard isReply(header.type) else {
@@ -329,7 +338,7 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
 
     // MARK: Parts
 
-    private func isReply(_ type: MessageType) -> Bool {
+    @inlinable func isReply(_ type: MessageType) -> Bool {
         type == .success || type == .error || type == .notFound || type == .pong || type == .duplicate
     }
 
@@ -357,12 +366,12 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
         if abandonedCount > limits.pipelineDepth / 2, state == .ready { state = .draining }
     }
 
-    private mutating func closeIfDrained(into actions: inout [Action]) {
+    @inlinable mutating func closeIfDrained(into actions: inout [Action]) {
         if state == .draining, slots.isEmpty || slots.count == abandonedCount { close(.drained, into: &actions) }
     }
 
     /// When to ask for a sign of life. While requests are on their way, their own deadlines do that.
-    private var keepAliveDeadline: ContinuousClock.Instant? {
+    @inlinable var keepAliveDeadline: ContinuousClock.Instant? {
         guard state == .ready, slots.isEmpty, !isReadingPaused, let lastReceived else { return nil }
         return limits.keepAlive.map { lastReceived + $0 }
     }
@@ -386,7 +395,7 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
         if let next { arm(next, into: &actions) }
     }
 
-    private mutating func arm(_ deadline: ContinuousClock.Instant, into actions: inout [Action]) {
+    @inlinable mutating func arm(_ deadline: ContinuousClock.Instant, into actions: inout [Action]) {
         armedDeadline = deadline
         actions.append(.setDeadline(deadline))
     }

@@ -1,8 +1,10 @@
 /// A first-in, first-out queue in a circle: constant time at both ends, and no allocation in steady state.
-struct Ring<Element> {
-    private var storage: [Element?]
-    private var head = 0
-    private(set) var count = 0
+///
+/// What every call passes through is `@inlinable` here and in the machines, so that the client's copies are specialised.
+@usableFromInline struct Ring<Element> {
+    @usableFromInline var storage: [Element?]
+    @usableFromInline var head = 0
+    @usableFromInline var count = 0
 
     init(minimumCapacity: Int = 8) {
         var capacity = 8
@@ -10,10 +12,10 @@ struct Ring<Element> {
         storage = Array(repeating: nil, count: capacity)
     }
 
-    var isEmpty: Bool { count == 0 }
+    @inlinable var isEmpty: Bool { count == 0 }
 
     /// The element so many places behind the first. The position must be below `count`.
-    subscript(position: Int) -> Element {
+    @inlinable subscript(position: Int) -> Element {
         get {
             precondition(position >= 0 && position < count)
             guard let element = storage[(head + position) & (storage.count - 1)] else {
@@ -27,16 +29,16 @@ struct Ring<Element> {
         }
     }
 
-    var first: Element? { count == 0 ? nil : self[0] }
-    var last: Element? { count == 0 ? nil : self[count - 1] }
+    @inlinable var first: Element? { count == 0 ? nil : self[0] }
+    @inlinable var last: Element? { count == 0 ? nil : self[count - 1] }
 
-    mutating func append(_ element: Element) {
+    @inlinable mutating func append(_ element: Element) {
         if count == storage.count { grow() }
         storage[(head + count) & (storage.count - 1)] = element
         count += 1
     }
 
-    mutating func popFirst() -> Element? {
+    @inlinable mutating func popFirst() -> Element? {
         guard count > 0 else { return nil }
         let element = storage[head]
         storage[head] = nil
@@ -45,7 +47,7 @@ struct Ring<Element> {
         return element
     }
 
-    mutating func popLast() -> Element? {
+    @inlinable mutating func popLast() -> Element? {
         guard count > 0 else { return nil }
         count -= 1
         let position = (head + count) & (storage.count - 1)
@@ -53,7 +55,7 @@ struct Ring<Element> {
         return storage[position]
     }
 
-    private mutating func grow() {
+    @usableFromInline mutating func grow() {
         var larger: [Element?] = []
         larger.reserveCapacity(storage.count * 2)
         for offset in 0..<count { larger.append(storage[(head + offset) & (storage.count - 1)]) }

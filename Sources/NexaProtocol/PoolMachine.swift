@@ -74,7 +74,7 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
         let sequence: UInt64
     }
 
-    enum ConnectionState: Sendable, Hashable {
+    @usableFromInline enum ConnectionState: Sendable, Hashable {
         /// Being opened. Goes to `ready`, to `draining` when it is out of date by then, or away.
         case connecting
         /// Takes calls. Goes to `reserved`, `leased` or `draining`, or away.
@@ -88,15 +88,15 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
         case draining
     }
 
-    struct Connection: Sendable, Hashable {
-        let id: ConnectionID
-        var state: ConnectionState
+    @usableFromInline struct Connection: Sendable, Hashable {
+        @usableFromInline let id: ConnectionID
+        @usableFromInline var state: ConnectionState
         /// Requests on their way.
-        var load = 0
+        @usableFromInline var load = 0
         /// Connections of an older generation are replaced.
         var generation: UInt64
         var startedAt: ContinuousClock.Instant
-        var lastUsed: ContinuousClock.Instant
+        @usableFromInline var lastUsed: ContinuousClock.Instant
         var expiresAt: ContinuousClock.Instant?
     }
 
@@ -117,9 +117,9 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
     /// Callers who went away while they waited.
     public internal(set) var totalWithdrawals = 0
 
-    var connections: [Connection] = []
-    var callers = WaitQueue<Waiter>()
-    var leasers = WaitQueue<Waiter>()
+    @usableFromInline var connections: [Connection] = []
+    @usableFromInline var callers = WaitQueue<Waiter>()
+    @usableFromInline var leasers = WaitQueue<Waiter>()
     /// The place of the next waiter among all of them.
     var nextOrdinal: UInt64 = 0
     var nextNumber: UInt64 = 1
@@ -136,9 +136,9 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
     /// Connections open or being opened, the draining ones included.
     public var connectionCount: Int { connections.count }
     /// Callers who wait.
-    public var waiterCount: Int { callers.count + leasers.count }
+    @inlinable public var waiterCount: Int { callers.count + leasers.count }
     /// Whether `close` was called.
-    public var isClosed: Bool { phase == .draining || phase == .closed }
+    @inlinable public var isClosed: Bool { phase == .draining || phase == .closed }
 
     /// How many connections are there, by what they do.
     public var census: PoolCensus {
@@ -173,7 +173,11 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
 
     // MARK: Parts
 
-    func position(of id: ConnectionID) -> Int? { connections.firstIndex { $0.id == id } }
+    @inlinable func position(of id: ConnectionID) -> Int? {
+        // A loop: the closure of `firstIndex` would be allocated, twice for every call, where this is not specialised.
+        for position in connections.indices where connections[position].id == id { return position }
+        return nil
+    }
 
     mutating func move(_ position: Int, to state: ConnectionState) {
         guard connections[position].state != state else { return }

@@ -1,7 +1,7 @@
 /// Calls and leases: who gets which connection.
 extension PoolMachine {
     /// The connection that a caller should use now, or `nil` when it has to wait. Its load, or its lease, is counted.
-    public mutating func choose(
+    @inlinable public mutating func choose(
         _ demand: Demand = .requests(1), at now: ContinuousClock.Instant, into actions: inout [Action]
     ) -> ConnectionID? {
         guard !isClosed else { return nil }
@@ -100,7 +100,7 @@ extension PoolMachine {
     }
 
     /// The number of requests on the way on a connection has changed to this. The clock is read only when it is 0.
-    public mutating func loadChanged(
+    @inlinable public mutating func loadChanged(
         _ id: ConnectionID, to load: Int, at now: @autoclosure () -> ContinuousClock.Instant
     ) {
         guard let position = position(of: id) else { return }
@@ -115,20 +115,20 @@ extension PoolMachine {
         return leaser < caller
     }
 
-    private mutating func use(_ position: Int, _ need: Int, at now: ContinuousClock.Instant) -> ConnectionID {
+    @inlinable mutating func use(_ position: Int, _ need: Int, at now: ContinuousClock.Instant) -> ConnectionID {
         connections[position].load += need
         connections[position].lastUsed = now
         return connections[position].id
     }
 
-    private mutating func lease(_ position: Int, at now: ContinuousClock.Instant) -> ConnectionID {
+    @usableFromInline mutating func lease(_ position: Int, at now: ContinuousClock.Instant) -> ConnectionID {
         move(position, to: .leased)
         connections[position].lastUsed = now
         return connections[position].id
     }
 
     /// The lane with room and the fewest requests; the last used one when equal.
-    func lane(_ need: Int) -> Int? {
+    @inlinable func lane(_ need: Int) -> Int? {
         var best: Int?
         for position in connections.indices {
             let connection = connections[position]
@@ -146,7 +146,7 @@ extension PoolMachine {
     }
 
     /// A connection without calls that may be leased: the reserved one, or the lane unused for the longest time.
-    var leasable: Int? {
+    @usableFromInline var leasable: Int? {
         guard connections.count(where: { $0.state == .leased }) < limits.maximumLeases else { return nil }
         var best: Int?
         for position in connections.indices where connections[position].load == 0 {

@@ -150,7 +150,8 @@ extension PoolMachine {
     }
 
     @discardableResult
-    mutating func openIfAllowed(at now: ContinuousClock.Instant, into actions: inout [Action]) -> Bool {
+    @usableFromInline mutating func openIfAllowed(at now: ContinuousClock.Instant, into actions: inout [Action]) -> Bool
+    {
         guard !isClosed, connections.count < limits.maximumConnections else { return false }
         let connecting = connections.count { $0.state == .connecting }
         guard connecting < limits.maximumConcurrentConnects else { return false }

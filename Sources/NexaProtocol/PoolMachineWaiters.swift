@@ -1,6 +1,6 @@
 /// Those who wait, in order. One who goes leaves a gap that is passed over, so that leaving costs nothing.
-struct WaitQueue<Waiter: Sendable>: Sendable {
-    struct Entry: Sendable {
+@usableFromInline struct WaitQueue<Waiter: Sendable>: Sendable {
+    @usableFromInline struct Entry: Sendable {
         /// `nil` once the waiter was served, refused or has gone.
         var waiter: Waiter?
         var deadline: ContinuousClock.Instant
@@ -13,11 +13,11 @@ struct WaitQueue<Waiter: Sendable>: Sendable {
     private(set) var entries = Ring<Entry>()
     private var firstSequence: UInt64 = 0
     /// Those that are still there.
-    private(set) var count = 0
+    @usableFromInline var count = 0
 
     /// Gaps included; what bounds the memory.
     var placeCount: Int { entries.count }
-    var isEmpty: Bool { count == 0 }
+    @inlinable var isEmpty: Bool { count == 0 }
     /// The first entry is never a gap.
     var firstNeed: Int? { entries.first?.need }
     var firstOrdinal: UInt64? { entries.first?.ordinal }

@@ -41,7 +41,7 @@ extension Reactor {
     /// Sleeps until something is ready, due or handed over.
     private func wait(_ events: UnsafeMutablePointer<epoll_event>) -> CInt {
         let limit = CInt(Self.eventsPerTurn)
-        let mustNotSleep = !soon.isEmpty || !localJobs.isEmpty || !dirtyChannels.isEmpty
+        let mustNotSleep = hasLocalWork || !dirtyChannels.isEmpty
         if mustNotSleep { return epoll_wait(epoll, events, limit, 0) }
         let hasWork = shared.withLock { shared -> Bool in
             if !shared.closures.isEmpty || !shared.jobs.isEmpty || shared.isStopping { return true }
@@ -95,13 +95,23 @@ extension Reactor {
         while let body = timers.popExpired(now) { body() }
     }
 
+    private var hasLocalWork: Bool { !localJobs.isEmpty || !soon.isEmpty || !deferred.isEmpty }
+
     /// Runs jobs and deferred closures, and what they add, for a bounded number of rounds.
     private func runLocalWork() {
         for _ in 0..<Self.jobRoundsPerTurn {
-            if localJobs.isEmpty && soon.isEmpty { return }
-            let deferred = soon
-            soon = []
-            for body in deferred { body() }
+            guard hasLocalWork else { return }
+            // Two arrays in turns, so that a steady state allocates nothing.
+            if !soon.isEmpty {
+                swap(&soon, &spareSoon)
+                for body in spareSoon { body() }
+                spareSoon.removeAll(keepingCapacity: true)
+            }
+            if !deferred.isEmpty {
+                swap(&deferred, &spareDeferred)
+                for work in spareDeferred { work.runDeferred() }
+                spareDeferred.removeAll(keepingCapacity: true)
+            }
             swap(&localJobs, &spareJobs)
             for job in spareJobs { run(job) }
             spareJobs.removeAll(keepingCapacity: true)
@@ -135,7 +145,7 @@ extension Reactor {
         }
         for closure in closures { closure() }
         closures = []
-        while !localJobs.isEmpty || !soon.isEmpty { runLocalWork() }
+        while hasLocalWork { runLocalWork() }
         while shared.withLock({ $0.isSignalled }) { drainWakeup() }
         dirtyChannels.removeAll()
         spareOutputs.removeAll()

@@ -26,6 +26,12 @@ public protocol EventHandler: AnyObject {
     func reactorStopped()
 }
 
+/// Work that an object has for later in the turn; see `Reactor.runSoon`.
+public protocol DeferredWork: AnyObject {
+    /// Does it, on the reactor's thread, behind the closures of `runSoon`.
+    func runDeferred()
+}
+
 // @unchecked: `shared`, `threadID` and the two descriptors are safe from any thread; all other state belongs
 // to the reactor's thread, and every way to it goes through `preconditionOnThread()`.
 /// One thread that waits for descriptors, deadlines and work handed over by other threads.
@@ -81,6 +87,9 @@ public final class Reactor: @unchecked Sendable {
     var nextGeneration: UInt32 = 0
     var timers = DeadlineHeap<ContinuousClock.Instant, () -> Void>()
     var soon: [() -> Void] = []
+    var spareSoon: [() -> Void] = []
+    var deferred: [any DeferredWork] = []
+    var spareDeferred: [any DeferredWork] = []
     var localJobs: [UnownedJob] = []
     var spareJobs: [UnownedJob] = []
     var closures: [@Sendable () -> Void] = []
@@ -178,6 +187,12 @@ public final class Reactor: @unchecked Sendable {
     public func runSoon(_ body: @escaping () -> Void) {
         preconditionOnThread()
         soon.append(body)
+    }
+
+    /// The same for work that is done again and again: nothing is allocated.
+    public func runSoon(_ work: any DeferredWork) {
+        preconditionOnThread()
+        deferred.append(work)
     }
 
     /// Calls `body` once, on the reactor's thread, not before `deadline` and about a millisecond after it

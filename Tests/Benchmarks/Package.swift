@@ -1,8 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The comparison with Redis and PostgreSQL that `make bench` runs. A package of its own, so that neither
-// a user of the library nor the build of the server ever compiles it.
+// The comparison with Redis and PostgreSQL that `make bench` runs, and that of the client with a plain socket, which
+// `make bench-client` runs. A package of its own, so that neither a user of the library nor the build of the server
+// ever compiles it.
 
 let swiftSettings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
@@ -12,13 +13,25 @@ let swiftSettings: [SwiftSetting] = [
 
 let package = Package(
     name: "nexa-benchmarks",
-    products: [.executable(name: "nexa-bench", targets: ["nexa-bench"])],
+    products: [
+        .executable(name: "nexa-bench", targets: ["nexa-bench"]),
+        .executable(name: "nexa-client-bench", targets: ["nexa-client-bench"])
+    ],
     dependencies: [.package(name: "nexa", path: "../..")],
     targets: [
         .target(
             name: "NexaBenchmark", dependencies: [.product(name: "NexaCore", package: "nexa")],
             swiftSettings: swiftSettings),
         .executableTarget(name: "nexa-bench", dependencies: ["NexaBenchmark"], swiftSettings: swiftSettings),
+        // Counts what the whole process allocates, so it belongs to this program only.
+        .target(name: "CClientBench"),
+        .executableTarget(
+            name: "nexa-client-bench",
+            dependencies: [
+                "NexaBenchmark", "CClientBench", .product(name: "NexaCore", package: "nexa"),
+                .product(name: "NexaClient", package: "nexa")
+            ],
+            swiftSettings: swiftSettings),
         .testTarget(name: "NexaBenchmarkTests", dependencies: ["NexaBenchmark"], swiftSettings: swiftSettings)
     ],
     swiftLanguageModes: [.v6]

@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
 # Compares nexadb with redis-server and PostgreSQL in one run; `nexa-bench --help` lists the arguments it takes.
 #
+# `run.sh client` compares the client with a plain socket instead, against a peer of its own and against nexadb;
+# `nexa-client-bench --help` lists its arguments.
+#
 # Every server runs on loopback, with its data in a directory of its own below $BENCH_DIR (default /var/tmp: a disk,
 # where /tmp may be memory), and ends with this script, however that ends. A server that is not installed is left out.
 # SKIP_BUILD=1 takes the programs as they were built last.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 swift=${SWIFT:-swift}
-bench=.build/bench/release/nexa-bench
+name=nexa-bench
+if [ "${1:-}" = client ]; then name=nexa-client-bench; shift; fi
+bench=.build/bench/release/$name
 
 pids=() root=""
 finish() {
@@ -51,7 +56,7 @@ build() { # arguments of swift build; silent when all is well
 if [ "${SKIP_BUILD:-0}" = 0 ]; then
   echo "Building the server and the load generator (release)"
   build --product nexadb
-  build --package-path Tests/Benchmarks --scratch-path .build/bench --product nexa-bench
+  build --package-path Tests/Benchmarks --scratch-path .build/bench --product "$name"
 fi
 case " $* " in *" --help "*) "$bench" --help; exit ;; esac
 
@@ -77,6 +82,15 @@ if [ -x "$nexadb" ]; then
     echo "nexadb did not start:" >&2
     tail -n 20 "$log" >&2
   fi
+fi
+
+version=$("$swift" --version 2>/dev/null | sed -n 's/.*Swift version \([^ ]*\).*/\1/p' | head -n 1)
+
+if [ "$name" = nexa-client-bench ]; then
+  "$bench" "${servers[@]}" --thresholds Tests/Benchmarks/thresholds.json --swift-version "$version" "$@" &
+  pids=("$!" "${pids[@]}")
+  wait "$!"
+  exit
 fi
 
 ports=$("$bench" --free-ports 2)
@@ -117,7 +131,6 @@ movies=()
 for file in ../shared/data/movies/movies.ndjson ../../shared/data/movies/movies.ndjson; do
   if [ -r "$file" ]; then movies=(--movies "$file"); break; fi
 done
-version=$("$swift" --version 2>/dev/null | sed -n 's/.*Swift version \([^ ]*\).*/\1/p' | head -n 1)
 
 # In the background, because a trap waits for what runs in the foreground; first in the list, because PostgreSQL
 # does not stop while it has clients.

@@ -57,7 +57,7 @@ import Testing
             #expect(seen?.title == "Laura")
 
             // snippet: together
-            let counts = try await client.withConnection(CallOptions(timeout: .seconds(1))) { connection in
+            let counts = try await client.withConnection(CallOptions(timeout: .seconds(10))) { connection in
                 let films = connection.database()["films"]
                 let (all, seen) = await connection.pipeline(
                     films.requests.count(), films.requests.count(["seen": true]))

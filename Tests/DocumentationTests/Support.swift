@@ -41,5 +41,9 @@ private func configured(port: Int) -> NexaConfiguration {
     configuration.credentials = .init(username: "root", password: "secret")
     configuration.database = "shop"
     configuration.backoff.initial = .milliseconds(2)
+    // Tests that run beside these may keep all threads busy for seconds.
+    configuration.pool.acquireTimeout = .seconds(60)
+    configuration.connectTimeout = .seconds(60)
+    configuration.operationTimeout = .seconds(60)
     return configuration
 }

@@ -74,7 +74,7 @@ import Testing
         #expect(session.prompts("nexa(movies)>"))
         session.send("import \(file)\r")
         #expect(session.wrote("docs  ETA "))
-        #expect(session.sees("✓ Imported 60000 document(s) into movies (0 rejected) in ", seconds: 60))
+        #expect(session.sees("✓ Imported 60000 document(s) into movies (0 rejected) in ", seconds: 300))
         #expect(!session.screen.text.contains("ETA"))
         // Nothing of it in a pipe.
         #expect(try !fixture.run(["-e", "import \(file) other"]).errors.contains("ETA"))

@@ -1,7 +1,7 @@
 import Glibc
 
 /// Reads a whole file.
-func contents(ofFile path: String) throws(BenchmarkError) -> [UInt8] {
+package func contents(ofFile path: String) throws(BenchmarkError) -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw BenchmarkError("open \(path): \(String(cString: strerror(errno)))") }
     defer { _ = close(descriptor) }
@@ -17,7 +17,7 @@ func contents(ofFile path: String) throws(BenchmarkError) -> [UInt8] {
 }
 
 /// Writes a whole file, replacing what was there.
-func write(_ text: String, toFile path: String) throws(BenchmarkError) {
+package func write(_ text: String, toFile path: String) throws(BenchmarkError) {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw BenchmarkError("open \(path): \(String(cString: strerror(errno)))") }
     defer { _ = close(descriptor) }
@@ -31,7 +31,7 @@ func write(_ text: String, toFile path: String) throws(BenchmarkError) {
 }
 
 /// Monotonic time in nanoseconds.
-func monotonicNanoseconds() -> Int64 {
+package func monotonicNanoseconds() -> Int64 {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)

@@ -44,13 +44,13 @@ struct Histogram: Sendable {
 }
 
 /// The middle and the ends of some numbers.
-struct Spread: Sendable {
-    var median: Double
-    var minimum: Double
-    var maximum: Double
+package struct Spread: Sendable {
+    package var median: Double
+    package var minimum: Double
+    package var maximum: Double
 
     /// `nil` when there are no numbers.
-    init?(_ numbers: [Double]) {
+    package init?(_ numbers: [Double]) {
         let sorted = numbers.sorted()
         guard let first = sorted.first, let last = sorted.last else { return nil }
         let middle = sorted.count / 2

@@ -1,13 +1,13 @@
 import Glibc
 
 /// What the numbers were measured on.
-struct Machine: Sendable {
-    var description: String
+package struct Machine: Sendable {
+    package var description: String
 
     /// - Parameters:
     ///   - directory: where the servers keep their data; its disk is probed.
     ///   - swift: the version of the compiler.
-    init(directory: String, swift: String?) {
+    package init(directory: String, swift: String?) {
         var parts = [Self.processor(), "\(sysconf(Int32(_SC_NPROCESSORS_ONLN))) cores"]
         let memory = Int64(sysconf(Int32(_SC_PHYS_PAGES))) * Int64(sysconf(Int32(_SC_PAGESIZE)))
         parts.append("\((memory + (1 << 29)) >> 30) GiB")

@@ -48,10 +48,10 @@ struct Cell: Hashable, Sendable {
 }
 
 /// Why the comparison, or a part of it, cannot go on; the message says what to do where something can be done.
-struct BenchmarkError: Error, CustomStringConvertible {
-    var message: String
+package struct BenchmarkError: Error, CustomStringConvertible {
+    package var message: String
 
-    init(_ message: String) { self.message = message }
+    package init(_ message: String) { self.message = message }
 
-    var description: String { message }
+    package var description: String { message }
 }

@@ -1,5 +1,5 @@
 /// A span of nanoseconds in the unit that suits it.
-func duration(_ nanoseconds: Double) -> String {
+package func duration(_ nanoseconds: Double) -> String {
     switch nanoseconds {
     case ..<99_500: "\(significant(nanoseconds / 1e3)) us"
     case ..<999_500_000: "\(significant(nanoseconds / 1e6)) ms"
@@ -8,14 +8,14 @@ func duration(_ nanoseconds: Double) -> String {
 }
 
 /// A number with three significant digits, and never with more than two after the point.
-func significant(_ number: Double) -> String {
+package func significant(_ number: Double) -> String {
     guard number.isFinite else { return "-" }
     let places = abs(number) >= 99.95 ? 0 : abs(number) >= 9.995 ? 1 : 2
     return fixed(number, places: places)
 }
 
 /// A number with so many digits after the point.
-func fixed(_ number: Double, places: Int) -> String {
+package func fixed(_ number: Double, places: Int) -> String {
     let scale = places == 0 ? 1.0 : places == 1 ? 10 : 100
     let scaled = Int((abs(number) * scale).rounded())
     let sign = number < 0 && scaled > 0 ? "-" : ""
@@ -25,7 +25,7 @@ func fixed(_ number: Double, places: Int) -> String {
 }
 
 /// A whole number with its thousands apart.
-func grouped(_ number: Double) -> String {
+package func grouped(_ number: Double) -> String {
     let digits = Array(String(Int(number.rounded())))
     var text = ""
     for (index, digit) in digits.enumerated() {
@@ -37,8 +37,8 @@ func grouped(_ number: Double) -> String {
 
 extension String {
     /// Filled up with spaces on the left.
-    func right(_ width: Int) -> String { String(repeating: " ", count: max(0, width - count)) + self }
+    package func right(_ width: Int) -> String { String(repeating: " ", count: max(0, width - count)) + self }
 
     /// Filled up with spaces on the right.
-    func left(_ width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+    package func left(_ width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
 }
