@@ -38,22 +38,25 @@ SWIFT
   cd "$work/$1"
   # No shared caches: what is built here comes from the tag alone.
   "$swift" build --cache-path "$work/cache" 2>&1 | tail -5
-  if "$swift" package show-dependencies --cache-path "$work/cache" 2>/dev/null | grep -Eq 'nexa-(server|shell)'; then
+  # Into a variable first: behind a pipe, `grep -q` would end while the other still writes, and `pipefail` call that wrong.
+  resolved=$("$swift" package show-dependencies --cache-path "$work/cache")
+  if grep -Eq 'nexa-(server|shell)' <<<"$resolved"; then
     echo "the consumer resolved the server or the shell"; exit 1
   fi
   said=$(.build/debug/app)
   if [ "$said" != "$3" ]; then echo "$said"; echo "the consumer should have said: $3"; exit 1; fi
+  libraries=$(ldd .build/debug/app)
 }
 
 consume plain "" "nexadb: connectFailed
 nexadbs: invalidConfiguration"
 # The library itself needs neither Foundation nor any C library that is not part of the system.
-if ldd .build/debug/app | grep -Eq 'rocksdb|libedit|pcre|argon2|libssl|libcrypto|Foundation'; then
-  ldd .build/debug/app; echo "the client links more than the toolchain"; exit 1
+if grep -Eq 'rocksdb|libedit|pcre|argon2|libssl|libcrypto|Foundation' <<<"$libraries"; then
+  echo "$libraries"; echo "the client links more than the toolchain"; exit 1
 fi
 # OpenSSL comes with the trait, and nothing else does.
 consume encrypted ', traits: ["TLS"]' "nexadb: connectFailed
 nexadbs: connectFailed"
-if ldd .build/debug/app | grep -Eq 'rocksdb|libedit|pcre|argon2|Foundation' || ! ldd .build/debug/app | grep -q libssl; then
-  ldd .build/debug/app; echo "the client with TLS links something else than OpenSSL"; exit 1
+if grep -Eq 'rocksdb|libedit|pcre|argon2|Foundation' <<<"$libraries" || ! grep -q libssl <<<"$libraries"; then
+  echo "$libraries"; echo "the client with TLS links something else than OpenSSL"; exit 1
 fi
