@@ -34,6 +34,22 @@ import Testing
         #expect(configuration == client.configuration)
     }
 
+    @Test func failing() async throws {
+        // Nobody listens there.
+        let client = try NexaClient(uri: "nexadb://root:secret@127.0.0.1:1/shop")
+        // snippet: ping
+        do throws(NexaError) {
+            try await client.ping()
+        } catch {
+            print(error)
+        }
+        // end
+        let error = await #expect(throws: NexaError.self) { try await client.ping() }
+        #expect(error?.code == .connectFailed && error?.delivery == .notSent)
+        #expect(error?.description.contains("is the server running there?") == true)
+        await client.shutdown()
+    }
+
     @Test func using() async throws {
         try await withServer { client, _ in
             // snippet: insert
