@@ -120,7 +120,10 @@ import Testing
         session.send("\u{3}")
         #expect(session.sees("Use 'exit' to quit"))
         #expect(session.prompts("nexa>"))
-        session.send("use half\u{3}")
+        // Ctrl-C makes the terminal drop what nobody has read yet.
+        session.send("use half")
+        #expect(session.sees("use half"))
+        session.send("\u{3}")
         #expect(session.sees("use half^C"))
         session.send("use whole\r")
         #expect(session.prompts("nexa(whole)>"))
