@@ -14,7 +14,7 @@ private class PipelinedCall {
     init(_ operation: StaticString) { self.operation = operation }
 
     /// Fills in what is to be sent to this server.
-    func prepare(for server: Negotiated) throws(NexaError) {}
+    func prepare(for server: Negotiated, _ options: CallOptions) throws(NexaError) {}
 }
 
 private final class TypedPipelinedCall<Reply: Sendable>: PipelinedCall {
@@ -26,8 +26,9 @@ private final class TypedPipelinedCall<Reply: Sendable>: PipelinedCall {
         super.init(request.operation)
     }
 
-    override func prepare(for server: Negotiated) throws(NexaError) {
-        let draft = try typed.draft(server)
+    override func prepare(for server: Negotiated, _ options: CallOptions) throws(NexaError) {
+        var draft = try typed.draft(server)
+        if let durability = options.wireDurability { draft.request.demand(durability) }
         self.draft = draft
         request = draft.request
         required = draft.request.requiredCapabilities.union(draft.required)
@@ -94,7 +95,7 @@ extension ClientCore {
             let server = try await negotiated(options: options)
             for call in calls {
                 do throws(NexaError) {
-                    try call.prepare(for: server)
+                    try call.prepare(for: server, options)
                     call.frame = try encoded(call.request, call.operation)
                 } catch {
                     call.answer = .failure(error)
@@ -188,6 +189,24 @@ extension ClientDriver {
         } onCancel: {
             cancel(first)
             for follower in first.followers { cancel(follower) }
+        }
+    }
+}
+
+extension Request {
+    /// Makes a write wait for this; others have nothing to wait for.
+    fileprivate mutating func demand(_ durability: Durability) {
+        switch self {
+        case .insert(var insert):
+            insert.durability = durability
+            self = .insert(insert)
+        case .update(var update):
+            update.durability = durability
+            self = .update(update)
+        case .delete(var delete):
+            delete.durability = durability
+            self = .delete(delete)
+        default: break
         }
     }
 }

@@ -386,5 +386,23 @@ extension ClientTests {
             let fields = await seen.value
             #expect(fields["durability"] == "os")
         }
+
+        @Test func durabilityOfAPipeline() async throws {
+            let seen = Promise<[Value?]>()
+            try await withScript({ peer in
+                try await peer.login()
+                let (read, delete) = (try await peer.receive(.read), try await peer.receive(.delete))
+                seen.fulfil([read.fields["durability"], delete.fields["durability"]])
+                await peer.stall()
+            }) { client, _ in
+                let things = client.database().collection("things").requests
+                let call = Task {
+                    await client.pipeline(things.read("x"), things.delete("x"), options: .init(durability: .os))
+                }
+                #expect(await seen.value == [nil, "os"])
+                call.cancel()
+                _ = await call.value
+            }
+        }
     }
 }
