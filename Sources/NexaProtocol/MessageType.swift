@@ -39,6 +39,62 @@ public struct MessageType: RawRepresentable, Sendable, Hashable, CustomStringCon
     /// Drops a database.
     public static let dropDatabase = MessageType(rawValue: 0x42)
 
+    // Users: codes of 3.0.
+    /// Makes a user.
+    public static let createUser = MessageType(rawValue: 0x0E)
+    /// Removes a user.
+    public static let deleteUser = MessageType(rawValue: 0x0F)
+    /// Lists the users.
+    public static let listUsers = MessageType(rawValue: 0x10)
+    /// Gives a user another password.
+    public static let changePassword = MessageType(rawValue: 0x11)
+    /// Sizes and counts of a collection; a code that clients of 3.0 knew and its server did not.
+    public static let collectionStats = MessageType(rawValue: 0x22)
+    /// Sizes and counts of a database; a code that clients of 3.0 knew and its server did not.
+    public static let databaseStats = MessageType(rawValue: 0x43)
+    /// Imports a database of a MongoDB export.
+    public static let importMongoDatabase = MessageType(rawValue: 0x50)
+    /// Imports a collection of a MongoDB export.
+    public static let importMongoCollection = MessageType(rawValue: 0x51)
+
+    // Negotiated requests, beyond 3.0.
+    /// Runs an aggregation pipeline.
+    public static let aggregate = MessageType(rawValue: 0x60)
+    /// Lists the distinct values of a field.
+    public static let distinct = MessageType(rawValue: 0x61)
+    /// Says how a query or a pipeline is, or would be, carried out.
+    public static let explain = MessageType(rawValue: 0x62)
+    /// Updates or replaces the documents that a filter means.
+    public static let updateMany = MessageType(rawValue: 0x63)
+    /// Deletes the documents that a filter means.
+    public static let deleteMany = MessageType(rawValue: 0x64)
+    /// Changes one document and returns it as it was or as it is.
+    public static let findAndModify = MessageType(rawValue: 0x65)
+    /// Carries out many writes with an outcome for each.
+    public static let bulkWrite = MessageType(rawValue: 0x66)
+    /// Makes an index.
+    public static let createIndex = MessageType(rawValue: 0x68)
+    /// Drops an index.
+    public static let dropIndex = MessageType(rawValue: 0x69)
+    /// Lists the indexes of a collection, with the progress of those being built.
+    public static let listIndexes = MessageType(rawValue: 0x6A)
+    /// Begins a transaction on the connection.
+    public static let beginTransaction = MessageType(rawValue: 0x70)
+    /// Commits the transaction of the connection.
+    public static let commitTransaction = MessageType(rawValue: 0x71)
+    /// Aborts the transaction of the connection.
+    public static let abortTransaction = MessageType(rawValue: 0x72)
+    /// Cancels a request of the connection that is being worked on; has no reply.
+    public static let cancel = MessageType(rawValue: 0x73)
+    /// Changes the role and the grants of a user.
+    public static let updateUser = MessageType(rawValue: 0x74)
+    /// Makes, lists or revokes API keys.
+    public static let apiKeys = MessageType(rawValue: 0x75)
+    /// Makes a backup of the data directory while it is in use.
+    public static let backup = MessageType(rawValue: 0x78)
+    /// Compacts the tables.
+    public static let compact = MessageType(rawValue: 0x79)
+
     // Replies.
     /// The request was done.
     public static let success = MessageType(rawValue: 0x81)
@@ -61,7 +117,11 @@ public struct MessageType: RawRepresentable, Sendable, Hashable, CustomStringCon
         0x11: "CHANGE_PASSWORD", 0x20: "LIST_COLLECTIONS", 0x21: "DROP_COLLECTION", 0x22: "COLLECTION_STATS",
         0x23: "GET_VECTORS", 0x30: "SUBSCRIBE_CHANGES", 0x31: "UNSUBSCRIBE_CHANGES", 0x40: "LIST_DATABASES",
         0x41: "CREATE_DATABASE", 0x42: "DROP_DATABASE", 0x43: "DATABASE_STATS", 0x44: "CREATE_COLLECTION",
-        0x45: "BUILD_HNSW_INDEX", 0x50: "IMPORT_MONGODB_DB", 0x51: "IMPORT_MONGODB_COLLECTION", 0x81: "SUCCESS",
+        0x45: "BUILD_HNSW_INDEX", 0x50: "IMPORT_MONGODB_DB", 0x51: "IMPORT_MONGODB_COLLECTION", 0x60: "AGGREGATE",
+        0x61: "DISTINCT", 0x62: "EXPLAIN", 0x63: "UPDATE_MANY", 0x64: "DELETE_MANY", 0x65: "FIND_AND_MODIFY",
+        0x66: "BULK_WRITE", 0x68: "CREATE_INDEX", 0x69: "DROP_INDEX", 0x6A: "LIST_INDEXES",
+        0x70: "BEGIN_TRANSACTION", 0x71: "COMMIT_TRANSACTION", 0x72: "ABORT_TRANSACTION", 0x73: "CANCEL",
+        0x74: "UPDATE_USER", 0x75: "API_KEYS", 0x78: "BACKUP", 0x79: "COMPACT", 0x81: "SUCCESS",
         0x82: "ERROR", 0x83: "NOT_FOUND", 0x84: "DUPLICATE", 0x85: "STREAM_START", 0x86: "STREAM_CHUNK",
         0x87: "STREAM_END", 0x88: "PONG", 0x90: "CHANGE_EVENT"
     ]
@@ -99,6 +159,21 @@ public struct Capability: RawRepresentable, Sendable, Hashable {
 
     /// CONNECT may carry a SCRAM-SHA-256 exchange (RFC 7677) in place of the password.
     public static let scram = Capability(rawValue: "scram-sha-256")
+
+    /// UPDATE takes update operators, and UPDATE_MANY, DELETE_MANY, FIND_AND_MODIFY and BULK_WRITE are served.
+    public static let updateOperators = Capability(rawValue: "update-operators")
+    /// AGGREGATE and DISTINCT are served.
+    public static let aggregation = Capability(rawValue: "aggregation")
+    /// CREATE_INDEX, DROP_INDEX, LIST_INDEXES, EXPLAIN and the statistics are served.
+    public static let indexes = Capability(rawValue: "indexes")
+    /// BEGIN, COMMIT and ABORT_TRANSACTION are served.
+    public static let transactions = Capability(rawValue: "transactions")
+    /// Long requests take `max_time_ms`, and CANCEL ends them.
+    public static let cancellation = Capability(rawValue: "cancellation")
+    /// UPDATE_USER and API_KEYS are served, and CREATE_USER takes grants.
+    public static let userAdministration = Capability(rawValue: "user-administration")
+    /// BACKUP, COMPACT and the imports of MongoDB exports are served.
+    public static let maintenance = Capability(rawValue: "maintenance")
 
     /// What this version of the protocol knows.
     public static let all: [Capability] = [
