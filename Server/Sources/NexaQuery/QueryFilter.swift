@@ -34,7 +34,7 @@ public struct QueryFilter: Sendable {
         public static let standard = Limits()
     }
 
-    private let program: Conjunction
+    let program: Conjunction
     /// What the filter says about `_id`; every document it matches fulfils this.
     public let idConstraint: IDConstraint
 
