@@ -213,6 +213,14 @@ public struct ServerErrorCode: RawRepresentable, Sendable, Hashable {
     public static let permissionDenied = ServerErrorCode(rawValue: "permission-denied")
     /// A document with this `_id` is there already.
     public static let duplicateID = ServerErrorCode(rawValue: "duplicate-id")
+    /// A unique index has another document with the same values.
+    public static let duplicateKey = ServerErrorCode(rawValue: "duplicate-key")
+    /// Someone else changed a document of the transaction; the whole transaction may be tried again.
+    public static let writeConflict = ServerErrorCode(rawValue: "write-conflict")
+    /// There is no transaction, or it was aborted because it took too long.
+    public static let noTransaction = ServerErrorCode(rawValue: "no-transaction")
+    /// The request was cancelled, or took longer than it may.
+    public static let cancelled = ServerErrorCode(rawValue: "cancelled")
     /// There is no such collection or database.
     public static let notFound = ServerErrorCode(rawValue: "not-found")
     /// The server does not know the message or the option.

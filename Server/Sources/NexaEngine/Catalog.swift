@@ -102,8 +102,8 @@ final class Catalog: Sendable {
                     "Collection '\(name)' already exists in database '\(database)' with vectors of "
                         + "\(recorded) dimensions, not \(vectorDimensions)")
             }
-            guard state.nextCollection < UInt32.max else {
-                throw EngineError(.limit, "4294967294 collections have been made, which is the limit")
+            guard state.nextCollection < 0xFF00_0000 else {
+                throw EngineError(.limit, "4278190079 collections have been made, which is the limit")
             }
             let collection = Collection(
                 number: old?.number ?? state.nextCollection,

@@ -1,4 +1,29 @@
+import NexaStorage
 import Synchronization
+
+/// What keeps the entries of one index: the write path asks it what a document adds to the index.
+protocol IndexMaintaining: Sendable {
+    /// The entries that a document has in the index.
+    ///
+    /// - Parameters:
+    ///   - document: the encoded document.
+    ///   - key: its `DocumentKey`.
+    /// - Throws: `.badRequest` for a document that cannot be indexed.
+    func entries(of document: RawSpan, key: [UInt8]) throws(EngineError) -> [IndexEntry]
+    /// The name, for messages.
+    var name: String { get }
+}
+
+/// One entry of an index, as it is stored in the family `indexes`.
+struct IndexEntry: Hashable, Sendable {
+    /// The number of the index in four bytes and the ordered values; in an index that is not unique also the
+    /// encoded `_id`.
+    var key: [UInt8]
+    /// In a unique index the encoded `_id`, otherwise nothing.
+    var value: [UInt8]
+    /// Whether another document with this key is refused.
+    var isUnique: Bool
+}
 
 /// A collection that is in the catalog, or was until it was dropped.
 final class Collection: Sendable {
@@ -10,6 +35,8 @@ final class Collection: Sendable {
     let noteNames: [UInt8]
     private let dimensions: Atomic<Int>
     private let dropped = Atomic<Bool>(false)
+    private let indexCount = Atomic<Int>(0)
+    private let indexList = Monitor<[any IndexMaintaining]>([])
 
     init(number: UInt32, database: String, name: String, vectorDimensions: Int) {
         self.number = number
@@ -22,6 +49,15 @@ final class Collection: Sendable {
     /// The length of its vectors; 0 when none was recorded.
     var vectorDimensions: Int { dimensions.load(ordering: .acquiring) }
     func record(vectorDimensions: Int) { dimensions.store(vectorDimensions, ordering: .releasing) }
+
+    /// The indexes that writes maintain. Changed while all latches are held, so under a latch it does not change.
+    var indexes: [any IndexMaintaining] {
+        get { indexCount.load(ordering: .acquiring) == 0 ? [] : indexList.withLock { $0 } }
+        set {
+            indexList.withLock { $0 = newValue }
+            indexCount.store(newValue.count, ordering: .releasing)
+        }
+    }
 
     /// True once it is dropped. Set while all latches are held, so under a latch it does not change.
     var isDropped: Bool { dropped.load(ordering: .acquiring) }

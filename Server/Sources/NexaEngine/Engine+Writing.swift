@@ -1,12 +1,6 @@
 import NexaStorage
 import NexaValue
 
-/// How a write is made.
-private struct WriteOptions {
-    var durability: Durability
-    var isDeferred: Bool
-}
-
 /// Inserting, updating and deleting.
 ///
 /// Each call takes `durability`, and `isDeferred`: the write is only queued then, and the caller calls
@@ -21,10 +15,10 @@ extension Engine {
     ///   wrong length, `.limit` for more than 16 MiB, `.overloaded`, `.storage`, `.shuttingDown`.
     public func insert(
         database: String, collection name: String, document: [UInt8], durability: Durability = .sync,
-        isDeferred: Bool = false,
+        isDeferred: Bool = false, transaction: Transaction? = nil,
         completion: @escaping @Sendable (Result<Value, EngineError>) -> Void
     ) {
-        let options = WriteOptions(durability: durability, isDeferred: isDeferred)
+        let options = WriteOptions(durability: durability, isDeferred: isDeferred, transaction: transaction)
         do throws(EngineError) {
             try Self.validate(document)
             try write(database, name) { (stamping) throws(EngineError) in
@@ -43,10 +37,10 @@ extension Engine {
     /// - Errors: as `insert`, and `.limit` for more than 100 000 documents. The message names the document at fault.
     public func insertMany(
         database: String, collection name: String, documents: [UInt8], durability: Durability = .sync,
-        isDeferred: Bool = false,
+        isDeferred: Bool = false, transaction: Transaction? = nil,
         completion: @escaping @Sendable (Result<[Value], EngineError>) -> Void
     ) {
-        let options = WriteOptions(durability: durability, isDeferred: isDeferred)
+        let options = WriteOptions(durability: durability, isDeferred: isDeferred, transaction: transaction)
         do throws(EngineError) {
             let ranges = try Self.elements(of: documents)
             guard !ranges.isEmpty else { return completion(.success([])) }
@@ -77,10 +71,10 @@ extension Engine {
     /// - Errors: `.badRequest` for operators (`$set`, …), a changed `_id` or a vector of the wrong length, and as `insert`.
     public func update(
         database: String, collection name: String, id: Value, updates: [UInt8], durability: Durability = .sync,
-        isDeferred: Bool = false,
+        isDeferred: Bool = false, transaction: Transaction? = nil,
         completion: @escaping @Sendable (Result<Bool, EngineError>) -> Void
     ) {
-        let options = WriteOptions(durability: durability, isDeferred: isDeferred)
+        let options = WriteOptions(durability: durability, isDeferred: isDeferred, transaction: transaction)
         change(database, name, id, options, completion, updates: updates) { (collection, id, old) throws(EngineError) in
             try stamping(collection.vectorDimensions).merge(updates.span.bytes, into: old.span.bytes, id: id)
         } validating: { () throws(EngineError) in
@@ -91,10 +85,10 @@ extension Engine {
     /// Deletes a document; answers false when there is no such document.
     public func delete(
         database: String, collection name: String, id: Value, durability: Durability = .sync,
-        isDeferred: Bool = false,
+        isDeferred: Bool = false, transaction: Transaction? = nil,
         completion: @escaping @Sendable (Result<Bool, EngineError>) -> Void
     ) {
-        let options = WriteOptions(durability: durability, isDeferred: isDeferred)
+        let options = WriteOptions(durability: durability, isDeferred: isDeferred, transaction: transaction)
         change(database, name, id, options, completion) { (_, _, _) in
             nil
         } validating: {
@@ -107,18 +101,11 @@ extension Engine {
         DocumentStamping(now: WallClock.text(), identifiers: identifiers, vectorDimensions: vectorDimensions)
     }
 
-    /// Whether a write got into the queue.
-    private enum Attempt {
-        case queued
-        /// The collection was dropped in between: once more, with the one that takes its place.
-        case dropped
-    }
-
     /// Prepares documents and puts them into a collection, which is made only once they are known to be acceptable;
     /// again from the start if the collection is dropped or made by somebody else meanwhile.
     private func write<Prepared>(
         _ database: String, _ name: String, prepare: (DocumentStamping) throws(EngineError) -> Prepared,
-        put: (Prepared, Collection) throws(EngineError) -> Attempt
+        put: (Prepared, Collection) throws(EngineError) -> WriteAttempt
     ) throws(EngineError) {
         while true {
             let known = catalog.collection(database, name)
@@ -127,7 +114,7 @@ extension Engine {
             let collection: Collection
             if let known { collection = known } else { collection = try catalog.collectionForWriting(database, name) }
             if collection.vectorDimensions != dimensions { continue }
-            if try put(prepared, collection) == .queued { return }
+            if try put(prepared, collection) != .dropped { return }
         }
     }
 
@@ -135,12 +122,33 @@ extension Engine {
     private func put(
         _ document: StampedDocument, into collection: Collection, _ options: WriteOptions,
         _ completion: @escaping @Sendable (Result<Value, EngineError>) -> Void
-    ) throws(EngineError) -> Attempt {
+    ) throws(EngineError) -> WriteAttempt {
         let key = try DocumentKey.make(collection.number, document.id)
+        let id = document.id
+        if options.transaction == nil, let attempt = try putPlain(document, key, into: collection, options, completion) {
+            return attempt
+        }
+        let looking = document.isClientID || options.transaction != nil
+        return try commit(
+            in: collection, keys: looking ? [key] : [], newKeys: looking ? [] : [key], options: options
+        ) { (found) throws(EngineError) in
+            if let first = found.first, first != nil { throw .duplicate(id, in: collection) }
+            return [DocumentChange(key: key, kind: .insert, new: document.bytes)]
+        } completion: {
+            completion($0.map { id })
+        }
+    }
+
+    /// The short way for a collection without indexes; `nil` when it has some.
+    private func putPlain(
+        _ document: StampedDocument, _ key: [UInt8], into collection: Collection, _ options: WriteOptions,
+        _ completion: @escaping @Sendable (Result<Value, EngineError>) -> Void
+    ) throws(EngineError) -> WriteAttempt? {
         let latch = latches.latch(of: key)
         latch.lock()
         defer { latch.unlock() }
         guard !collection.isDropped else { return .dropped }
+        guard collection.indexes.isEmpty else { return nil }
         let id = document.id
         var batch = WriteBatch(capacity: document.bytes.count + key.count + collection.noteNames.count + 64)
         batch.note(.insert, in: collection)
@@ -159,34 +167,34 @@ extension Engine {
     private func put(
         _ documents: [StampedDocument], into collection: Collection, _ options: WriteOptions,
         _ completion: @escaping @Sendable (Result<[Value], EngineError>) -> Void
-    ) throws(EngineError) -> Attempt {
-        var batch = WriteBatch(capacity: documents.reduce(300) { $0 + $1.bytes.count + 64 })
-        batch.note(.insert, in: collection)
-        var noted: [([UInt8], [UInt8])] = []
+    ) throws(EngineError) -> WriteAttempt {
+        var known: [[UInt8]] = []
+        var made: [[UInt8]] = []
+        var changes: [DocumentChange] = []
+        changes.reserveCapacity(documents.count)
         var seen = Set<[UInt8]>()
-        var indexes = Set<Int>()
         for (position, document) in documents.enumerated() {
             let key = try DocumentKey.make(collection.number, document.id)
-            batch.put(.documents, key: key, value: document.bytes)
-            guard document.isClientID else { continue }
+            changes.append(DocumentChange(key: key, kind: .insert, new: document.bytes))
+            guard document.isClientID || options.transaction != nil else {
+                made.append(key)
+                continue
+            }
             guard seen.insert(key).inserted else {
                 throw EngineError(
                     .duplicateID,
                     "Document \(position): another document of the batch has the _id '\(document.id.idText)'")
             }
-            noted.append((key, document.bytes))
-            indexes.insert(latches.index(of: key))
+            known.append(key)
         }
-        // One latch at least, against a drop in between.
-        if indexes.isEmpty { indexes.insert(0) }
-        return try latches.holding(indexes) { () throws(EngineError) -> Attempt in
-            guard !collection.isDropped else { return .dropped }
-            for (key, _) in noted where try exists(key, latches.latch(of: key)) {
+        let ids = documents.map(\.id)
+        return try commit(in: collection, keys: known, newKeys: made, options: options) { (found) throws(EngineError) in
+            for (key, value) in zip(known, found) where value != nil {
                 throw .duplicate(key.withUnsafeBytes { DocumentKey.id(in: $0) } ?? .null, in: collection)
             }
-            let ids = documents.map(\.id)
-            try enqueue(batch, options, noting: noted) { completion($0.map { _ in ids }) }
-            return .queued
+            return changes
+        } completion: {
+            completion($0.map { ids })
         }
     }
 
@@ -202,65 +210,25 @@ extension Engine {
         do throws(EngineError) {
             try validating()
             guard let collection = catalog.collection(database, name) else { return completion(.success(false)) }
-            var isFound = false
-            for candidate in DocumentKey.candidates(id) where !isFound {
+            var attempt = WriteAttempt.unchanged
+            for candidate in DocumentKey.candidates(id) where attempt == .unchanged {
                 let key = try DocumentKey.make(collection.number, candidate)
-                let latch = latches.latch(of: key)
-                latch.lock()
-                defer { latch.unlock() }
-                guard !collection.isDropped, let old = try current(key, latch) else { continue }
-                isFound = true
-                let new = try make(collection, candidate, old)
-                var batch = WriteBatch(
-                    capacity: (new?.count ?? 0) + updates.count + key.count + collection.noteNames.count + 64)
-                batch.note(new == nil ? .delete : .update, in: collection, updates: updates)
-                if let new {
-                    batch.put(.documents, key: key, value: new)
-                } else {
-                    batch.delete(.documents, key: key)
+                attempt = try commit(in: collection, keys: [key], options: options) { (found) throws(EngineError) in
+                    guard let old = found[0] else { return [] }
+                    let new = try make(collection, candidate, old)
+                    return [
+                        DocumentChange(
+                            key: key, kind: new == nil ? .delete : .update, old: old, new: new, fields: updates)
+                    ]
+                } completion: {
+                    completion($0.map { true })
                 }
-                try enqueue(batch, options, noting: [(key, new)]) { completion($0.map { true }) }
             }
-            guard isFound else { return completion(.success(false)) }
+            guard attempt == .queued else { return completion(.success(false)) }
         } catch {
             return completion(.failure(error))
         }
         if !options.isDeferred { store.commitPending() }
-    }
-
-    /// The newest value of a key, queued or committed. The latch is held.
-    private func current(_ key: [UInt8], _ latch: Latch) throws(EngineError) -> [UInt8]? {
-        if let pending = latch.pending(key) { return pending.value }
-        return try translating { () throws(StorageError) in
-            try store.get(.documents, key.span.bytes) { $0.withUnsafeBytes { Array($0) } }
-        }
-    }
-
-    private func exists(_ key: [UInt8], _ latch: Latch) throws(EngineError) -> Bool {
-        if let pending = latch.pending(key) { return pending.value != nil }
-        return try translating { () throws(StorageError) in try store.contains(.documents, key.span.bytes) }
-    }
-
-    /// Notes the new values, queues the batch, and forgets the values when it is committed or has failed.
-    /// The latches of the keys are held.
-    private func enqueue(
-        _ batch: WriteBatch, _ options: WriteOptions, noting changes: [([UInt8], [UInt8]?)] = [],
-        _ completion: @escaping @Sendable (Result<Void, EngineError>) -> Void
-    ) throws(EngineError) {
-        let latches = latches
-        let noted = changes.map { key, value in (key: key, version: latches.latch(of: key).note(key, value)) }
-        let refusal = store.enqueue(batch, durability: options.durability.storage) { result in
-            for (key, version) in noted {
-                let latch = latches.latch(of: key)
-                latch.lock()
-                latch.forget(key, version: version)
-                latch.unlock()
-            }
-            completion(result.map { _ in }.mapError { EngineError($0) })
-        }
-        guard let refusal else { return }
-        for (key, version) in noted { latches.latch(of: key).forget(key, version: version) }
-        throw EngineError(refusal)
     }
 
     // MARK: Checking

@@ -6,6 +6,14 @@ public struct EngineError: Error, Sendable, Hashable, CustomStringConvertible {
     public enum Code: String, Sendable, Hashable, CaseIterable {
         /// A document with this `_id` exists; nothing was changed.
         case duplicateID
+        /// A unique index has another document with the same values; nothing was changed.
+        case duplicateKey
+        /// Someone else changed a document that a transaction read or wrote; the whole transaction may be tried again.
+        case writeConflict
+        /// There is no transaction, or it was aborted because it took too long.
+        case noTransaction
+        /// The request was cancelled, or took longer than it may.
+        case cancelled
         /// The request itself is wrong: a name, an id, a filter, an update.
         case badRequest
         /// There is no such database, collection or user.

@@ -63,21 +63,39 @@ struct LatchTable: Sendable {
         return Int(truncatingIfNeeded: hash ^ hash >> 32) & (Self.count - 1)
     }
 
-    subscript(_ index: Int) -> Latch { latches[index] }
     func latch(of key: [UInt8]) -> Latch { latches[index(of: key)] }
 
     /// Runs `body` holding several latches; they are always taken in the order of their numbers.
     func holding<Result, Failure: Error>(
-        _ indexes: some Sequence<Int>, _ body: () throws(Failure) -> Result
+        _ set: LatchSet, _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        let ordered = Set(indexes).sorted()
-        for index in ordered { latches[index].lock() }
-        defer { for index in ordered.reversed() { latches[index].unlock() } }
+        var rest = set.bits
+        while rest != 0 {
+            latches[rest.trailingZeroBitCount].lock()
+            rest &= rest - 1
+        }
+        defer {
+            rest = set.bits
+            while rest != 0 {
+                latches[rest.trailingZeroBitCount].unlock()
+                rest &= rest - 1
+            }
+        }
         return try body()
     }
 
     /// Runs `body` while no document can change.
     func holdingAll<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
-        try holding(0..<Self.count, body)
+        try holding(LatchSet(bits: .max), body)
     }
+}
+
+/// Some of the latches of a table, a bit for each.
+struct LatchSet: Sendable {
+    fileprivate(set) var bits: UInt64 = 0
+
+    var isEmpty: Bool { bits == 0 }
+    mutating func insert(_ index: Int) { bits |= 1 << UInt64(index) }
+    func isSuperset(of other: LatchSet) -> Bool { other.bits & ~bits == 0 }
+    mutating func formUnion(_ other: LatchSet) { bits |= other.bits }
 }

@@ -235,6 +235,10 @@ extension RequestError {
         let code: ServerErrorCode =
             switch error.code {
             case .duplicateID: .duplicateID
+            case .duplicateKey: .duplicateKey
+            case .writeConflict: .writeConflict
+            case .noTransaction: .noTransaction
+            case .cancelled: .cancelled
             case .badRequest: .badRequest
             case .notFound: .notFound
             case .limit: .limit

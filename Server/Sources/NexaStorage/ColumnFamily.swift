@@ -6,12 +6,15 @@ public enum ColumnFamily: UInt8, Sendable, Hashable, CaseIterable {
     case catalog = 1
     /// Documents by collection and `_id`.
     case documents = 2
+    /// Index entries by index, values and `_id`.
+    case indexes = 3
 
     /// The name under which RocksDB knows the family.
     public var name: String {
         switch self {
         case .catalog: "catalog"
         case .documents: "documents"
+        case .indexes: "indexes"
         }
     }
 }

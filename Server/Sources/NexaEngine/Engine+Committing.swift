@@ -1,0 +1,106 @@
+import NexaStorage
+import NexaValue
+
+/// The one place where documents change: under their latches, with their index entries, as one batch.
+extension Engine {
+    /// Lets `decide` say what becomes of some documents, and queues that as one commit.
+    ///
+    /// - Parameters:
+    ///   - keys: the documents to look at. `decide` gets their current values, queued ones included, in this order.
+    ///   - newKeys: documents that `decide` may change without having seen them, because nobody else can know them.
+    ///   - decide: says what to change, of `keys` and `newKeys` only. It runs under latches, so it must not call
+    ///     the engine, and it may run more than once. When it throws, nothing is changed.
+    ///   - completion: called when the commit is made or has failed, only after `.queued` was returned.
+    /// - Throws: what `decide` throws, `.duplicateKey`, `.overloaded`, `.storage`, `.shuttingDown`.
+    func commit(
+        in collection: Collection, keys: [[UInt8]], newKeys: [[UInt8]] = [], options: WriteOptions,
+        decide: ([[UInt8]?]) throws(EngineError) -> [DocumentChange],
+        completion: @escaping @Sendable (Result<Void, EngineError>) -> Void
+    ) throws(EngineError) -> WriteAttempt {
+        if let transaction = options.transaction {
+            return try transaction.write(in: collection, keys: keys, decide: decide, completion)
+        }
+        var held = LatchSet()
+        for key in keys { held.insert(latches.index(of: key)) }
+        for key in newKeys { held.insert(latches.index(of: key)) }
+        // One at least, against a drop in between.
+        if held.isEmpty { held.insert(0) }
+        while true {
+            var wanted = held
+            let attempt = try latches.holding(held) { () throws(EngineError) -> WriteAttempt? in
+                guard !collection.isDropped else { return .dropped }
+                var values: [[UInt8]?] = []
+                values.reserveCapacity(keys.count)
+                for key in keys { values.append(try current(key, latches.latch(of: key))) }
+                let changes = try decide(values)
+                guard !changes.isEmpty else { return .unchanged }
+                let group = CollectionChanges(collection: collection, changes: changes)
+                return try queue([group], holding: &wanted, options, completion) ? .queued : nil
+            }
+            if let attempt { return attempt }
+            // Unique entries have latches of their own, which are only known now.
+            held = wanted
+        }
+    }
+
+    /// Queues decided changes as one commit. The latches `held` are held.
+    ///
+    /// - Returns: false, having done nothing, when latches of unique entries are missing; `held` names them then.
+    func queue(
+        _ groups: [CollectionChanges], holding held: inout LatchSet, _ options: WriteOptions,
+        _ completion: @escaping @Sendable (Result<Void, EngineError>) -> Void
+    ) throws(EngineError) -> Bool {
+        let difference = try IndexDifference(groups)
+        let needed = difference.latches(of: latches)
+        guard held.isSuperset(of: needed) else {
+            held.formUnion(needed)
+            return false
+        }
+        var capacity = 64
+        for group in groups {
+            capacity += group.collection.noteNames.count + 64
+            for change in group.changes { capacity += (change.new?.count ?? 0) + change.key.count + change.fields.count }
+        }
+        var contents = CommitContents(capacity: capacity)
+        if !difference.isEmpty { try add(difference, to: &contents) }
+        for group in groups { contents.add(group) }
+        try enqueue(contents.batch, options, noting: contents.noted, completion)
+        return true
+    }
+
+    /// The newest value of a key, queued or committed. The latch is held.
+    func current(_ key: [UInt8], _ latch: Latch) throws(EngineError) -> [UInt8]? {
+        if let pending = latch.pending(key) { return pending.value }
+        return try translating { () throws(StorageError) in
+            try store.get(.documents, key.span.bytes) { $0.withUnsafeBytes { Array($0) } }
+        }
+    }
+
+    /// Whether a key has a value, queued or committed. The latch is held.
+    func exists(_ key: [UInt8], _ latch: Latch) throws(EngineError) -> Bool {
+        if let pending = latch.pending(key) { return pending.value != nil }
+        return try translating { () throws(StorageError) in try store.contains(.documents, key.span.bytes) }
+    }
+
+    /// Notes the new values, queues the batch, and forgets the values when it is committed or has failed.
+    /// The latches of the keys are held.
+    func enqueue(
+        _ batch: WriteBatch, _ options: WriteOptions, noting changes: [(key: [UInt8], value: [UInt8]?)] = [],
+        _ completion: @escaping @Sendable (Result<Void, EngineError>) -> Void
+    ) throws(EngineError) {
+        let latches = latches
+        let noted = changes.map { key, value in (key: key, version: latches.latch(of: key).note(key, value)) }
+        let refusal = store.enqueue(batch, durability: options.durability.storage) { result in
+            for (key, version) in noted {
+                let latch = latches.latch(of: key)
+                latch.lock()
+                latch.forget(key, version: version)
+                latch.unlock()
+            }
+            completion(result.map { _ in }.mapError { EngineError($0) })
+        }
+        guard let refusal else { return }
+        for (key, version) in noted { latches.latch(of: key).forget(key, version: version) }
+        throw EngineError(refusal)
+    }
+}
