@@ -24,7 +24,7 @@ public struct FilterConstraints: Sendable {
     public internal(set) var fields: [Field] = []
     /// For each `$or`, what its parts say; one of them holds.
     public internal(set) var alternatives: [[FilterConstraints]] = []
-    /// The filter says nothing else.
+    /// The filter says nothing else than that its fields fulfil their conditions.
     public internal(set) var isComplete = true
 
     /// What a program says of the documents, or of the documents below a path, that fulfil it.
@@ -68,7 +68,7 @@ public struct FilterConstraints: Sendable {
         }
         let implied = KeyIntervals.implied(by: test.predicate)
         let isExact = implied.isExact && !isNested
-        if !isExact { isComplete = false }
+        if isNested { isComplete = false }
         fields.append(
             Field(
                 path: name, intervals: implied.intervals, isExact: isExact, requiresValue: !test.matchesMissing))

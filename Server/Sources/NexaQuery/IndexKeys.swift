@@ -69,6 +69,9 @@ public struct IndexKeyPattern: Sendable {
         public internal(set) var multikey: UInt32 = 0
         /// Bit i is set when a value of field i was cut.
         public internal(set) var cut: UInt32 = 0
+
+        /// No keys.
+        public init() {}
     }
 
     /// The keys of an encoded document.

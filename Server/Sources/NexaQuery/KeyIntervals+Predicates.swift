@@ -45,7 +45,9 @@ extension KeyIntervals {
     private static func equal(_ operand: Operand) -> Implied {
         let key = operand.key
         guard case .encoded(let bytes, .array) = operand else {
-            return Implied(intervals: KeyIntervals(union: [KeyInterval(point: key)]), isExact: true)
+            return Implied(
+                intervals: KeyIntervals(union: [KeyInterval(point: key)]),
+                isExact: key.count < IndexKeyPattern.maximumFieldBytes)
         }
         // The keys of an array are those of its elements; as an element of another it has one of its own.
         var reader = MessagePackReader(bytes.span.bytes)

@@ -13,6 +13,9 @@ public struct KeyInterval: Sendable, Hashable {
         self.isPoint = isPoint
     }
 
+    /// The keys from `lower` up to, but without, `upper`; both encoded, or prefixes of encodings.
+    package static func between(_ lower: [UInt8], _ upper: [UInt8]) -> KeyInterval { KeyInterval(lower, upper) }
+
     /// The keys of one encoded value, which may be cut.
     init(point key: [UInt8]) { self.init(key, key.prefixEnd, isPoint: true) }
 
