@@ -61,6 +61,9 @@ final class Index: IndexMaintaining, Sendable {
 
     var name: String { definition.name }
 
+    /// Where all entries are.
+    var range: (lower: [UInt8], upper: [UInt8]) { (prefix, prefix.prefixEnd) }
+
     var state: State { State(rawValue: stateBits.load(ordering: .acquiring)) ?? .dropped }
 
     /// Lets queries use the index. They have to see at least the commit `sequence`.
