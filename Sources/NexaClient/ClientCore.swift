@@ -188,6 +188,7 @@ extension Request {
                 || subscribe.selects(ChangeKind.dropDatabase.rawValue)
                 || (subscribe.database != nil && subscribe.collection == nil)
             if usesTokens { required.insert(.resumeTokens) }
+        case .beginTransaction, .commitTransaction, .abortTransaction: required.insert(.transactions)
         default: break
         }
         return required

@@ -44,6 +44,9 @@ final class ConnectionLease: Sendable {
         driver.giveBack(lane, serial)
     }
 
+    /// Sees to it that nobody gets the connection after this lease: it is closed when it is given back.
+    func discard() { driver.discard(lane, serial) }
+
     /// Takes change events from now on; to be called before SUBSCRIBE_CHANGES is sent.
     ///
     /// - Parameters:
@@ -109,13 +112,20 @@ extension ClientDriver {
         submit(call, on: lane, &state, &effects)
     }
 
+    func discard(_ lane: Lane, _ serial: UInt64) {
+        state.withLock { _ in
+            if lane.isLeased, lane.leaseSerial == serial { lane.isDiscarded = true }
+        }
+    }
+
     func giveBack(_ lane: Lane, _ serial: UInt64) {
         step { state, effects in
             guard lane.isLeased, lane.leaseSerial == serial else { return }
             lane.isLeased = false
             var actions: [Pool.Action] = []
             state.pool.leaseReturned(
-                lane.id, reusable: lane.machine.isReusable && lane.out.isEmpty, at: .now, into: &actions)
+                lane.id, reusable: lane.machine.isReusable && lane.out.isEmpty && !lane.isDiscarded, at: .now,
+                into: &actions)
             carry(actions, &state, &effects)
             serve(&state, &effects)
         }

@@ -34,6 +34,8 @@ final class Lane: EventHandler, @unchecked Sendable {
     var wantedDeadline: ContinuousClock.Instant?
     /// It belongs to one user, the `leaseSerial`th.
     var isLeased = false
+    /// Whoever leases it left something behind; it is closed instead of given to someone else.
+    var isDiscarded = false
     var leaseSerial: UInt64 = 0
     /// Where change events go; the connection is of no other use then.
     var events: EventQueue?

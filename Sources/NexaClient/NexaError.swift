@@ -10,7 +10,9 @@ public struct NexaError: Error, Sendable {
         enum Base: String, Sendable {
             case invalidConfiguration, connectFailed, tlsFailed, authenticationFailed, poolExhausted, connectionLost,
                 timedOut
-            case cancelled, permissionDenied, notFound, duplicateID, invalidRequest, limitExceeded, overloaded, server
+            case cancelled, permissionDenied, notFound, duplicateID, duplicateKey, writeConflict,
+                noTransaction
+            case invalidRequest, limitExceeded, overloaded, server
             case protocolViolation, frameTooLarge, encoding, decoding, unsupported, changeHistoryLost, shutDown
         }
 
@@ -41,6 +43,12 @@ public struct NexaError: Error, Sendable {
         public static let notFound = Code(base: .notFound)
         /// A document with this `_id` is there already.
         public static let duplicateID = Code(base: .duplicateID)
+        /// A unique index has another document with the same values; nothing was changed.
+        public static let duplicateKey = Code(base: .duplicateKey)
+        /// Someone else changed a document of the transaction; `withTransaction` tries again by itself.
+        public static let writeConflict = Code(base: .writeConflict)
+        /// The transaction is over: it took too long, or was aborted.
+        public static let noTransaction = Code(base: .noTransaction)
         /// The server found the request malformed, such as a filter with an unknown operator.
         public static let invalidRequest = Code(base: .invalidRequest)
         /// A limit of the server was reached; its message names it.
@@ -139,6 +147,13 @@ extension NexaError {
         switch code {
         case .duplicateID?:
             (.duplicateID, "A document with this _id exists already; choose another _id or update the document")
+        case .duplicateKey?:
+            (.duplicateKey, "A unique index has another document with the same values; serverMessage names the index")
+        case .writeConflict?:
+            (.writeConflict, "Someone else changed a document of the transaction; run the whole transaction again")
+        case .noTransaction?:
+            (.noTransaction, "The transaction is over; serverMessage says why. Run it again, in less time")
+        case .cancelled?: (.timedOut, "The server stopped the request; serverMessage says why")
         case .badRequest?: (.invalidRequest, "The server refused the request; serverMessage says what is wrong with it")
         case .notAuthenticated?: (.authenticationFailed, "The server refused the user name or the password")
         case .tlsRequired?: (.tlsFailed, "The server wants TLS on this port; set tls in the configuration or tls=true")

@@ -53,9 +53,10 @@ extension Request {
         case .ping: self = .ping
         case .disconnect: self = .disconnect
         case .unsubscribeChanges: self = .unsubscribe
+        case .abortTransaction: self = .abortTransaction
         case .listDatabases: self = .listDatabases(viaCollections: false)
         case .connect, .create, .read, .update, .delete, .query, .batchWrite, .listCollections, .dropCollection,
-            .dropDatabase, .subscribeChanges:
+            .dropDatabase, .subscribeChanges, .beginTransaction, .commitTransaction:
             try self.init(type: type, fields: RequestFields(payload), recent: &recent)
         default: throw Self.unknown(type)
         }
@@ -119,6 +120,8 @@ extension Request {
         case .dropDatabase:
             self = .dropDatabase(try fields.requiredDatabase(), viaCollection: false)
         case .subscribeChanges: self = .subscribe(try Subscribe(fields))
+        case .beginTransaction: self = .beginTransaction(try BeginTransaction(fields))
+        case .commitTransaction: self = .commitTransaction(try CommitTransaction(fields))
         default: throw Self.unknown(type)
         }
     }

@@ -46,7 +46,14 @@ extension Request {
             writer.writeRaw(batch.documents)
             writer.write(durability: batch.durability)
         case .subscribe(let subscribe): subscribe.encode(into: &writer)
-        case .ping, .disconnect, .unsubscribe, .listDatabases(viaCollections: false): writer.writeMapHead(count: 0)
+        case .ping, .disconnect, .unsubscribe, .abortTransaction, .listDatabases(viaCollections: false):
+            writer.writeMapHead(count: 0)
+        case .beginTransaction(let begin):
+            writer.writeMapHead(count: begin.maximumMilliseconds == nil ? 0 : 1)
+            if let limit = begin.maximumMilliseconds { writer.write(key: "max_time_ms", .int(Int64(limit))) }
+        case .commitTransaction(let commit):
+            writer.writeMapHead(count: commit.durability == nil ? 0 : 1)
+            writer.write(durability: commit.durability)
         case .listDatabases(viaCollections: true):
             writer.writeMapHead(count: 1)
             writer.write(key: "database", true)

@@ -22,6 +22,9 @@ public enum Request: Sendable, Hashable {
     case dropDatabase(String, viaCollection: Bool)
     case subscribe(Subscribe)
     case unsubscribe
+    case beginTransaction(BeginTransaction)
+    case commitTransaction(CommitTransaction)
+    case abortTransaction
 
     /// A collection in a database.
     public struct Namespace: Sendable, Hashable {
@@ -231,6 +234,9 @@ public enum Request: Sendable, Hashable {
         case .dropDatabase: .dropDatabase
         case .subscribe: .subscribeChanges
         case .unsubscribe: .unsubscribeChanges
+        case .beginTransaction: .beginTransaction
+        case .commitTransaction: .commitTransaction
+        case .abortTransaction: .abortTransaction
         }
     }
 

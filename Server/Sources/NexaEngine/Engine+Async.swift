@@ -5,12 +5,13 @@ extension Engine {
     /// Inserts a document and returns its `_id`. See `insert(database:collection:document:durability:isDeferred:completion:)`.
     @discardableResult
     public func insert(
-        _ document: Document, database: String = "default", collection: String, durability: Durability = .sync
+        _ document: Document, database: String = "default", collection: String, durability: Durability = .sync,
+        transaction: Transaction? = nil
     ) async throws(EngineError) -> Value {
         try await answer { done in
             self.insert(
                 database: database, collection: collection, document: MessagePack.encode(document),
-                durability: durability, completion: done)
+                durability: durability, transaction: transaction, completion: done)
         }
     }
 
@@ -18,13 +19,13 @@ extension Engine {
     @discardableResult
     public func insert(
         contentsOf documents: [Document], database: String = "default", collection: String,
-        durability: Durability = .sync
+        durability: Durability = .sync, transaction: Transaction? = nil
     ) async throws(EngineError) -> [Value] {
         let bytes = MessagePack.encode(.array(documents.map { .document($0) }))
         return try await answer { done in
             self.insertMany(
                 database: database, collection: collection, documents: bytes,
-                durability: durability, completion: done)
+                durability: durability, transaction: transaction, completion: done)
         }
     }
 
@@ -32,23 +33,25 @@ extension Engine {
     @discardableResult
     public func update(
         id: Value, _ updates: Document, database: String = "default", collection: String,
-        durability: Durability = .sync
+        durability: Durability = .sync, transaction: Transaction? = nil
     ) async throws(EngineError) -> Bool {
         try await answer { done in
             self.update(
                 database: database, collection: collection, id: id, updates: MessagePack.encode(updates),
-                durability: durability, completion: done)
+                durability: durability, transaction: transaction, completion: done)
         }
     }
 
     /// Deletes a document; false when there is no such document.
     @discardableResult
     public func delete(
-        id: Value, database: String = "default", collection: String, durability: Durability = .sync
+        id: Value, database: String = "default", collection: String, durability: Durability = .sync,
+        transaction: Transaction? = nil
     ) async throws(EngineError) -> Bool {
         try await answer { done in
             self.delete(
-                database: database, collection: collection, id: id, durability: durability, completion: done)
+                database: database, collection: collection, id: id, durability: durability, transaction: transaction,
+                completion: done)
         }
     }
 
@@ -97,6 +100,16 @@ extension Engine {
             start { continuation.resume(returning: $0) }
         }
         return try result.get()
+    }
+}
+
+extension Transaction {
+    /// Makes all writes one commit; see `commit(durability:isDeferred:completion:)`.
+    public func commit(durability: Durability = .sync) async throws(EngineError) {
+        let result = await withCheckedContinuation { continuation in
+            commit(durability: durability) { continuation.resume(returning: $0) }
+        }
+        try result.get()
     }
 }
 

@@ -59,7 +59,9 @@ extension Engine {
         var capacity = 64
         for group in groups {
             capacity += group.collection.noteNames.count + 64
-            for change in group.changes { capacity += (change.new?.count ?? 0) + change.key.count + change.fields.count }
+            for change in group.changes {
+                capacity += (change.new?.count ?? 0) + change.key.count + change.fields.count
+            }
         }
         var contents = CommitContents(capacity: capacity)
         if !difference.isEmpty { try add(difference, to: &contents) }

@@ -125,7 +125,8 @@ extension Engine {
     ) throws(EngineError) -> WriteAttempt {
         let key = try DocumentKey.make(collection.number, document.id)
         let id = document.id
-        if options.transaction == nil, let attempt = try putPlain(document, key, into: collection, options, completion) {
+        if options.transaction == nil, let attempt = try putPlain(document, key, into: collection, options, completion)
+        {
             return attempt
         }
         let looking = document.isClientID || options.transaction != nil

@@ -149,6 +149,18 @@ public final class Engine: Sendable {
         return try read(database: database, collection: collection, id: id, hint: &hint, body)
     }
 
+    /// Runs `body` on the encoded document with an id, as a transaction sees it; false when there is none.
+    public func read(
+        in transaction: Transaction, database: String, collection name: String, id: Value, _ body: (RawSpan) -> Void
+    ) throws(EngineError) -> Bool {
+        guard let collection = catalog.collection(database, name) else { return false }
+        for candidate in DocumentKey.candidates(id) {
+            let key = try DocumentKey.make(collection.number, candidate)
+            if try transaction.get(key, body) != nil { return true }
+        }
+        return false
+    }
+
     private func read(
         _ collection: Collection, _ id: Value, _ body: (RawSpan) -> Void
     ) throws(EngineError) -> Bool {

@@ -25,6 +25,9 @@ public final class QueryExecution: @unchecked Sendable {
     private var iterator: StoreIterator?
     private var snapshot: Snapshot?
     private var nextKey = 0
+    /// What the transaction wrote in the collection, which takes the place of what the source finds.
+    private let overlay: [(key: [UInt8], new: [UInt8]?)]
+    private let overlaid: Set<[UInt8]>
     private var toSkip: Int
     private var isDone = false
     private var writer = MessagePackWriter(capacity: 1024)
@@ -52,7 +55,10 @@ public final class QueryExecution: @unchecked Sendable {
         }
         self.projection = projection.returnsWholeDocuments ? nil : projection
         toSkip = options.after == nil ? options.skip : 0
-        if let order = try Self.order(options), !options.isCountOnly {
+        overlay = collection.flatMap { options.transaction?.written(in: $0.number) } ?? []
+        overlaid = Set(overlay.map(\.key))
+        snapshot = try options.transaction?.snapshot()
+        if let order = try Self.order(options, isOverlaid: !overlay.isEmpty), !options.isCountOnly {
             guard options.after == nil else {
                 throw EngineError(.badRequest, "A sorted result has no pages: 'after' and 'sort' exclude each other")
             }
@@ -65,11 +71,11 @@ public final class QueryExecution: @unchecked Sendable {
     }
 
     /// The order that has to be made; `nil` for the order in which documents lie anyway.
-    private static func order(_ options: QueryOptions) throws(EngineError) -> SortOrder? {
+    private static func order(_ options: QueryOptions, isOverlaid: Bool) throws(EngineError) -> SortOrder? {
         if options.sort.isNull { return nil }
         let order = try translatingQuery { () throws(QueryError) in try SortOrder(compiling: options.sort) }
-        if order.isEmpty || options.sort == ["_id": 1] || options.sort == [["_id", 1]] { return nil }
-        return order
+        if order.isEmpty { return nil }
+        return !isOverlaid && (options.sort == ["_id": 1] || options.sort == [["_id", 1]]) ? nil : order
     }
 
     /// The encoded documents of the result, one behind the other; the execution has none afterwards.
@@ -88,7 +94,7 @@ public final class QueryExecution: @unchecked Sendable {
         guard !isDone else { return .done }
         do throws(EngineError) {
             switch source {
-            case .nothing: isDone = true
+            case .nothing: try endOfSource()
             case .keys(let keys): try lookUp(keys, budget)
             case .scan(let lower, let upper): try scan(lower, upper, budget)
             }
@@ -115,7 +121,7 @@ public final class QueryExecution: @unchecked Sendable {
             }
             try translating { () throws(StorageError) in
                 // One document is looked up in the cache; several have to be of one moment.
-                if keys.count == 1 {
+                if keys.count == 1, options.transaction == nil {
                     try store.get(.documents, key.span.bytes, examine)
                 } else {
                     if snapshot == nil { snapshot = try store.snapshot() }
@@ -124,10 +130,7 @@ public final class QueryExecution: @unchecked Sendable {
             }
             try outcome.get()
         }
-        if nextKey == keys.count {
-            isDone = true
-            next = nil
-        }
+        if nextKey == keys.count { try endOfSource() }
     }
 
     private func scan(_ lower: [UInt8], _ upper: [UInt8], _ budget: Int) throws(EngineError) {
@@ -137,10 +140,7 @@ public final class QueryExecution: @unchecked Sendable {
         var budget = budget
         while !isDone, budget > 0 {
             budget -= 1
-            guard try Self.advance(&iterator) else {
-                isDone = true
-                return
-            }
+            guard try Self.advance(&iterator) else { return try endOfSource() }
             try examine(iterator.value, iterator.key)
         }
         // A full page with nothing behind it is the last one.
@@ -149,7 +149,19 @@ public final class QueryExecution: @unchecked Sendable {
     }
 
     private func makeIterator(_ lower: [UInt8], _ upper: [UInt8]) throws(EngineError) -> StoreIterator {
-        try translating { () throws(StorageError) in try store.makeIterator(.documents, lower: lower, upper: upper) }
+        try translating { () throws(StorageError) in
+            if let snapshot { return try snapshot.makeIterator(.documents, lower: lower, upper: upper) }
+            return try store.makeIterator(.documents, lower: lower, upper: upper)
+        }
+    }
+
+    /// The source has no more; what the transaction wrote comes behind it.
+    private func endOfSource() throws(EngineError) {
+        for (key, new) in overlay where !isDone {
+            if let new { try take(new.span.bytes, key.span.bytes) }
+        }
+        isDone = true
+        next = nil
     }
 
     private static func advance(_ iterator: inout StoreIterator) throws(EngineError) -> Bool {
@@ -159,6 +171,11 @@ public final class QueryExecution: @unchecked Sendable {
     // MARK: Taking
 
     private func examine(_ document: RawSpan, _ key: RawSpan) throws(EngineError) {
+        if !overlaid.isEmpty, overlaid.contains(key.withUnsafeBytes { Array($0) }) { return }
+        try take(document, key)
+    }
+
+    private func take(_ document: RawSpan, _ key: RawSpan) throws(EngineError) {
         examined += 1
         guard try matches(document) else { return }
         if let sorter {
@@ -176,7 +193,7 @@ public final class QueryExecution: @unchecked Sendable {
         }
         if count == options.limit {
             isDone = true
-        } else if let page = options.page, !options.isCountOnly,
+        } else if let page = options.page, options.transaction == nil, !options.isCountOnly,
             documentCount >= page.documents || writer.count >= page.bytes
         {
             next = key.extracting(DocumentKey.prefixLength..<key.byteCount).withUnsafeBytes { Array($0) }

@@ -2,7 +2,7 @@ import NexaQuery
 import NexaValue
 
 /// What a query returns of the documents that it finds, and how much it may take.
-public struct QueryOptions: Sendable, Hashable {
+public struct QueryOptions: Sendable {
     /// The size of one page of a result that is fetched in pages.
     public struct Page: Sendable, Hashable {
         /// At most so many documents.
@@ -31,6 +31,9 @@ public struct QueryOptions: Sendable, Hashable {
     public var page: Page?
     /// Goes on behind the document at which a page ended: its `next`. Not together with `sort`.
     public var after: [UInt8]?
+    /// Reads what this transaction sees: the state of its beginning, and its own writes. A page is not ended early
+    /// then, and without `sort` the documents that it wrote come last.
+    public var transaction: Transaction?
     /// A result above so many bytes is an error. Default 64 MiB.
     public var maximumResultBytes = 64 << 20
     /// A sort that has to keep more than so many bytes is an error. Default 256 MiB.

@@ -26,6 +26,7 @@ enum RequiredAccess: Sendable, Equatable {
         case .createDatabase: self = .server(action: "create")
         case .dropDatabase: self = .server(action: "drop")
         case .unsubscribe: self = .session
+        case .beginTransaction, .commitTransaction, .abortTransaction: self = .session
         case .subscribe(let subscribe): self = subscribe.database.map { .database($0, .read) } ?? .anyDatabase
         }
     }

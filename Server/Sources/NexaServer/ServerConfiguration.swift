@@ -38,6 +38,8 @@ extension NexaServer {
         public var loginTimeout: Duration = .seconds(10)
         /// Wrong passwords on one connection before it is closed.
         public var maximumLoginAttempts = 5
+        /// A transaction that takes longer is aborted.
+        public var transactionTimeout: Duration = .seconds(60)
         /// How long `shutdown` waits for what was received.
         public var shutdownGrace: Duration = .seconds(10)
         /// How often a change stream without events is told how far it is, so that its token does not grow too old.

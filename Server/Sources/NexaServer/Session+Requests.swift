@@ -32,6 +32,9 @@ extension Session {
         case .unsubscribe:
             endSubscription()
             reply { Reply.encodeUnsubscribed(into: &$0) }
+        case .beginTransaction(let begin): self.begin(begin)
+        case .commitTransaction(let commit): self.commit(commit)
+        case .abortTransaction: abortTransaction()
         }
     }
 
@@ -51,6 +54,15 @@ extension Session {
 
     private func read(_ read: Request.Read) {
         do throws(EngineError) {
+            if let transaction {
+                let isFound = try shared.engine.read(
+                    in: transaction, database: read.namespace.database, collection: read.namespace.collection,
+                    id: read.id
+                ) { document in
+                    reply { Reply.encodeDocument(read.namespace, document, into: &$0) }
+                }
+                return isFound ? () : reply(.notFound)
+            }
             let isFound = try shared.engine.read(
                 database: read.namespace.database, collection: read.namespace.collection, id: read.id,
                 hint: &collectionHint
@@ -69,9 +81,11 @@ extension Session {
     private func query(_ query: Request.Query) {
         let execution: QueryExecution
         do throws(EngineError) {
+            var options = QueryOptions(query, maximumResultBytes: shared.configuration.maximumResultBytes)
+            options.transaction = transaction
             execution = try shared.engine.query(
                 database: query.namespace.database, collection: query.namespace.collection, filter: query.filter,
-                options: QueryOptions(query, maximumResultBytes: shared.configuration.maximumResultBytes))
+                options: options)
             if try execution.step(budget: Self.inlineBudget) == .done {
                 return reply(.documents(query.namespace, PendingReply.QueryResult(execution)))
             }
@@ -95,7 +109,7 @@ extension Session {
 
     // MARK: Writes
 
-    private func durability(_ requested: Request.Durability?) -> Durability {
+    func durability(_ requested: Request.Durability?) -> Durability {
         switch requested {
         case .sync: .sync
         case .os: .os
@@ -109,7 +123,7 @@ extension Session {
         let slot = begin(.write)
         shared.engine.insert(
             database: namespace.database, collection: namespace.collection, document: insert.document,
-            durability: durability(insert.durability), isDeferred: true
+            durability: durability(insert.durability), isDeferred: true, transaction: transaction
         ) { [self] result in
             complete(slot, with: PendingReply(result) { .done(.inserted, namespace, id: $0) })
         }
@@ -120,7 +134,7 @@ extension Session {
         let slot = begin(.write)
         shared.engine.insertMany(
             database: namespace.database, collection: namespace.collection, documents: batch.documents,
-            durability: durability(batch.durability), isDeferred: true
+            durability: durability(batch.durability), isDeferred: true, transaction: transaction
         ) { [self] result in
             complete(slot, with: PendingReply(result) { .insertedMany(namespace, ids: $0) })
         }
@@ -130,7 +144,8 @@ extension Session {
         let slot = begin(.write)
         shared.engine.update(
             database: update.namespace.database, collection: update.namespace.collection, id: update.id,
-            updates: update.updates, durability: durability(update.durability), isDeferred: true
+            updates: update.updates, durability: durability(update.durability), isDeferred: true,
+            transaction: transaction
         ) { [self] result in
             complete(
                 slot, with: PendingReply(result) { $0 ? .done(.updated, update.namespace, id: update.id) : .notFound })
@@ -141,7 +156,7 @@ extension Session {
         let slot = begin(.write)
         shared.engine.delete(
             database: delete.namespace.database, collection: delete.namespace.collection, id: delete.id,
-            durability: durability(delete.durability), isDeferred: true
+            durability: durability(delete.durability), isDeferred: true, transaction: transaction
         ) { [self] result in
             complete(
                 slot, with: PendingReply(result) { $0 ? .done(.deleted, delete.namespace, id: delete.id) : .notFound })

@@ -39,6 +39,9 @@ final class Session: @unchecked Sendable {
     private var isClosing = false
     private var loginTimer: Reactor.TimerID?
     private var isPausedByOrder = false
+    /// What the requests of this connection belong to, until it is committed or aborted.
+    var transaction: Transaction?
+    var transactionTimer: Reactor.TimerID?
     /// The change events that this connection gets.
     var subscription: ChangeSubscription?
     private let gone = Atomic<Bool>(false)
@@ -219,7 +222,7 @@ final class Session: @unchecked Sendable {
 
     private static func kind(of type: MessageType) -> ReplyOrder.Kind {
         switch type {
-        case .create, .update, .delete, .batchWrite: .write
+        case .create, .update, .delete, .batchWrite, .commitTransaction: .write
         // Whether it is answered at once or later, it waits for the writes before it.
         default: .immediate
         }
@@ -232,6 +235,7 @@ final class Session: @unchecked Sendable {
         }
         let request = try requests.decode(type, payload)
         if let refusal = RequiredAccess(request).refusal(for: user) { throw refusal }
+        if let refusal = refusalInTransaction(request) { throw refusal }
         return request
     }
 
@@ -259,6 +263,7 @@ extension Session: ChannelHandler {
         }
         self.channel = nil
         endSubscription()
+        endOfTransaction()?.abort(because: "The connection was closed")
         if let loginTimer { reactor.cancel(loginTimer) }
         loginTimer = nil
         isClosing = true
