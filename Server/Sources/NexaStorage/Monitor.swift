@@ -42,7 +42,7 @@ package final class Monitor<State>: @unchecked Sendable {
     /// Waits until `ready` holds or the time is over, then runs `body`, alone throughout.
     ///
     /// - Parameter deadline: how long to wait, in milliseconds, asked anew before every wait; `nil` is for ever.
-    func wait<Result>(
+    package func wait<Result>(
         until ready: (borrowing State) -> Bool, deadline: (borrowing State) -> Int?, then body: (inout State) -> Result
     ) -> Result {
         pthread_mutex_lock(mutex)
@@ -63,7 +63,7 @@ package final class Monitor<State>: @unchecked Sendable {
     }
 
     /// Wakes everyone who waits.
-    func wakeAll() { pthread_cond_broadcast(condition) }
+    package func wakeAll() { pthread_cond_broadcast(condition) }
 }
 
 /// A named operating-system thread that is joined before its owner goes.
