@@ -92,19 +92,10 @@ extension Session {
         } catch {
             return reply(.failure(RequestError(error)))
         }
-        let slot = begin(.exclusive)
-        let isAccepted = shared.workers.submit { [self] in
-            do throws(EngineError) {
-                // A connection that is gone wants no answer: look now and then.
-                while try execution.step(budget: 4096) != .done {
-                    guard !isGone, !shared.isStopping.load(ordering: .relaxed) else { return }
-                }
-                complete(slot, with: .documents(query.namespace, PendingReply.QueryResult(execution)))
-            } catch {
-                complete(slot, with: .failure(RequestError(error)))
-            }
+        runOnWorker { (control) throws(EngineError) in
+            while try execution.step(budget: 4096) != .done { try control.check() }
+            return .documents(query.namespace, PendingReply.QueryResult(execution))
         }
-        if !isAccepted { complete(slot, with: .failure(Self.overloaded)) }
     }
 
     // MARK: Writes
