@@ -69,25 +69,31 @@ public final class WriteExecution: @unchecked Sendable {
         tracker.settle()
     }
 
+    /// Calls `body` once what was queued is committed: `settle` for those who may not block.
+    func whenSettled(_ body: @escaping @Sendable () -> Void) { tracker.whenSettled(body) }
+
     /// Calls `completion` when all commits are made.
     ///
     /// The outcomes are in the order of the writes. An error stands for all of them: of writes that were to be one
     /// commit, nothing was written then.
     public func finish(_ completion: @escaping @Sendable (Result<[WriteOutcome], EngineError>) -> Void) {
-        if failure != nil { own?.abort(because: "A write of the transaction failed") }
-        own = nil
-        var outcomes = outcomes
-        let failed = failure
-        outcomes += Array(repeating: .skipped, count: writes.count - outcomes.count)
-        let (tracker, isAtomic) = (tracker, isAtomic)
-        tracker.whenSettled { [outcomes] in
-            var outcomes = outcomes
-            for (write, error) in tracker.takeFailures() {
-                if isAtomic || write >= outcomes.count { return completion(.failure(error)) }
-                outcomes[write] = .failed(error)
-            }
-            completion(failed.map { .failure($0) } ?? .success(outcomes))
+        tracker.whenSettled { [self] in
+            completion(Result { () throws(EngineError) in try outcomesNow() })
         }
+    }
+
+    /// What became of the writes, after `settle`.
+    ///
+    /// - Throws: the error that stands for all writes.
+    public func outcomesNow() throws(EngineError) -> [WriteOutcome] {
+        own?.abort(because: "A write of the transaction failed")
+        own = nil
+        for (write, error) in tracker.takeFailures() {
+            if isAtomic || write >= outcomes.count { throw error }
+            outcomes[write] = .failed(error)
+        }
+        if let failure { throw failure }
+        return outcomes + Array(repeating: .skipped, count: writes.count - outcomes.count)
     }
 
     private func makeStep() throws(EngineError) -> WriteStep {
