@@ -58,7 +58,8 @@ extension Request {
         case .abortTransaction: self = .abortTransaction
         case .listDatabases: self = .listDatabases(viaCollections: false)
         case .connect, .create, .read, .update, .delete, .query, .batchWrite, .listCollections, .dropCollection,
-            .dropDatabase, .subscribeChanges, .beginTransaction, .commitTransaction:
+            .dropDatabase, .subscribeChanges, .beginTransaction, .commitTransaction,
+            .updateMany, .deleteMany, .findAndModify, .bulkWrite:
             let fields = try RequestFields(payload)
             control = Self.mayTakeLong(type) ? try RequestControl(fields) : RequestControl()
             try self.init(type: type, fields: fields, recent: &recent)
@@ -126,6 +127,10 @@ extension Request {
         case .subscribeChanges: self = .subscribe(try Subscribe(fields))
         case .beginTransaction: self = .beginTransaction(try BeginTransaction(fields))
         case .commitTransaction: self = .commitTransaction(try CommitTransaction(fields))
+        case .updateMany: self = .updateMany(try WriteOne(fields, &recent, isDeletion: false))
+        case .deleteMany: self = .deleteMany(try WriteOne(fields, &recent, isDeletion: true))
+        case .findAndModify: self = .findAndModify(try FindAndModify(fields, &recent))
+        case .bulkWrite: self = .bulkWrite(try BulkWrite(fields, &recent))
         default: throw Self.unknown(type)
         }
     }

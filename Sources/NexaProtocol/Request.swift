@@ -25,6 +25,12 @@ public enum Request: Sendable, Hashable {
     case beginTransaction(BeginTransaction)
     case commitTransaction(CommitTransaction)
     case abortTransaction
+    /// UPDATE_MANY.
+    case updateMany(WriteOne)
+    /// DELETE_MANY.
+    case deleteMany(WriteOne)
+    case findAndModify(FindAndModify)
+    case bulkWrite(BulkWrite)
 
     /// A collection in a database.
     public struct Namespace: Sendable, Hashable {
@@ -106,13 +112,13 @@ public enum Request: Sendable, Hashable {
         }
     }
 
-    /// UPDATE of a document: a shallow merge of fields.
+    /// UPDATE of a document: a shallow merge of fields, or update operators.
     public struct Update: Sendable, Hashable {
         /// Where.
         public var namespace: Namespace
         /// The `_id`: a string or an integer.
         public var id: Value
-        /// The fields to set, as a MessagePack map.
+        /// The fields to set, or operators (`$set`, …), as a MessagePack map.
         public var updates: [UInt8]
         /// How safe before the reply; `nil` for the server's default.
         public var durability: Durability?
@@ -237,6 +243,10 @@ public enum Request: Sendable, Hashable {
         case .beginTransaction: .beginTransaction
         case .commitTransaction: .commitTransaction
         case .abortTransaction: .abortTransaction
+        case .updateMany: .updateMany
+        case .deleteMany: .deleteMany
+        case .findAndModify: .findAndModify
+        case .bulkWrite: .bulkWrite
         }
     }
 

@@ -35,6 +35,9 @@ extension Session {
         case .beginTransaction(let begin): self.begin(begin)
         case .commitTransaction(let commit): self.commit(commit)
         case .abortTransaction: abortTransaction()
+        case .updateMany(let write), .deleteMany(let write): self.write(write)
+        case .findAndModify(let modify): findAndModify(modify)
+        case .bulkWrite(let bulk): bulkWrite(bulk)
         }
     }
 
