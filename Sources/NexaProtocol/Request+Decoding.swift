@@ -54,9 +54,11 @@ extension Request {
         case .disconnect: self = .disconnect
         case .unsubscribeChanges: self = .unsubscribe
         case .abortTransaction: self = .abortTransaction
+        case .listUsers: self = .listUsers
         case .listDatabases: self = .listDatabases(viaCollections: false)
         case .connect, .create, .read, .update, .delete, .query, .batchWrite, .listCollections, .dropCollection,
-            .dropDatabase, .subscribeChanges, .beginTransaction, .commitTransaction:
+            .dropDatabase, .subscribeChanges, .beginTransaction, .commitTransaction,
+            .createUser, .deleteUser, .changePassword, .updateUser, .apiKeys:
             try self.init(type: type, fields: RequestFields(payload), recent: &recent)
         default: throw Self.unknown(type)
         }
@@ -122,6 +124,11 @@ extension Request {
         case .subscribeChanges: self = .subscribe(try Subscribe(fields))
         case .beginTransaction: self = .beginTransaction(try BeginTransaction(fields))
         case .commitTransaction: self = .commitTransaction(try CommitTransaction(fields))
+        case .createUser: self = .createUser(try CreateUser(fields))
+        case .deleteUser: self = .deleteUser(try fields.requiredUsername())
+        case .changePassword: self = .changePassword(try ChangePassword(fields))
+        case .updateUser: self = .updateUser(try UpdateUser(fields))
+        case .apiKeys: self = .apiKeys(try APIKeys(fields))
         default: throw Self.unknown(type)
         }
     }

@@ -25,6 +25,12 @@ public enum Request: Sendable, Hashable {
     case beginTransaction(BeginTransaction)
     case commitTransaction(CommitTransaction)
     case abortTransaction
+    case createUser(CreateUser)
+    case deleteUser(String)
+    case listUsers
+    case changePassword(ChangePassword)
+    case updateUser(UpdateUser)
+    case apiKeys(APIKeys)
 
     /// A collection in a database.
     public struct Namespace: Sendable, Hashable {
@@ -237,13 +243,19 @@ public enum Request: Sendable, Hashable {
         case .beginTransaction: .beginTransaction
         case .commitTransaction: .commitTransaction
         case .abortTransaction: .abortTransaction
+        case .createUser: .createUser
+        case .deleteUser: .deleteUser
+        case .listUsers: .listUsers
+        case .changePassword: .changePassword
+        case .updateUser: .updateUser
+        case .apiKeys: .apiKeys
         }
     }
 
     /// True when sending it twice does the same as sending it once.
     public var isRead: Bool {
         switch self {
-        case .read, .query, .ping, .listCollections, .listDatabases: true
+        case .read, .query, .ping, .listCollections, .listDatabases, .listUsers: true
         default: false
         }
     }

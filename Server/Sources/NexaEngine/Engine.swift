@@ -16,10 +16,12 @@ public final class Engine: Sendable {
     let latches = LatchTable()
     let identifiers = DocumentIDGenerator()
 
-    private init(_ store: Store, _ contents: CatalogRecord.Contents) {
+    private init(
+        _ store: Store, _ contents: CatalogRecord.Contents, onUsersChange: @escaping @Sendable () -> Void
+    ) {
         self.store = store
         catalog = Catalog(store, contents)
-        users = UserDirectory(store, contents.users, loginSecret: contents.loginSecret ?? [])
+        users = UserDirectory(store, contents.users, loginSecret: contents.loginSecret ?? [], onChange: onUsersChange)
     }
 
     /// Opens a data directory, making it if there is none, and recovers what a crash left in its log.
@@ -37,7 +39,7 @@ public final class Engine: Sendable {
         }
         var contents = try CatalogRecord.load(store)
         if contents.loginSecret == nil { contents.loginSecret = try makeLoginSecret(store) }
-        return Engine(store, contents)
+        return Engine(store, contents, onUsersChange: options.onUsersChange)
     }
 
     private static func makeLoginSecret(_ store: Store) throws(EngineError) -> [UInt8] {
