@@ -38,6 +38,12 @@ extension Session {
         case .updateMany(let write), .deleteMany(let write): self.write(write)
         case .findAndModify(let modify): findAndModify(modify)
         case .bulkWrite(let bulk): bulkWrite(bulk)
+        case .createIndex(let create): createIndex(create)
+        case .dropIndex(let drop): dropIndex(drop)
+        case .listIndexes(let namespace): listIndexes(namespace)
+        case .explain(let query): explain(query)
+        case .collectionStats(let namespace): collectionStats(namespace)
+        case .databaseStats(let database): databaseStats(database)
         }
     }
 
@@ -235,6 +241,7 @@ extension QueryOptions {
         self.maximumResultBytes = maximumResultBytes
         page = query.page.map { Page(documents: $0.documents, bytes: min($0.bytes, maximumResultBytes)) }
         after = query.after
+        hint = query.hint
     }
 }
 
