@@ -85,7 +85,8 @@ public final class QueryExecution: @unchecked Sendable {
             } ?? .nothing
         guard options.after == nil || isIndexPlace || order == nil || isInIDOrder else {
             throw EngineError(
-                .badRequest, "A sorted result has no pages, unless an index has the order: 'after' and 'sort' "
+                .badRequest,
+                "A sorted result has no pages, unless an index has the order: 'after' and 'sort' "
                     + "exclude each other")
         }
     }

@@ -26,7 +26,8 @@ extension Session {
             database: drop.namespace.database, collection: drop.namespace.collection, index: drop.name
         ) { [self] result in
             complete(
-                slot, with: PendingReply(result) { _ in .fields(["index": .string(drop.name), "message": "Index dropped"]) })
+                slot,
+                with: PendingReply(result) { _ in .fields(["index": .string(drop.name), "message": "Index dropped"]) })
         }
     }
 
