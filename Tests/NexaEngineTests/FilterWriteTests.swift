@@ -271,7 +271,8 @@ import Testing
                             try await engine.write(writes, collection: "c")
                         default:
                             for id in 0..<20 {
-                                try await engine.write(.update(["n": .int(Int64(id))], ["$inc": ["hits": 1]]), collection: "c")
+                                try await engine.write(
+                                    .update(["n": .int(Int64(id))], ["$inc": ["hits": 1]]), collection: "c")
                             }
                         }
                     }
