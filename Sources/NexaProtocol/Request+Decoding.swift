@@ -61,7 +61,8 @@ extension Request {
         case .connect, .create, .read, .update, .delete, .query, .batchWrite, .listCollections, .dropCollection,
             .dropDatabase, .subscribeChanges, .beginTransaction, .commitTransaction,
             .updateMany, .deleteMany, .findAndModify, .bulkWrite,
-            .createUser, .deleteUser, .changePassword, .updateUser, .apiKeys:
+            .createUser, .deleteUser, .changePassword, .updateUser, .apiKeys,
+            .createIndex, .dropIndex, .listIndexes, .explain, .collectionStats, .databaseStats:
             let fields = try RequestFields(payload)
             control = Self.mayTakeLong(type) ? try RequestControl(fields) : RequestControl()
             try self.init(type: type, fields: fields, recent: &recent)
@@ -138,6 +139,13 @@ extension Request {
         case .changePassword: self = .changePassword(try ChangePassword(fields))
         case .updateUser: self = .updateUser(try UpdateUser(fields))
         case .apiKeys: self = .apiKeys(try APIKeys(fields))
+        case .createIndex: self = .createIndex(try CreateIndex(fields, &recent))
+        case .dropIndex: self = .dropIndex(try DropIndex(fields, &recent))
+        case .listIndexes: self = .listIndexes(try fields.namespace(missing: "Missing 'collection' field", &recent))
+        case .explain: self = .explain(try Query(fields, &recent))
+        case .collectionStats:
+            self = .collectionStats(try fields.namespace(missing: "Missing 'collection' field", &recent))
+        case .databaseStats: self = .databaseStats(try fields.database())
         default: throw Self.unknown(type)
         }
     }
@@ -177,6 +185,7 @@ extension Request.Query {
             if let documents = sizes["documents"]?.int { page?.documents = Int(clamping: max(1, documents)) }
             if let bytes = sizes["bytes"]?.int { page?.bytes = Int(clamping: max(1, bytes)) }
         }
-        after = try fields.value("after", maximumByteCount: 4096)?.bytes
+        after = try fields.value("after", maximumByteCount: 65_536)?.bytes
+        hint = try fields.string("hint")
     }
 }

@@ -11,6 +11,7 @@ enum AccessTable: String, Sendable, CaseIterable {
     case listCollections, dropCollection
     case insert, insertMany, read, update, delete, query
     case updateMany, deleteMany, findAndModify, bulkWrite
+    case createIndex, dropIndex, listIndexes, explain, collectionStats, databaseStats
     case subscribe, subscribeToEverything, unsubscribe
     case beginTransaction, commitTransaction, abortTransaction
     case createUser, deleteUser, listUsers, changePassword, updateUser, apiKeys
@@ -53,6 +54,12 @@ enum AccessTable: String, Sendable, CaseIterable {
         case .deleteMany: (.deleteMany, .database(.write))
         case .findAndModify: (.findAndModify, .database(.write))
         case .bulkWrite: (.bulkWrite, .database(.write))
+        case .createIndex: (.createIndex, .database(.write))
+        case .dropIndex: (.dropIndex, .database(.write))
+        case .listIndexes: (.listIndexes, .database(.read))
+        case .explain: (.explain, .database(.read))
+        case .collectionStats: (.collectionStats, .database(.read))
+        case .databaseStats: (.databaseStats, .database(.read))
         case .subscribe: (.subscribeChanges, .database(.read))
         case .subscribeToEverything: (.subscribeChanges, .someDatabase)
         case .unsubscribe: (.unsubscribeChanges, .nothing)

@@ -44,6 +44,12 @@ extension Session {
         case .changePassword(let change): changePassword(change)
         case .updateUser(let update): updateUser(update)
         case .apiKeys(let keys): apiKeys(keys)
+        case .createIndex(let create): createIndex(create)
+        case .dropIndex(let drop): dropIndex(drop)
+        case .listIndexes(let namespace): listIndexes(namespace)
+        case .explain(let query): explain(query)
+        case .collectionStats(let namespace): collectionStats(namespace)
+        case .databaseStats(let database): databaseStats(database)
         }
     }
 
@@ -246,6 +252,7 @@ extension QueryOptions {
         self.maximumResultBytes = maximumResultBytes
         page = query.page.map { Page(documents: $0.documents, bytes: min($0.bytes, maximumResultBytes)) }
         after = query.after
+        hint = query.hint
     }
 }
 
