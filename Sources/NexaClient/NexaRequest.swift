@@ -85,6 +85,48 @@ public struct NexaCollectionRequests<Model: NexaModel>: Sendable {
         }
     }
 
+    /// Applies update operators to a document; the reply is false when there is no such document.
+    public func update(_ id: DocumentID, _ update: Update) -> NexaRequest<Bool> {
+        NexaRequest("update") { (_) throws(NexaError) in
+            .init(
+                request: .updateMany(
+                    .init(
+                        namespace: collection.namespace,
+                        write: .init(.id(id.wireValue), try update.action(), arrayFilters: update.encodedFilters))),
+                required: [.updateOperators])
+        } read: { (answer, _) throws(NexaError) in
+            Reply.Written(try answer.fields()).matched > 0
+        }
+    }
+
+    /// Applies update operators to all documents that a filter means; see `updateMany` of the collection.
+    public func updateMany(_ filter: Filter, _ update: Update, upsert: Bool = false) -> NexaRequest<UpdateResult> {
+        NexaRequest("updateMany") { (_) throws(NexaError) in
+            .init(
+                request: .updateMany(
+                    .init(
+                        namespace: collection.namespace,
+                        write: .init(
+                            filter.target, try update.action(), isMany: true, isUpsert: upsert,
+                            arrayFilters: update.encodedFilters))),
+                required: [.updateOperators])
+        } read: { (answer, _) throws(NexaError) in
+            UpdateResult(Reply.Written(try answer.fields()))
+        }
+    }
+
+    /// Deletes all documents that a filter means; the reply is how many.
+    public func deleteMany(_ filter: Filter) -> NexaRequest<Int> {
+        NexaRequest("deleteMany") { (_) throws(NexaError) in
+            .init(
+                request: .deleteMany(
+                    .init(namespace: collection.namespace, write: .init(filter.target, .delete, isMany: true))),
+                required: [.updateOperators])
+        } read: { (answer, _) throws(NexaError) in
+            Reply.Written(try answer.fields()).deleted
+        }
+    }
+
     /// Deletes a document; the reply is false when there is no such document.
     public func delete(_ id: DocumentID) -> NexaRequest<Bool> {
         NexaRequest("delete", .delete(.init(namespace: collection.namespace, id: id.wireValue))) { $0.isFound }

@@ -215,6 +215,19 @@
                 }
             }
 
+            @Test func pipelinesTakeUpdates() async throws {
+                try await withPages { client, pages in
+                    let (one, many, gone) = await client.pipeline(
+                        pages.requests.update("p0", .inc("visits", 5)),
+                        pages.requests.updateMany(Page.Fields.visits >= 5, .inc("visits", 1)),
+                        pages.requests.deleteMany(["visits": 10]), options: CallOptions(durability: .os))
+                    let isFound = try one.get()
+                    #expect(isFound)
+                    let (changed, deleted) = (try many.get(), try gone.get())
+                    #expect(changed == UpdateResult(matched: 6, modified: 6) && deleted == 1)
+                }
+            }
+
             @Test func updatesArePartOfTransactions() async throws {
                 try await withPages { client, pages in
                     try await client.withTransaction { transaction in
