@@ -77,9 +77,12 @@ public struct NexaCollectionRequests<Model: NexaModel>: Sendable {
             guard !fields.isEmpty else {
                 throw NexaError(.invalidRequest, "An update sets at least one field", operation: "update")
             }
+            // An original server would store operators as fields.
+            let hasOperators = fields.first?.key.utf8.first == UInt8(ascii: "$")
             return .init(
                 request: .update(
-                    .init(namespace: collection.namespace, id: id.wireValue, updates: MessagePack.encode(fields))))
+                    .init(namespace: collection.namespace, id: id.wireValue, updates: MessagePack.encode(fields))),
+                required: hasOperators ? [.updateOperators] : [])
         } read: { (answer, _) throws(NexaError) in
             answer.isFound
         }
