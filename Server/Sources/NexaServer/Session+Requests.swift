@@ -146,18 +146,6 @@ extension Session {
         }
     }
 
-    private func update(_ update: Request.Update) {
-        let slot = begin(.write)
-        shared.engine.update(
-            database: update.namespace.database, collection: update.namespace.collection, id: update.id,
-            updates: update.updates, durability: durability(update.durability), isDeferred: true,
-            transaction: transaction
-        ) { [self] result in
-            complete(
-                slot, with: PendingReply(result) { $0 ? .done(.updated, update.namespace, id: update.id) : .notFound })
-        }
-    }
-
     private func delete(_ delete: Request.Delete) {
         let slot = begin(.write)
         shared.engine.delete(
