@@ -281,7 +281,6 @@ public enum Request: Sendable, Hashable {
     public var isRead: Bool {
         switch self {
         case .read, .query, .ping, .listCollections, .listDatabases, .listUsers: true
-        case .read, .query, .ping, .listCollections, .listDatabases: true
         case .listIndexes, .explain, .collectionStats, .databaseStats: true
         default: false
         }
