@@ -10,13 +10,15 @@ public import NexaValue
 public struct Expression: Sendable {
     /// How deep expressions may nest.
     public static let maximumDepth = 100
-    /// How many operators, paths and literals an expression may have.
+    /// How many operators, paths, arrays and documents an expression may have.
     public static let maximumNodes = 10_000
+    /// How many literals an expression may have, as in a long list for `$in`.
+    public static let maximumLiterals = 100_000
     /// How many regular expressions an expression may have; each takes tens of KiB compiled.
     public static let maximumPatterns = 100
 
     let node: ExpressionNode
-    /// How many operators, paths and literals the expression has.
+    /// How many operators, paths, arrays and documents the expression has.
     let nodeCount: Int
     /// How many regular expressions were compiled for it.
     let patternCount: Int

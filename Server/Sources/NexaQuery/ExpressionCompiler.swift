@@ -6,6 +6,7 @@ struct ExpressionCompiler {
     private let variables: Set<String>
     /// Variables that the expression binds around the current place, the innermost last.
     var scope: [String] = []
+    private var literals = 0
     private(set) var nodes = 0
     private(set) var patterns = 0
 
@@ -22,21 +23,21 @@ struct ExpressionCompiler {
     static let operators = (specialOperators + ExpressionFunction.known.keys).sorted()
 
     mutating func compile(_ value: Value, depth: Int) throws(QueryError) -> ExpressionNode {
-        nodes += 1
-        guard nodes <= Expression.maximumNodes else {
-            throw .limit("the expression has more than \(Expression.maximumNodes) operators, paths and literals")
-        }
         guard depth < Expression.maximumDepth else {
             throw .limit("the expression nests deeper than \(Expression.maximumDepth) levels")
         }
         switch value {
-        case .string(let text) where text.utf8.first == 0x24: return try path(text)
+        case .string(let text) where text.utf8.first == 0x24:
+            try countNode()
+            return try path(text)
         case .array(let elements):
+            try countNode()
             let nodes = try compile(elements, depth: depth + 1)
             var values: [Value] = []
             for case .literal(let value) in nodes { values.append(value ?? .null) }
             return values.count == nodes.count ? .literal(.array(values)) : .array(nodes)
         case .document(let document):
+            try countNode()
             guard let (name, operand) = document.first, name.utf8.first == 0x24 else {
                 return try object(document, depth: depth + 1)
             }
@@ -46,7 +47,19 @@ struct ExpressionCompiler {
                         + " \"\(document[1].key)\"")
             }
             return try call(name, operand, depth: depth + 1)
-        default: return .literal(value)
+        default:
+            literals += 1
+            guard literals <= Expression.maximumLiterals else {
+                throw .limit("the expression has more than \(Expression.maximumLiterals) literals")
+            }
+            return .literal(value)
+        }
+    }
+
+    private mutating func countNode() throws(QueryError) {
+        nodes += 1
+        guard nodes <= Expression.maximumNodes else {
+            throw .limit("the expression has more than \(Expression.maximumNodes) operators and paths")
         }
     }
 
