@@ -225,6 +225,14 @@
                     #expect(isFound)
                     let (changed, deleted) = (try many.get(), try gone.get())
                     #expect(changed == UpdateResult(matched: 6, modified: 6) && deleted == 1)
+                    let (none, some) = await client.pipeline(
+                        pages.requests.update("nobody", .inc("visits", 5)),
+                        pages.requests.update("p1", .push("tags", "x").set("tags.$[t]", "y").arrayFilter(["t": "z"])))
+                    #expect(try !none.get())
+                    #expect(throws: NexaError.self) { try some.get() }
+                    let absent = await client.pipeline(
+                        pages.requests.update("nobody", .set("tags.$[t]", "y").arrayFilter(["t": "z"])))
+                    #expect(try !absent.get())
                 }
             }
 
