@@ -201,6 +201,21 @@
                 }
             }
 
+            @Test @MainActor func bulksAreBuiltWhereTheyAreCalled() async throws {
+                try await LiveServer.run { @MainActor client in
+                    let numbers = client.database().collection("numbers")
+                    var made: [Int64] = []
+                    try await numbers.bulk { bulk in
+                        for number in 0..<10 as Range<Int64> {
+                            bulk.insert(["n": .int(number)])
+                            made.append(number)
+                        }
+                    }
+                    #expect(made.count == 10)
+                    #expect(try await numbers.count() == 10)
+                }
+            }
+
             @Test func aLongBulkIsSentInParts() async throws {
                 try await LiveServer.run { client in
                     let numbers = client.database().collection("numbers")
