@@ -215,7 +215,8 @@
             @Test func bulksAreBuiltWhereTheyAreCalled() async throws {
                 try await LiveServer.run { client in
                     let numbers = client.database().collection("numbers")
-                    #expect(try await countBuilt(numbers) == 10)
+                    let built = try await countBuilt(numbers)
+                    #expect(built == 10)
                     #expect(try await numbers.count() == 10)
                 }
             }
