@@ -308,6 +308,31 @@ import Testing
         #expect(try engine.document(id: "big", collection: "c")?["n"] == 240)
     }
 
+    /// Others come first again and again; each set of writes is made nevertheless.
+    @Test func atomicWritesOfTheSameDocumentsAllSucceed() async throws {
+        let fixture = try Fixture()
+        let engine = fixture.engine
+        try await fill(engine, 2)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    var options = WriteSetOptions()
+                    options.isAtomic = true
+                    for _ in 0..<15 {
+                        try await engine.write(
+                            [
+                                .update(["_id": "d0"], ["$inc": ["a": 1]]),
+                                .update(["_id": "d1"], ["$inc": ["a": -1]])
+                            ], collection: "c", options: options)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try engine.document(id: "d0", collection: "c")?["a"] == 120)
+        #expect(try engine.document(id: "d1", collection: "c")?["a"] == -120)
+    }
+
     @Test func upsertsOfOneIDMakeOneDocument() async throws {
         let fixture = try Fixture()
         let engine = fixture.engine

@@ -1,3 +1,4 @@
+import Glibc
 import NexaStorage
 import NexaValue
 
@@ -27,6 +28,7 @@ public final class WriteExecution: @unchecked Sendable {
     private var outcomes: [WriteOutcome] = []
     private var failure: EngineError?
     private var conflicts = 0
+    private var isInConflict = false
     private var isCommitted = false
 
     /// How often writes that are to be one commit start over when others come first.
@@ -69,10 +71,19 @@ public final class WriteExecution: @unchecked Sendable {
         return commitIfAtomic()
     }
 
-    /// Blocks until what was queued is committed, so that `step` can go on.
+    /// Blocks until what was queued is committed, so that `step` can go on. After a conflict with other writers it also
+    /// waits for a random time that grows with their number, so that theirs is committed.
     public func settle() {
         engine.flushPending()
         tracker.settle()
+        let microseconds = pauseMicroseconds()
+        if microseconds > 0 { usleep(UInt32(microseconds)) }
+    }
+
+    /// How long to wait before the next step, because of a conflict; told once.
+    func pauseMicroseconds() -> Int {
+        defer { isInConflict = false }
+        return isInConflict ? Int.random(in: 0...500 << min(conflicts, 7)) : 0
     }
 
     /// Calls `body` once what was queued is committed: `settle` for those who may not block.
@@ -139,6 +150,7 @@ public final class WriteExecution: @unchecked Sendable {
     private func startOver() -> Bool {
         guard conflicts < Self.maximumConflicts else { return false }
         conflicts += 1
+        isInConflict = true
         own?.abort(because: "Other writers came first")
         own = nil
         current = nil
