@@ -45,13 +45,15 @@ final class IndexBuilder: Sendable {
 
     /// Ends after the chunk at hand.
     func shutDown() {
-        state.withLock { state in
+        let thread = state.withLock { state in
             state.isClosing = true
             state.jobs = []
             let thread = state.thread
             state.thread = nil
             return thread
-        }?.join()
+        }
+        state.wakeAll()
+        thread?.join()
     }
 
     private var isClosing: Bool { state.withLock { $0.isClosing } }
@@ -85,19 +87,16 @@ final class IndexBuilder: Sendable {
         job.index.build.total.store(max(estimate, scanned), ordering: .relaxed)
         while true {
             guard !isClosing else { throw EngineError(.shuttingDown, "The server is shutting down") }
-            let outcome = CommitWait()
-            let chunk = try engine.latches.holdingAll { () throws(EngineError) -> IndexChunk? in
-                guard !job.collection.isDropped, job.index.state == .building else { return nil }
-                var chunk = IndexChunk(job.index, job.collection, after: after, scanned: scanned)
-                try chunk.fill(engine, documents: Self.chunkDocuments, bytes: Self.chunkBytes)
-                try engine.enqueue(chunk.batch, WriteOptions(durability: .os), noting: chunk.noted) {
-                    outcome.finish($0)
-                }
-                return chunk
+            let chunk: IndexChunk
+            do throws(EngineError) {
+                guard let made = try self.chunk(job, after: after, scanned: scanned, in: engine) else { return }
+                chunk = made
+            } catch {
+                // Writers come first when there is too much to do.
+                guard error.code == .overloaded else { throw error }
+                pause(milliseconds: 50)
+                continue
             }
-            guard let chunk else { return }
-            engine.store.commitPending()
-            try outcome.wait()
             after = chunk.after
             scanned = chunk.scanned
             job.index.build.scanned.store(scanned, ordering: .relaxed)
@@ -124,6 +123,30 @@ final class IndexBuilder: Sendable {
             if job.index.state == .building { job.index.markReady(since: engine.store.commitSequence) }
         }
         engine.sweeper.start(engine)
+    }
+
+    /// Commits the entries of the next documents; `nil` when the index was dropped.
+    private func chunk(
+        _ job: Job, after: [UInt8], scanned: Int, in engine: Engine
+    ) throws(EngineError) -> IndexChunk? {
+        let outcome = CommitWait()
+        let chunk = try engine.latches.holdingAll { () throws(EngineError) -> IndexChunk? in
+            guard !job.collection.isDropped, job.index.state == .building else { return nil }
+            var chunk = IndexChunk(job.index, job.collection, after: after, scanned: scanned)
+            try chunk.fill(engine, documents: Self.chunkDocuments, bytes: Self.chunkBytes)
+            try engine.enqueue(chunk.batch, WriteOptions(durability: .os), noting: chunk.noted) {
+                outcome.finish($0)
+            }
+            return chunk
+        }
+        guard let chunk else { return nil }
+        engine.store.commitPending()
+        try outcome.wait()
+        return chunk
+    }
+
+    private func pause(milliseconds: Int) {
+        state.wait(until: { $0.isClosing }, deadline: { _ in milliseconds }, then: { _ in })
     }
 
     private func fail(_ job: Job, _ error: EngineError, in engine: Engine) {

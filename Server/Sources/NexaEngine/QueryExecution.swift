@@ -32,6 +32,7 @@ public final class QueryExecution: @unchecked Sendable {
     private var cursor: IndexCursor?
     /// The source as it was planned; `source` is let go of at the end.
     private(set) var plannedSource = QuerySource.nothing
+    private var isPlanPostponed = false
     /// The documents are walked from the last to the first.
     private(set) var isReverseScan = false
     /// The source has the order that is asked for.
@@ -102,6 +103,9 @@ public final class QueryExecution: @unchecked Sendable {
     private static let idDescending = IndexDefinition.Key("_id", isDescending: true)
     private var isInIDOrder: Bool { overlay.isEmpty && order?.terms == [IndexDefinition.Key("_id")] }
 
+    /// So many values are listed that choosing among indexes takes longer than a listener has.
+    private var isLongPlan: Bool { filter.listedValues > 1000 && collection?.indexes.isEmpty == false }
+
     /// Decides how the documents are found.
     private func plan() throws(EngineError) {
         let choice = try chosenPlan()
@@ -135,7 +139,14 @@ public final class QueryExecution: @unchecked Sendable {
     public func step(budget: Int) throws(EngineError) -> Progress {
         guard !isDone else { return .done }
         do throws(EngineError) {
-            if choice == nil { try plan() }
+            if choice == nil {
+                // A listener takes the first step itself, and leaves work to others when there is more.
+                if isLongPlan, !isPlanPostponed {
+                    isPlanPostponed = true
+                    return .more
+                }
+                try plan()
+            }
             switch source {
             case _ where cursor != nil: try walkIndex(budget)
             case .nothing: try endOfSource()

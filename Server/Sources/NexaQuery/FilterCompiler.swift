@@ -4,7 +4,7 @@ import NexaValue
 struct FilterCompiler {
     let limits: QueryFilter.Limits
     private var conditions = 0
-    private var listedValues = 0
+    private(set) var listedValues = 0
     private var patterns = 0
 
     static let logicalOperators = ["$and", "$or", "$nor"]

@@ -35,6 +35,8 @@ public struct QueryFilter: Sendable {
     }
 
     let program: Conjunction
+    /// How many values all lists of the filter have.
+    public let listedValues: Int
     /// What the filter says about `_id`; every document it matches fulfils this.
     public let idConstraint: IDConstraint
 
@@ -45,6 +47,7 @@ public struct QueryFilter: Sendable {
     public init(compiling filter: Document, limits: Limits = .standard) throws(QueryError) {
         var compiler = FilterCompiler(limits: limits)
         program = try compiler.conjunction(filter, depth: 0)
+        listedValues = compiler.listedValues
         idConstraint = IDConstraint(requiredBy: filter)
     }
 
