@@ -52,7 +52,55 @@ final class IndexCursor {
         }
     }
 
+    /// Counts up to `limit` further entries that need not be read; fewer at the end.
+    func count(upTo limit: Int) throws(EngineError) -> Int {
+        var found = 0
+        while scan < scans.count, scans[scan].ranges.count == 1, resume == nil, found < limit {
+            let range = scans[scan].ranges[0]
+            do throws(StorageError) {
+                if iterator == nil {
+                    iterator = try snapshot.makeIterator(.indexes, lower: range.lower, upper: range.upper)
+                }
+                // Taken out while it is used, so that nobody else can move it.
+                guard var iterator = iterator.take() else { break }
+                while found < limit, try iterator.advance() { found += 1 }
+                self.iterator = consume iterator
+            } catch {
+                throw EngineError(error)
+            }
+            if found < limit {
+                scan += 1
+                iterator = nil
+            }
+        }
+        keysExamined += found
+        while found < limit, try advance() { found += 1 }
+        return found
+    }
+
+    /// Looks up the entries of single values in a unique index one by one.
+    private func lookUp(in current: IndexScan) throws(StorageError) -> Bool {
+        while range < current.ranges.count {
+            let key =
+                current.isReverse
+                ? current.ranges[current.ranges.count - 1 - range].lower : current.ranges[range].lower
+            range += 1
+            if let resume, current.isReverse ? !key.precedes(resume.key) : !resume.key.precedes(key) { continue }
+            var isFound = false
+            try snapshot.get(.indexes, key.span.bytes) { value in
+                isFound = current.index.read(key: key.span.bytes, value: value, to: &documentKey) != nil
+            }
+            guard isFound else { continue }
+            keysExamined += 1
+            entryKey = key
+            valueLength = key.count
+            return true
+        }
+        return false
+    }
+
     private func advance(in current: IndexScan) throws(StorageError) -> Bool {
+        if current.isPoint, current.index.definition.isUnique { return try lookUp(in: current) }
         guard let first = current.ranges.first, let last = current.ranges.last else { return false }
         // Taken out while it is used, so that nobody else can move it.
         if iterator == nil {
