@@ -192,6 +192,7 @@ private struct IndexChunk {
     var batch = WriteBatch(capacity: 64 << 10)
     var noted: [(key: [UInt8], value: [UInt8]?)] = []
     private var taken: [[UInt8]: [UInt8]] = [:]
+    private var entries: [IndexEntry] = []
 
     init(_ index: Index, _ collection: Collection, after: [UInt8], scanned: Int) {
         self.index = index
@@ -222,6 +223,10 @@ private struct IndexChunk {
                 try add(iterator.value, engine)
             }
         }
+        // The tables take keys faster in their order.
+        entries.sort { $0.key.precedes($1.key) }
+        for entry in entries { batch.put(.indexes, key: entry.key, value: entry.value) }
+        entries = []
         let progress = CatalogRecord.IndexProgress(after: after, scanned: scanned)
         batch.put(
             .catalog, key: CatalogRecord.indexProgressKey(index.number),
@@ -241,7 +246,7 @@ private struct IndexChunk {
                 taken[entry.key] = entry.value
                 noted.append((CommitContents.latchKey(entry.key), entry.value))
             }
-            batch.put(.indexes, key: entry.key, value: entry.value)
+            entries.append(entry)
         }
     }
 

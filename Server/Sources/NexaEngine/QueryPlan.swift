@@ -153,8 +153,10 @@ struct QueryPlanner {
     // MARK: Choosing
 
     private func best(of candidates: [IndexPlan]) throws(EngineError) -> Int? {
-        // Nothing beats one key.
-        if let first = candidates.first, Self.rank(first) >= 1000, first.scans[0].ranges.count == 1 { return 0 }
+        // Nothing beats a few unique keys.
+        if let first = candidates.first, Self.rank(first) >= 1000, first.scans[0].ranges.count <= Self.trialKeys {
+            return 0
+        }
         let (sum, isOverflow) = options.limit.addingReportingOverflow(options.skip)
         let wanted = options.limit == 0 || isOverflow ? Int.max : sum
         var fewest: (plan: Int, keys: Int)?
