@@ -46,8 +46,15 @@ extension Request {
             writer.writeRaw(batch.documents)
             writer.write(durability: batch.durability)
         case .subscribe(let subscribe): subscribe.encode(into: &writer)
-        case .ping, .disconnect, .unsubscribe, .abortTransaction, .listDatabases(viaCollections: false):
+        case .ping, .disconnect, .unsubscribe, .abortTransaction, .listUsers, .listDatabases(viaCollections: false):
             writer.writeMapHead(count: 0)
+        case .createUser(let create): create.encode(into: &writer)
+        case .deleteUser(let name):
+            writer.writeMapHead(count: 1)
+            writer.write(key: "username", name)
+        case .changePassword(let change): change.encode(into: &writer)
+        case .updateUser(let update): update.encode(into: &writer)
+        case .apiKeys(let keys): keys.encode(into: &writer)
         case .beginTransaction(let begin):
             writer.writeMapHead(count: begin.maximumMilliseconds == nil ? 0 : 1)
             if let limit = begin.maximumMilliseconds { writer.write(key: "max_time_ms", .int(Int64(limit))) }

@@ -38,6 +38,12 @@ public enum Request: Sendable, Hashable {
     case deleteMany(WriteOne)
     case findAndModify(FindAndModify)
     case bulkWrite(BulkWrite)
+    case createUser(CreateUser)
+    case deleteUser(String)
+    case listUsers
+    case changePassword(ChangePassword)
+    case updateUser(UpdateUser)
+    case apiKeys(APIKeys)
 
     /// A collection in a database.
     public struct Namespace: Sendable, Hashable {
@@ -256,6 +262,12 @@ public enum Request: Sendable, Hashable {
         case .deleteMany: .deleteMany
         case .findAndModify: .findAndModify
         case .bulkWrite: .bulkWrite
+        case .createUser: .createUser
+        case .deleteUser: .deleteUser
+        case .listUsers: .listUsers
+        case .changePassword: .changePassword
+        case .updateUser: .updateUser
+        case .apiKeys: .apiKeys
         case .createIndex: .createIndex
         case .dropIndex: .dropIndex
         case .listIndexes: .listIndexes
@@ -268,7 +280,7 @@ public enum Request: Sendable, Hashable {
     /// True when sending it twice does the same as sending it once.
     public var isRead: Bool {
         switch self {
-        case .read, .query, .ping, .listCollections, .listDatabases: true
+        case .read, .query, .ping, .listCollections, .listDatabases, .listUsers: true
         case .listIndexes, .explain, .collectionStats, .databaseStats: true
         default: false
         }
