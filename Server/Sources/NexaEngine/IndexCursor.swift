@@ -23,6 +23,10 @@ final class IndexCursor {
     private(set) var documentKey: [UInt8]
     /// How much of the key of the entry at hand is before the `_id`.
     private(set) var valueLength = 0
+    private var remembered: Set<[UInt8]> = []
+    private var rememberedBytes = 0
+    private static let smallDocument = 256
+    private static let maximumRememberedBytes = 8 << 20
     /// How many entries were met.
     private(set) var keysExamined = 0
 
@@ -179,6 +183,18 @@ final class IndexCursor {
 
     /// The stored key of the entry at hand.
     private(set) var entryKey: [UInt8] = []
+
+    /// Whether the document at hand was met before, and remembered; it need not be looked at again.
+    var isRemembered: Bool { !remembered.isEmpty && remembered.contains(documentKey) }
+
+    /// Notes that the document at hand was looked at, if it is so large that it may have many entries: looking at it at
+    /// each of them would take time with the square of their number. There is room for a few megabytes of keys.
+    func remember(_ document: RawSpan) {
+        guard document.byteCount > Self.smallDocument, scans.count > 1 || scans[scan].mayRepeat,
+            rememberedBytes < Self.maximumRememberedBytes
+        else { return }
+        if remembered.insert(documentKey).inserted { rememberedBytes += documentKey.count + 64 }
+    }
 
     /// Whether the document at hand, which an entry led to, is to be taken: no other entry did or does so before.
     func isFirstMeeting(with document: RawSpan) throws(EngineError) -> Bool {

@@ -215,11 +215,13 @@ public final class QueryExecution: @unchecked Sendable {
                 self.cursor = nil
                 return try endOfSource()
             }
+            if cursor.isRemembered { continue }
             var outcome: Result<Void, EngineError> = .success(())
             let key = cursor.documentKey
             try translating { () throws(StorageError) in
                 try snapshot.get(.documents, key.span.bytes) { document in
                     outcome = Result { () throws(EngineError) in try self.examine(document, key.span.bytes) }
+                    cursor.remember(document)
                 }
             }
             try outcome.get()
