@@ -25,6 +25,8 @@ final class IndexBuilder: Sendable {
     /// Writers wait for a chunk: about two milliseconds.
     private static let chunkDocuments = 1000
     private static let chunkBytes = 4 << 20
+    /// Chunks that are being committed while the next one is made.
+    private static let maximumInFlight = 2
 
     private let state = Monitor(State())
 
@@ -59,9 +61,11 @@ final class IndexBuilder: Sendable {
     private var isClosing: Bool { state.withLock { $0.isClosing } }
 
     private func run(_ engine: Engine) {
+        let committer = CommitHelper(engine)
+        defer { committer.end() }
         while let job = next() {
             do throws(EngineError) {
-                try build(job, in: engine)
+                try build(job, in: engine, committer)
             } catch {
                 // When the server ends, the index is built after the next start.
                 if error.code != .shuttingDown { fail(job, error, in: engine) }
@@ -79,17 +83,24 @@ final class IndexBuilder: Sendable {
         }
     }
 
-    private func build(_ job: Job, in engine: Engine) throws(EngineError) {
+    private func build(_ job: Job, in engine: Engine, _ committer: CommitHelper) throws(EngineError) {
         var after = job.progress?.after ?? []
         var scanned = job.progress?.scanned ?? 0
         job.index.build.scanned.store(scanned, ordering: .relaxed)
         let estimate = engine.estimatedDocumentCount(of: job.collection)
         job.index.build.total.store(max(estimate, scanned), ordering: .relaxed)
+        var inFlight: [CommitWait] = []
         while true {
             guard !isClosing else { throw EngineError(.shuttingDown, "The server is shutting down") }
+            if inFlight.count == Self.maximumInFlight { try inFlight.removeFirst().wait() }
             let chunk: IndexChunk
             do throws(EngineError) {
-                guard let made = try self.chunk(job, after: after, scanned: scanned, in: engine) else { return }
+                let outcome = CommitWait()
+                guard let made = try self.chunk(job, after: after, scanned: scanned, in: engine, outcome) else {
+                    return
+                }
+                committer.wake()
+                inFlight.append(outcome)
                 chunk = made
             } catch {
                 // Writers come first when there is too much to do.
@@ -105,6 +116,7 @@ final class IndexBuilder: Sendable {
             }
             if chunk.isLast { break }
         }
+        for outcome in inFlight { try outcome.wait() }
         var batch = WriteBatch()
         batch.put(
             .catalog, key: CatalogRecord.indexKey(job.index.number),
@@ -125,12 +137,11 @@ final class IndexBuilder: Sendable {
         engine.sweeper.start(engine)
     }
 
-    /// Commits the entries of the next documents; `nil` when the index was dropped.
+    /// Queues the entries of the next documents; `nil` when the index was dropped.
     private func chunk(
-        _ job: Job, after: [UInt8], scanned: Int, in engine: Engine
+        _ job: Job, after: [UInt8], scanned: Int, in engine: Engine, _ outcome: CommitWait
     ) throws(EngineError) -> IndexChunk? {
-        let outcome = CommitWait()
-        let chunk = try engine.latches.holdingAll { () throws(EngineError) -> IndexChunk? in
+        try engine.latches.holdingAll { () throws(EngineError) -> IndexChunk? in
             guard !job.collection.isDropped, job.index.state == .building else { return nil }
             var chunk = IndexChunk(job.index, job.collection, after: after, scanned: scanned)
             try chunk.fill(engine, documents: Self.chunkDocuments, bytes: Self.chunkBytes)
@@ -139,10 +150,6 @@ final class IndexBuilder: Sendable {
             }
             return chunk
         }
-        guard let chunk else { return nil }
-        engine.store.commitPending()
-        try outcome.wait()
-        return chunk
     }
 
     private func pause(milliseconds: Int) {
@@ -163,6 +170,52 @@ final class IndexBuilder: Sendable {
             EngineNotice(
                 isWarning: true,
                 message: "Index '\(job.index.name)' of collection '\(job.collection.name)' was not built: \(error)"))
+    }
+}
+
+/// Commits what is queued on a thread of its own, so that its owner can make the next batch meanwhile.
+private final class CommitHelper: Sendable {
+    private struct State {
+        var isWoken = false
+        var isEnding = false
+    }
+
+    private let engine: Engine
+    private let state = Monitor(State())
+    private let thread = Monitor<WorkerThread?>(nil)
+
+    init(_ engine: Engine) {
+        self.engine = engine
+        let worker = try? WorkerThread(name: "nexa-index-log") { [self] in run() }
+        thread.withLock { $0 = worker }
+    }
+
+    func wake() {
+        // Without a thread of its own, on that of the caller.
+        guard thread.withLock({ $0 != nil }) else { return engine.store.commitPending() }
+        state.withLock { $0.isWoken = true }
+        state.wakeAll()
+    }
+
+    func end() {
+        state.withLock { $0.isEnding = true }
+        state.wakeAll()
+        thread.withLock { thread in
+            let running = thread
+            thread = nil
+            return running
+        }?.join()
+    }
+
+    private func run() {
+        while true {
+            let isEnding = state.wait(until: { $0.isWoken || $0.isEnding }, deadline: { _ in nil }) { state in
+                state.isWoken = false
+                return state.isEnding
+            }
+            engine.store.commitPending()
+            if isEnding { return }
+        }
     }
 }
 
