@@ -34,6 +34,7 @@ public final class QueryExecution: @unchecked Sendable {
     private var cursor: IndexCursor?
     /// The source as it was planned; `source` is let go of at the end.
     private(set) var plannedSource = QuerySource.nothing
+    private var isPlanPostponed = false
     /// The documents are walked from the last to the first.
     private(set) var isReverseScan = false
     /// The source has the order that is asked for.
@@ -109,6 +110,9 @@ public final class QueryExecution: @unchecked Sendable {
     private static let idDescending = IndexDefinition.Key("_id", isDescending: true)
     private var isInIDOrder: Bool { overlay.isEmpty && order?.terms == [IndexDefinition.Key("_id")] }
 
+    /// So many values are listed that choosing among indexes takes longer than a listener has.
+    private var isLongPlan: Bool { filter.listedValues > 1000 && collection?.indexes.isEmpty == false }
+
     /// Decides how the documents are found.
     private func plan() throws(EngineError) {
         let choice = try chosenPlan()
@@ -142,7 +146,14 @@ public final class QueryExecution: @unchecked Sendable {
     public func step(budget: Int) throws(EngineError) -> Progress {
         guard !isDone else { return .done }
         do throws(EngineError) {
-            if choice == nil { try plan() }
+            if choice == nil {
+                // A listener takes the first step itself, and leaves work to others when there is more.
+                if isLongPlan, !isPlanPostponed {
+                    isPlanPostponed = true
+                    return .more
+                }
+                try plan()
+            }
             if isDrainingSorter { return try drainSorter(budget) }
             switch source {
             case _ where cursor != nil: try walkIndex(budget)
@@ -206,27 +217,38 @@ public final class QueryExecution: @unchecked Sendable {
         let isCovered = choice?.plan?.isCovered == true
         var budget = budget
         defer { keysExamined = cursor.keysExamined }
+        if isCovered { return try countEntries(cursor, budget) }
         while !isDone, budget > 0 {
             budget -= 1
             guard try cursor.advance() else {
                 self.cursor = nil
                 return try endOfSource()
             }
-            if isCovered {
-                if toSkip > 0 { toSkip -= 1 } else { count += 1 }
-                if count == options.limit { isDone = true }
-                continue
-            }
+            if cursor.isRemembered { continue }
             var outcome: Result<Void, EngineError> = .success(())
             let key = cursor.documentKey
             try translating { () throws(StorageError) in
                 try snapshot.get(.documents, key.span.bytes) { document in
                     outcome = Result { () throws(EngineError) in try self.examine(document, key.span.bytes) }
+                    cursor.remember(document)
                 }
             }
             try outcome.get()
         }
         if isDone, next != nil, try !cursor.advance() { next = nil }
+    }
+
+    /// Counts entries of an index, which take a fraction of the time of a document.
+    private func countEntries(_ cursor: IndexCursor, _ budget: Int) throws(EngineError) {
+        let left = options.limit == 0 ? Int.max : options.limit - count
+        let (needed, isOverflow) = left.addingReportingOverflow(toSkip)
+        let wanted = min(16 * min(max(1, budget), 1 << 20), isOverflow ? .max : needed)
+        let found = try cursor.count(upTo: wanted)
+        let skipped = min(found, toSkip)
+        toSkip -= skipped
+        count += found - skipped
+        if found < wanted { return try endOfSource() }
+        if count == options.limit, options.limit > 0 { isDone = true }
     }
 
     private func makeIterator(_ lower: [UInt8], _ upper: [UInt8]) throws(EngineError) -> StoreIterator {

@@ -4,7 +4,7 @@ import NexaValue
 struct FilterCompiler {
     let limits: QueryFilter.Limits
     private var conditions = 0
-    private var listedValues = 0
+    private(set) var listedValues = 0
     private var patterns = 0
     /// Whether `$expr` has its place here: it speaks of whole documents.
     private var allowsExpressions: Bool

@@ -36,6 +36,8 @@ public struct QueryFilter: Sendable {
     }
 
     let program: Conjunction
+    /// How many values all lists of the filter have.
+    public let listedValues: Int
     /// What the filter says about `_id`; every document it matches fulfils this.
     public let idConstraint: IDConstraint
 
@@ -51,6 +53,7 @@ public struct QueryFilter: Sendable {
     public init(compiling filter: Document, limits: Limits = .standard, allowsExpressions: Bool = true) throws(QueryError) {
         var compiler = FilterCompiler(limits: limits, allowsExpressions: allowsExpressions)
         program = try compiler.conjunction(filter, depth: 0)
+        listedValues = compiler.listedValues
         idConstraint = IDConstraint(requiredBy: filter)
     }
 
