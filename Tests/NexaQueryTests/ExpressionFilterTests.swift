@@ -6,15 +6,23 @@ import Testing
 /// `$expr` in filters.
 @Suite struct ExpressionFilterTests {
     static let rows: [FilterRow] = [
-        FilterRow("{$expr: {$gt: ['$spent', '$budget']}}", ["{spent: 2, budget: 1}", "{spent: 0}"], not: ["{spent: 1, budget: 2}", "{}"]),
-        FilterRow("{$expr: true}", ["{}", "{a: 1}"], not: []), FilterRow("{$expr: '$a'}", ["{a: 1}", "{a: []}"], not: ["{}", "{a: 0}", "{a: null}"]),
-        FilterRow("{$expr: {$eq: ['$a', '$b']}, c: 1}", ["{a: 1, b: 1.0, c: 1}", "{c: 1}"], not: ["{a: 1, b: 1}", "{a: 1, b: 2, c: 1}"]),
         FilterRow(
-            "{$or: [{$expr: {$lt: ['$a', '$b']}}, {c: 1}]}", ["{a: 1, b: 2}", "{a: 3, b: 2, c: 1}"], not: ["{a: 3, b: 2}"]),
+            "{$expr: {$gt: ['$spent', '$budget']}}", ["{spent: 2, budget: 1}", "{spent: 0}"],
+            not: ["{spent: 1, budget: 2}", "{}"]),
+        FilterRow("{$expr: true}", ["{}", "{a: 1}"], not: []),
+        FilterRow("{$expr: '$a'}", ["{a: 1}", "{a: []}"], not: ["{}", "{a: 0}", "{a: null}"]),
+        FilterRow(
+            "{$expr: {$eq: ['$a', '$b']}, c: 1}", ["{a: 1, b: 1.0, c: 1}", "{c: 1}"],
+            not: ["{a: 1, b: 1}", "{a: 1, b: 2, c: 1}"]),
+        FilterRow(
+            "{$or: [{$expr: {$lt: ['$a', '$b']}}, {c: 1}]}", ["{a: 1, b: 2}", "{a: 3, b: 2, c: 1}"],
+            not: ["{a: 3, b: 2}"]),
         FilterRow("{$nor: [{$expr: {$lt: ['$a', '$b']}}]}", ["{a: 3, b: 2}", "{}"], not: ["{a: 1, b: 2}"]),
         FilterRow("{$and: [{$expr: '$a'}, {$expr: '$b'}]}", ["{a: 1, b: 1}"], not: ["{a: 1}"]),
         FilterRow("{$expr: {$in: ['x', '$a.b']}}", ["{a: [{b: 'y'}, {b: 'x'}]}"], not: ["{a: [{b: 'y'}]}"]),
-        FilterRow("{$expr: {$gt: ['$$NOW', {$toDate: '$at'}]}}", ["{at: '2001-01-01T00:00:00Z'}"], not: ["{at: '9001-01-01'}"])
+        FilterRow(
+            "{$expr: {$gt: ['$$NOW', {$toDate: '$at'}]}}", ["{at: '2001-01-01T00:00:00Z'}"], not: ["{at: '9001-01-01'}"]
+        )
     ]
 
     @Test(arguments: rows) func expressionsStandBesideConditions(_ row: FilterRow) throws {

@@ -69,7 +69,8 @@ import Testing
     ]
 
     static let objects: [ExpressionRow] = [
-        ExpressionRow("{$mergeObjects: [{a: 1}, null]}", "{a: 1}"), ExpressionRow("{$mergeObjects: [null, '$m']}", "{}"),
+        ExpressionRow("{$mergeObjects: [{a: 1}, null]}", "{a: 1}"),
+        ExpressionRow("{$mergeObjects: [null, '$m']}", "{}"),
         ExpressionRow("{$mergeObjects: [{a: 1}, {a: 2, b: 2}, {a: 3, c: 3}]}", "{a: 3, b: 2, c: 3}"),
         ExpressionRow("{$mergeObjects: '$d'}", "{x: 1}", on: "{d: {x: 1}}"),
         ExpressionRow("{$mergeObjects: [{a: 1}, {a: null}]}", "{a: null}"),
@@ -86,14 +87,16 @@ import Testing
         ExpressionRow("{$unsetField: {field: 'x', input: '$m'}}", "null"),
         ExpressionRow("{$objectToArray: {item: 'foo', qty: 25}}", "[{k: 'item', v: 'foo'}, {k: 'qty', v: 25}]"),
         ExpressionRow("{$objectToArray: '$m'}", "null"),
-        ExpressionRow("{$arrayToObject: {$literal: [{k: 'item', v: 'abc'}, {k: 'qty', v: 25}]}}", "{item: 'abc', qty: 25}"),
+        ExpressionRow(
+            "{$arrayToObject: {$literal: [{k: 'item', v: 'abc'}, {k: 'qty', v: 25}]}}", "{item: 'abc', qty: 25}"),
         ExpressionRow("{$arrayToObject: [[['item', 'abc'], ['qty', 25]]]}", "{item: 'abc', qty: 25}"),
         ExpressionRow("{$arrayToObject: null}", "null"), ExpressionRow("{$arrayToObject: [[]]}", "{}")
     ]
 
     static let failures: [ExpressionFailure] = [
         ExpressionFailure("'$'", "by itself is no path"), ExpressionFailure("'$a..b'", "empty part"),
-        ExpressionFailure("'$a.$b'", "cannot begin with $"), ExpressionFailure("'$$foo'", "use of undefined variable: foo"),
+        ExpressionFailure("'$a.$b'", "cannot begin with $"),
+        ExpressionFailure("'$$foo'", "use of undefined variable: foo"),
         ExpressionFailure("{$let: {vars: {Foo: 1}, in: 1}}", "cannot name a variable"),
         ExpressionFailure("{$let: {vars: {x: 1}}}", "Missing 'in' parameter to $let"),
         ExpressionFailure("{$let: {vars: {x: 1, y: '$$x'}, in: 1}}", "undefined variable: x"),

@@ -56,7 +56,9 @@ func date(_ text: String) -> Timestamp {
     parts.tm_year = CInt(numbers[0] - 1900)
     parts.tm_mon = CInt(numbers[1] - 1)
     parts.tm_mday = CInt(numbers[2])
-    if numbers.count > 3 { (parts.tm_hour, parts.tm_min, parts.tm_sec) = (CInt(numbers[3]), CInt(numbers[4]), CInt(numbers[5])) }
+    if numbers.count > 3 {
+        (parts.tm_hour, parts.tm_min, parts.tm_sec) = (CInt(numbers[3]), CInt(numbers[4]), CInt(numbers[5]))
+    }
     let milliseconds = numbers.count > 6 ? numbers[6] : 0
     return Timestamp(seconds: Int64(timegm(&parts)), nanoseconds: UInt32(milliseconds * 1_000_000))
 }
@@ -71,7 +73,8 @@ func evaluate(
     let encoded = Result { try compiled.evaluate(encoded: bytes.span.bytes, &context) }
     let decoded = Result { try compiled.evaluate(document, &context) }
     switch (decoded, encoded) {
-    case (.success(let left), .success(let right)): #expect(same(left, right), "the encoded document gives another value")
+    case (.success(let left), .success(let right)):
+        #expect(same(left, right), "the encoded document gives another value")
     case (.failure(let left), .failure(let right)): #expect("\(left)" == "\(right)")
     default: Issue.record("decoded: \(decoded), encoded: \(encoded)")
     }
@@ -95,7 +98,9 @@ func check(_ row: ExpressionRow) throws {
 }
 
 func check(_ row: ExpressionFailure) throws {
-    let error = QueryError.of { _ = try evaluate(relaxedValue(row.expression), on: relaxedValue(row.document).document ?? [:]) }
+    let error = QueryError.of {
+        _ = try evaluate(relaxedValue(row.expression), on: relaxedValue(row.document).document ?? [:])
+    }
     let message = try #require(error, "no error").message
     #expect(message.contains(row.message), "found \(message)")
 }

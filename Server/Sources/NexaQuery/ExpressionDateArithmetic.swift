@@ -38,13 +38,17 @@ extension ExpressionFunction {
         ExpressionFunction(
             "$dateDiff",
             .named(
-                [.required("startDate"), .required("endDate"), .required("unit"), .optional("timezone"),
-                    .optional("startOfWeek")]), difference),
+                [
+                    .required("startDate"), .required("endDate"), .required("unit"), .optional("timezone"),
+                    .optional("startOfWeek")
+                ]), difference),
         ExpressionFunction(
             "$dateTrunc",
             .named(
-                [.required("date"), .required("unit"), .optional("binSize"), .optional("timezone"),
-                    .optional("startOfWeek")]), truncated)
+                [
+                    .required("date"), .required("unit"), .optional("binSize"), .optional("timezone"),
+                    .optional("startOfWeek")
+                ]), truncated)
     ]
 
     private static let addition = Shape.named(
@@ -125,9 +129,11 @@ extension ExpressionFunction {
                 "\(arguments.name) requires 'startOfWeek' to be a string, but got \(arguments[place].typeName)")
         }
         let name = text.lowercased()
-        guard let day = CalendarTime.weekdays.firstIndex(where: {
-            $0.lowercased() == name || $0.lowercased().prefix(3) == name
-        }) else {
+        guard
+            let day = CalendarTime.weekdays.firstIndex(where: {
+                $0.lowercased() == name || $0.lowercased().prefix(3) == name
+            })
+        else {
             throw .expression(
                 "\(arguments.name) parameter 'startOfWeek' value cannot be recognized as a day of a week: \(text)")
         }

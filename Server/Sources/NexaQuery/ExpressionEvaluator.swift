@@ -190,10 +190,10 @@ struct ExpressionEvaluator: ~Escapable {
             bound.append(element)
             let result = try evaluate(body, &context) ?? .null
             bound.removeLast()
-            try context.charge(result)
             results.append(result)
         }
-        try context.charge(.array(results))  // its depth, mostly
+        // What the elements share with others counts too; nothing is taken for it before.
+        try context.charge(.array(results))
         return .array(results)
     }
 

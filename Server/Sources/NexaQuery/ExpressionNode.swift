@@ -51,7 +51,8 @@ struct ExpressionPath: Sendable {
         names = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         guard !names.contains("") else { throw QueryError(.invalidPath, "the path \"$\(text)\" has an empty part") }
         if let name = names.first(where: { $0.utf8.first == 0x24 }) {
-            throw QueryError(.invalidPath, "a field of a path cannot begin with $: \(name); $getField reads such fields")
+            throw QueryError(
+                .invalidPath, "a field of a path cannot begin with $: \(name); $getField reads such fields")
         }
     }
 }
