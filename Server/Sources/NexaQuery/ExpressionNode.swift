@@ -19,6 +19,8 @@ indirect enum ExpressionNode: Sendable {
     /// The same; when it fails, the handler's value stands instead.
     case attempt(ExpressionCall, handler: ExpressionNode)
     case compare(ExpressionComparison, ExpressionNode, ExpressionNode)
+    /// A path compared with a literal, which needs no decoding.
+    case test(ExpressionComparison, ExpressionPath, Operand, Value)
     case all([ExpressionNode])
     case any([ExpressionNode])
     case conditional(ExpressionNode, ExpressionNode, ExpressionNode)
