@@ -67,7 +67,7 @@ public struct Expression: Sendable {
 
     /// The dotted path when the expression is just `"$a.b"`, so that a caller can read it from encoded bytes.
     public var fieldPath: String? {
-        guard case .path(let path) = node else { return nil }
+        guard case .path(let path) = node, !path.names.isEmpty else { return nil }
         return path.names.joined(separator: ".")
     }
 

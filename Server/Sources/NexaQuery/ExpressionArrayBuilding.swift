@@ -31,7 +31,8 @@ extension ExpressionFunction {
     ) throws(QueryError) -> Value? {
         if arguments.hasNull { return .null }
         guard let elements = arguments[0].elements else {
-            throw .expression("The argument to $reverseArray must be an array, but was of type: \(arguments[0].typeName)")
+            throw .expression(
+                "The argument to $reverseArray must be an array, but was of type: \(arguments[0].typeName)")
         }
         try context.reserve(elements: elements.count)
         return .array(elements.reversed())

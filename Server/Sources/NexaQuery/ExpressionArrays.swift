@@ -38,7 +38,9 @@ extension ExpressionFunction {
             throw .expression("$arrayElemAt's second argument must be representable as a 32-bit integer")
         }
         let (place, overflow) = index < 0 ? index.addingReportingOverflow(Int64(elements.count)) : (index, false)
-        return overflow || place < 0 || place >= elements.count ? nil : elements[Int(place)]
+        // (In a ternary, nil would be the value null.)
+        guard !overflow, place >= 0, place < elements.count else { return nil }
+        return elements[Int(place)]
     }
 
     private static func end(

@@ -5,11 +5,15 @@ extension ExpressionCompiler {
     mutating func special(_ name: String, _ operand: Value, depth: Int) throws(QueryError) -> ExpressionNode? {
         if let comparison = ExpressionComparison(rawValue: name) {
             let arguments = try positional(name, operand, 2, 2, depth: depth)
+            if case .path(let path) = arguments[0], !path.names.isEmpty, case .literal(.some(let value)) = arguments[1]
+            {
+                return .test(comparison, path, Operand(value), value)
+            }
             return .compare(comparison, arguments[0], arguments[1])
         }
         switch name {
         case "$literal", "$const":
-            try checkNesting(operand, depth: depth)
+            try checkNesting(operand, depth: 0)
             return .literal(operand)
         case "$and": return .all(try positional(name, operand, 0, .max, depth: depth))
         case "$or": return .any(try positional(name, operand, 0, .max, depth: depth))
@@ -32,8 +36,8 @@ extension ExpressionCompiler {
     }
 
     private func checkNesting(_ value: Value, depth: Int) throws(QueryError) {
-        guard depth < 2 * Expression.maximumDepth else {
-            throw .limit("the expression nests deeper than \(Expression.maximumDepth) levels")
+        guard depth <= Expression.maximumDepth else {
+            throw .limit("a literal of the expression nests deeper than \(Expression.maximumDepth) levels")
         }
         switch value {
         case .array(let values): for value in values { try checkNesting(value, depth: depth + 1) }

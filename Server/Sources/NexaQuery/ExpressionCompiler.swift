@@ -76,7 +76,8 @@ struct ExpressionCompiler {
         for (name, value) in document {
             guard name.utf8.first != 0x24, !name.utf8.contains(0x2E) else {
                 throw QueryError(
-                    .invalidPath, "the field \"\(name)\" of a document that an expression builds has a . or begins with"
+                    .invalidPath,
+                    "the field \"\(name)\" of a document that an expression builds has a . or begins with"
                         + " $; $setField makes such fields")
             }
             let node = try compile(value, depth: depth)
@@ -140,7 +141,8 @@ struct ExpressionCompiler {
         let isWord = text.utf8.allSatisfy {
             ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x5F || $0 >= 0x80
         }
-        guard let first = text.utf8.first, isWord, (first >= 0x61 && first <= 0x7A) || first >= 0x80 || text == "CURRENT"
+        guard let first = text.utf8.first, isWord,
+            (first >= 0x61 && first <= 0x7A) || first >= 0x80 || text == "CURRENT"
         else {
             throw .expression("\(name): \"\(text)\" cannot name a variable; it needs a lower-case letter, then letters")
         }
@@ -182,8 +184,9 @@ struct ExpressionCompiler {
                 throw .expression(
                     "Expression \(name) takes exactly \(minimum) arguments. \(values.count) were passed in.")
             }
-            let bounds = maximum == .max ? "at least \(minimum) arguments" :
-                "at least \(minimum) arguments, and at most \(maximum)"
+            let bounds =
+                maximum == .max
+                ? "at least \(minimum) arguments" : "at least \(minimum) arguments, and at most \(maximum)"
             throw .expression("Expression \(name) takes \(bounds), but \(values.count) were passed in.")
         }
         return try compile(values, depth: depth)
@@ -198,7 +201,8 @@ struct ExpressionCompiler {
         var given: UInt32 = 0
         for (index, value) in fields.enumerated() {
             if value != nil { given |= 1 << UInt32(index) }
-            arguments.append(try value.map { value throws(QueryError) in try compile(value, depth: depth) } ?? .literal(nil))
+            arguments.append(
+                try value.map { value throws(QueryError) in try compile(value, depth: depth) } ?? .literal(nil))
         }
         return ExpressionCall(function, arguments, given: given)
     }

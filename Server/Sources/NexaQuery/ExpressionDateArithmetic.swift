@@ -38,13 +38,17 @@ extension ExpressionFunction {
         ExpressionFunction(
             "$dateDiff",
             .named(
-                [.required("startDate"), .required("endDate"), .required("unit"), .optional("timezone"),
-                    .optional("startOfWeek")]), difference),
+                [
+                    .required("startDate"), .required("endDate"), .required("unit"), .optional("timezone"),
+                    .optional("startOfWeek")
+                ]), difference),
         ExpressionFunction(
             "$dateTrunc",
             .named(
-                [.required("date"), .required("unit"), .optional("binSize"), .optional("timezone"),
-                    .optional("startOfWeek")]), truncated)
+                [
+                    .required("date"), .required("unit"), .optional("binSize"), .optional("timezone"),
+                    .optional("startOfWeek")
+                ]), truncated)
     ]
 
     private static let addition = Shape.named(
@@ -125,9 +129,11 @@ extension ExpressionFunction {
                 "\(arguments.name) requires 'startOfWeek' to be a string, but got \(arguments[place].typeName)")
         }
         let name = text.lowercased()
-        guard let day = CalendarTime.weekdays.firstIndex(where: {
-            $0.lowercased() == name || $0.lowercased().prefix(3) == name
-        }) else {
+        guard
+            let day = CalendarTime.weekdays.firstIndex(where: {
+                $0.lowercased() == name || $0.lowercased().prefix(3) == name
+            })
+        else {
             throw .expression(
                 "\(arguments.name) parameter 'startOfWeek' value cannot be recognized as a day of a week: \(text)")
         }
@@ -152,32 +158,31 @@ extension ExpressionFunction {
             size = number
         }
         guard size < 100_000_000_000 else { throw .expression("$dateTrunc: 'binSize' is too large") }
-        let local: Int64
+        // Bins may reach far beyond the dates that there are, on both sides of one.
+        let local: Int128
         switch unit {
         case .year, .quarter, .month:
             let months = (time.year - 2000) * 12 + time.month - 1
             let bin = unit.months * size
-            local = CalendarTime.day(2000, months.floorDivided(by: bin) * bin + 1, 1) * CalendarTime.dayLength
+            let day = CalendarTime.day(2000, months.floorDivided(by: bin) * bin + 1, 1)
+            local = Int128(day) * Int128(CalendarTime.dayLength)
         case .week:
             guard let first = try startOfWeek(arguments, 4) else { return .null }
             // 2000-01-01 was a Saturday.
             let reference = CalendarTime.day(2000, 1, 1) + (first - 5).floorRemainder(by: 7)
             let bin = 7 * size
-            local = (reference + (time.day - reference).floorDivided(by: bin) * bin) * CalendarTime.dayLength
+            let day = reference + (time.day - reference).floorDivided(by: bin) * bin
+            local = Int128(day) * Int128(CalendarTime.dayLength)
         default:
             let reference = CalendarTime.day(2000, 1, 1) * CalendarTime.dayLength
-            guard let bin = unit.length.map({ $0.multipliedReportingOverflow(by: size) }), !bin.overflow else {
-                throw .expression("$dateTrunc: 'binSize' is too large")
-            }
-            let distance = (time.local - reference).floorDivided(by: bin.partialValue)
-            let (product, overflow) = distance.multipliedReportingOverflow(by: bin.partialValue)
-            guard !overflow else { throw .expression("$dateTrunc: date overflow") }
-            let (sum, beyond) = product.addingReportingOverflow(reference)
-            guard !beyond else { throw .expression("$dateTrunc: date overflow") }
-            local = sum
+            let bin = Int128(unit.length ?? 1) * Int128(size)
+            let distance = Int128(time.local - reference)
+            let (bins, rest) = distance.quotientAndRemainder(dividingBy: bin)
+            local = Int128(reference) + (rest < 0 ? bins - 1 : bins) * bin
         }
-        let (result, overflow) = local.subtractingReportingOverflow(zone * 60_000)
-        guard !overflow else { throw .expression("$dateTrunc: date overflow") }
+        guard let result = Int64(exactly: local - Int128(zone * 60_000)) else {
+            throw .expression("$dateTrunc: date overflow")
+        }
         return .timestamp(try Timestamp.checked(result, "$dateTrunc"))
     }
 }

@@ -21,7 +21,8 @@ extension ExpressionFunction {
                     ].map { .optional($0) }), fromParts)
         ]
 
-    private static func part(_ name: String, _ part: @escaping @Sendable (CalendarTime) -> Int64) -> ExpressionFunction {
+    private static func part(_ name: String, _ part: @escaping @Sendable (CalendarTime) -> Int64) -> ExpressionFunction
+    {
         ExpressionFunction(name, .date, builds: false) { (arguments, _) throws(QueryError) in
             if arguments.isNull(0) || arguments.has(1) && arguments.isNull(1) { return .null }
             return .int(part(try time(arguments, zone: 1)))
@@ -68,7 +69,9 @@ extension ExpressionFunction {
             throw .expression("$dateFromParts does not allow mixing natural dates with ISO dates")
         }
         for place in 0..<arguments.count where arguments.has(place) && arguments.isNull(place) { return .null }
-        func part(_ place: Int, _ name: String, _ standard: Int64, _ range: ClosedRange<Int64>) throws(QueryError) -> Int64 {
+        func part(_ place: Int, _ name: String, _ standard: Int64, _ range: ClosedRange<Int64>) throws(QueryError)
+            -> Int64
+        {
             guard arguments.has(place) else { return standard }
             guard let number = arguments[place]?.int else {
                 throw .expression("'\(name)' must evaluate to an integer, found \(arguments[place].typeName)")

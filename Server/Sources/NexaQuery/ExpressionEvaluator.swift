@@ -36,6 +36,9 @@ struct ExpressionEvaluator: ~Escapable {
             let left = try evaluate(left, &context)
             let right = try evaluate(right, &context)
             return comparison.result(try ExpressionComparison.order(left, right, &context))
+        case .test(let comparison, let path, let operand, let value):
+            if document == nil, let order = try order(path, operand) { return comparison.result(order) }
+            return comparison.result(try ExpressionComparison.order(try read(path, &context), value, &context))
         case .all(let nodes):
             for node in nodes where try !evaluate(node, &context).isTrue { return .bool(false) }
             return .bool(true)
@@ -190,10 +193,10 @@ struct ExpressionEvaluator: ~Escapable {
             bound.append(element)
             let result = try evaluate(body, &context) ?? .null
             bound.removeLast()
-            try context.charge(result)
             results.append(result)
         }
-        try context.charge(.array(results))  // its depth, mostly
+        // What the elements share with others counts too; nothing is taken for it before.
+        try context.charge(.array(results))
         return .array(results)
     }
 
@@ -258,29 +261,32 @@ struct ExpressionEvaluator: ~Escapable {
                 self.document = document
                 return .document(document)
             }
-            return try read(path.parts[...], at: 0)
+            return try read(path.parts, 0, at: 0)
         } catch {
             throw QueryError(corrupt: error)
         }
     }
 
-    /// Reads a path from the value at an offset of the encoded document.
-    private func read(_ parts: ArraySlice<FieldPath.Part>, at offset: Int) throws(MessagePackError) -> Value? {
-        var parts = parts
+    /// Reads a path, from one of its parts on, from the value at an offset of the encoded document.
+    private func read(
+        _ parts: [FieldPath.Part], _ first: Int, at offset: Int
+    ) throws(MessagePackError) -> Value? {
         var offset = offset
-        while let part = parts.popFirst() {
+        for place in first..<parts.count {
             var reader = MessagePackReader(span, at: offset)
             switch try reader.readHead() {
             case .map(let count):
-                guard let value = try span.value(of: part, at: reader.position, count: count) else { return nil }
+                guard let value = try span.value(of: parts[place], at: reader.position, count: count) else {
+                    return nil
+                }
                 offset = value
             case .array(let count):
                 var results: [Value] = []
                 for _ in 0..<count {
                     var element = reader
                     if case .map(let count) = try element.readHead(),
-                        let value = try span.value(of: part, at: element.position, count: count),
-                        let result = try read(parts, at: value)
+                        let value = try span.value(of: parts[place], at: element.position, count: count),
+                        let result = try read(parts, place + 1, at: value)
                     {
                         results.append(result)
                     }
@@ -292,6 +298,27 @@ struct ExpressionEvaluator: ~Escapable {
         }
         var reader = MessagePackReader(span, at: offset)
         return try reader.readValue()
+    }
+
+    /// How the value at a path of the encoded document compares with a literal; `nil` when an array is on the way.
+    private func order(_ path: ExpressionPath, _ operand: Operand) throws(QueryError) -> Int? {
+        try QueryFilter.translating {
+            var offset = 0
+            for part in path.parts {
+                var reader = MessagePackReader(span, at: offset)
+                switch try reader.readHead() {
+                case .map(let count):
+                    guard let value = try span.value(of: part, at: reader.position, count: count) else { return -1 }
+                    offset = value
+                case .array: return nil
+                default: return -1
+                }
+            }
+            var reader = MessagePackReader(span, at: offset)
+            let head = try reader.readHead()
+            if let order = try operand.order(head, span, at: offset, body: reader.position) { return order }
+            return Int(head.bracket.rawValue) - Int(operand.bracket.rawValue)
+        }
     }
 
     /// Reads a path from a decoded value.

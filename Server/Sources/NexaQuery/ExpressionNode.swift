@@ -19,6 +19,8 @@ indirect enum ExpressionNode: Sendable {
     /// The same; when it fails, the handler's value stands instead.
     case attempt(ExpressionCall, handler: ExpressionNode)
     case compare(ExpressionComparison, ExpressionNode, ExpressionNode)
+    /// A path compared with a literal, which needs no decoding.
+    case test(ExpressionComparison, ExpressionPath, Operand, Value)
     case all([ExpressionNode])
     case any([ExpressionNode])
     case conditional(ExpressionNode, ExpressionNode, ExpressionNode)
@@ -51,7 +53,8 @@ struct ExpressionPath: Sendable {
         names = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         guard !names.contains("") else { throw QueryError(.invalidPath, "the path \"$\(text)\" has an empty part") }
         if let name = names.first(where: { $0.utf8.first == 0x24 }) {
-            throw QueryError(.invalidPath, "a field of a path cannot begin with $: \(name); $getField reads such fields")
+            throw QueryError(
+                .invalidPath, "a field of a path cannot begin with $: \(name); $getField reads such fields")
         }
     }
 }

@@ -1,4 +1,3 @@
-import Glibc
 import NexaValue
 
 extension ExpressionFunction {
@@ -58,19 +57,28 @@ extension ExpressionFunction {
     /// Rounds the decimal digits that the shortest text of a double shows, so that 2.675 is what it looks like.
     private static func round(_ value: Double, _ place: Int, _ rule: FloatingPointRoundingRule) -> Double {
         if place == 0 || !value.isFinite { return value.rounded(rule) }
-        if place > 0 {
-            // Beyond 15 to 17 digits a double has none to lose.
-            let scale = pow(10, Double(place))
-            let scaled = value * scale
-            guard scaled.isFinite, abs(scaled) < 9_007_199_254_740_992 else { return value }
-            var result = scaled.rounded(rule)
-            // A product that should be whole may be off by its last bit: 0.57 * 100 is 56.99999999999999.
-            let near = scaled.rounded(.toNearestOrEven)
-            if near != result, near / scale == value { result = near }
-            return result / scale
+        let (digits, exponent) = decimal(value.magnitude)
+        let dropped = -place - exponent
+        if dropped <= 0 { return value }
+        // There are at most 17 digits: what drops more than them all is less than a half.
+        guard dropped <= 18 else { return value.sign == .minus ? -0.0 : 0 }
+        var unit: UInt64 = 1
+        for _ in 0..<dropped { unit *= 10 }
+        var (quotient, remainder) = digits.quotientAndRemainder(dividingBy: unit)
+        if rule == .toNearestOrEven, remainder > unit / 2 || remainder == unit / 2 && quotient % 2 == 1 {
+            quotient += 1
         }
-        let scale = pow(10, Double(-place))
-        return (value / scale).rounded(rule) * scale
+        let result = Double("\(quotient)e\(-place)") ?? value
+        return value.sign == .minus ? -result : result
+    }
+
+    /// A number as the fewest digits that read back as the same, and the power of ten of the last.
+    private static func decimal(_ value: Double) -> (digits: UInt64, exponent: Int) {
+        let parts = "\(value)".split(separator: "e")
+        let number = parts[0].split(separator: ".")
+        let fraction = number.count == 2 ? number[1] : ""
+        let exponent = parts.count == 2 ? Int(parts[1]) ?? 0 : 0
+        return (UInt64(number[0] + fraction) ?? 0, exponent - fraction.utf8.count)
     }
 }
 

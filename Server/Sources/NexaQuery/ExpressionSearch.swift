@@ -25,7 +25,9 @@ struct ExpressionSearch: Sendable {
             return name == "$regexMatch" ? .bool(false) : name == "$regexFind" ? .null : .array([])
         }
         let found: Pattern
-        if let compiled { found = compiled } else {
+        if let compiled {
+            found = compiled
+        } else {
             found = try context.pattern(expression, options: options?.string ?? "")
         }
         try context.spend(text.utf8.count / 64)

@@ -28,11 +28,13 @@ extension ExpressionFunction {
     ) throws(QueryError) -> ValueSet {
         guard let elements = arguments[place].elements else {
             if arguments.count != 2 || arguments.name == "$setUnion" || arguments.name == "$setIntersection" {
-                throw .expression("All operands of \(arguments.name) must be arrays. One argument is of type:"
-                    + " \(arguments[place].typeName)")
+                throw .expression(
+                    "All operands of \(arguments.name) must be arrays. One argument is of type:"
+                        + " \(arguments[place].typeName)")
             }
-            throw .expression("both operands of \(arguments.name) must be arrays."
-                + " \(place == 0 ? "First" : "Second") argument is of type: \(arguments[place].typeName)")
+            throw .expression(
+                "both operands of \(arguments.name) must be arrays."
+                    + " \(place == 0 ? "First" : "Second") argument is of type: \(arguments[place].typeName)")
         }
         return try ValueSet(elements, &context)
     }

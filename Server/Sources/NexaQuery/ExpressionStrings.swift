@@ -73,7 +73,8 @@ extension ExpressionFunction {
         _ arguments: ExpressionArguments, _ place: Int, _ what: String
     ) throws(QueryError) -> Int {
         guard let number = arguments[place]?.double, !number.isNaN else {
-            throw .expression("\(arguments.name):  \(what) must be a numeric type (is BSON type \(arguments[place].typeName))")
+            throw .expression(
+                "\(arguments.name):  \(what) must be a numeric type (is BSON type \(arguments[place].typeName))")
         }
         return Int(max(-4e18, min(4e18, number)))
     }

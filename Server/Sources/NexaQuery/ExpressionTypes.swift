@@ -4,6 +4,7 @@ import NexaValue
 extension ExpressionFunction {
     static let types: [ExpressionFunction] = [
         ExpressionFunction("$type", 1) { (arguments, _) throws(QueryError) in .string(arguments[0].typeName) },
+        ExpressionFunction("$not", 1) { (arguments, _) throws(QueryError) in .bool(!arguments[0].isTrue) },
         ExpressionFunction("$isNumber", 1) { (arguments, _) throws(QueryError) in
             .bool(arguments[0]?.double != nil)
         },

@@ -184,7 +184,7 @@ struct FilterCompiler {
         guard case .document(let document) = operand else {
             throw .operand("$elemMatch", needs: "a document", found: operand)
         }
-        if let first = document.first?.key, first.utf8.first == 0x24, !Self.logicalOperators.contains(first),
+        if let first = document.first?.key, first.utf8.first == 0x24, !Self.topLevelOperators.contains(first),
             try hasOperators(document)
         {
             return .elementValue(try operators(document, depth: depth))

@@ -99,9 +99,11 @@ final class Pattern: @unchecked Sendable {  // the code pointer: PCRE2 never wri
         let pairs = pcre2_get_ovector_pointer_8(scratch.pointee.data)
         let count = Int(pcre2_get_ovector_count_8(scratch.pointee.data))
         return (0..<count).map { group in
-            guard group < Int(result), let start = pairs?[2 * group], let end = pairs?[2 * group + 1] else { return nil }
-            // \K can end a match before it begins; groups that took no part are -1 in both places.
-            return start <= end && end <= text.count ? start..<end : nil
+            guard group < Int(result), let start = pairs?[2 * group], let end = pairs?[2 * group + 1] else {
+                return nil
+            }
+            // \K can end a match before it begins; a group that took no part is -1 in both places.
+            return start >= 0 && start <= end && end <= text.count ? start..<end : nil
         }
     }
 

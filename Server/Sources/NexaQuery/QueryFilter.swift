@@ -50,7 +50,9 @@ public struct QueryFilter: Sendable {
     ///   - allowsExpressions: whether it may have `$expr`; not where its answers must stay the same, as in an index.
     /// - Throws: `QueryError` for an unknown operator, an operand of the wrong kind, a pattern that is none, or a
     ///   filter beyond the limits; the message names the operator.
-    public init(compiling filter: Document, limits: Limits = .standard, allowsExpressions: Bool = true) throws(QueryError) {
+    public init(compiling filter: Document, limits: Limits = .standard, allowsExpressions: Bool = true)
+        throws(QueryError)
+    {
         var compiler = FilterCompiler(limits: limits, allowsExpressions: allowsExpressions)
         program = try compiler.conjunction(filter, depth: 0)
         listedValues = compiler.listedValues
