@@ -56,10 +56,13 @@ extension Request {
         case .disconnect: self = .disconnect
         case .unsubscribeChanges: self = .unsubscribe
         case .abortTransaction: self = .abortTransaction
+        case .listUsers: self = .listUsers
         case .listDatabases: self = .listDatabases(viaCollections: false)
         case .connect, .create, .read, .update, .delete, .query, .batchWrite, .listCollections, .dropCollection,
             .dropDatabase, .subscribeChanges, .beginTransaction, .commitTransaction,
-            .updateMany, .deleteMany, .findAndModify, .bulkWrite:
+            .updateMany, .deleteMany, .findAndModify, .bulkWrite,
+            .createUser, .deleteUser, .changePassword, .updateUser, .apiKeys,
+            .createIndex, .dropIndex, .listIndexes, .explain, .collectionStats, .databaseStats:
             let fields = try RequestFields(payload)
             control = Self.mayTakeLong(type) ? try RequestControl(fields) : RequestControl()
             try self.init(type: type, fields: fields, recent: &recent)
@@ -131,6 +134,18 @@ extension Request {
         case .deleteMany: self = .deleteMany(try WriteOne(fields, &recent, isDeletion: true))
         case .findAndModify: self = .findAndModify(try FindAndModify(fields, &recent))
         case .bulkWrite: self = .bulkWrite(try BulkWrite(fields, &recent))
+        case .createUser: self = .createUser(try CreateUser(fields))
+        case .deleteUser: self = .deleteUser(try fields.requiredUsername())
+        case .changePassword: self = .changePassword(try ChangePassword(fields))
+        case .updateUser: self = .updateUser(try UpdateUser(fields))
+        case .apiKeys: self = .apiKeys(try APIKeys(fields))
+        case .createIndex: self = .createIndex(try CreateIndex(fields, &recent))
+        case .dropIndex: self = .dropIndex(try DropIndex(fields, &recent))
+        case .listIndexes: self = .listIndexes(try fields.namespace(missing: "Missing 'collection' field", &recent))
+        case .explain: self = .explain(try Query(fields, &recent))
+        case .collectionStats:
+            self = .collectionStats(try fields.namespace(missing: "Missing 'collection' field", &recent))
+        case .databaseStats: self = .databaseStats(try fields.database())
         default: throw Self.unknown(type)
         }
     }
@@ -170,6 +185,7 @@ extension Request.Query {
             if let documents = sizes["documents"]?.int { page?.documents = Int(clamping: max(1, documents)) }
             if let bytes = sizes["bytes"]?.int { page?.bytes = Int(clamping: max(1, bytes)) }
         }
-        after = try fields.value("after", maximumByteCount: 4096)?.bytes
+        after = try fields.value("after", maximumByteCount: 65_536)?.bytes
+        hint = try fields.string("hint")
     }
 }

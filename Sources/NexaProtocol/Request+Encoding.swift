@@ -46,8 +46,15 @@ extension Request {
             writer.writeRaw(batch.documents)
             writer.write(durability: batch.durability)
         case .subscribe(let subscribe): subscribe.encode(into: &writer)
-        case .ping, .disconnect, .unsubscribe, .abortTransaction, .listDatabases(viaCollections: false):
+        case .ping, .disconnect, .unsubscribe, .abortTransaction, .listUsers, .listDatabases(viaCollections: false):
             writer.writeMapHead(count: 0)
+        case .createUser(let create): create.encode(into: &writer)
+        case .deleteUser(let name):
+            writer.writeMapHead(count: 1)
+            writer.write(key: "username", name)
+        case .changePassword(let change): change.encode(into: &writer)
+        case .updateUser(let update): update.encode(into: &writer)
+        case .apiKeys(let keys): keys.encode(into: &writer)
         case .beginTransaction(let begin):
             writer.writeMapHead(count: begin.maximumMilliseconds == nil ? 0 : 1)
             if let limit = begin.maximumMilliseconds { writer.write(key: "max_time_ms", .int(Int64(limit))) }
@@ -70,6 +77,15 @@ extension Request {
         case .updateMany(let write), .deleteMany(let write): write.encode(into: &writer)
         case .findAndModify(let modify): modify.encode(into: &writer)
         case .bulkWrite(let bulk): bulk.encode(into: &writer)
+        case .createIndex(let create): create.encode(into: &writer)
+        case .dropIndex(let drop): drop.encode(into: &writer)
+        case .explain(let query): query.encode(into: &writer)
+        case .listIndexes(let namespace), .collectionStats(let namespace):
+            writer.writeMapHead(count: 2)
+            namespace.encode(into: &writer)
+        case .databaseStats(let database):
+            writer.writeMapHead(count: 1)
+            writer.write(key: "database", database)
         }
     }
 }
@@ -104,6 +120,7 @@ extension Request.Query {
         if isCountOnly { fields["count"] = true }
         if let page { fields["page"] = ["documents": .int(Int64(page.documents)), "bytes": .int(Int64(page.bytes))] }
         if let after { fields["after"] = .bytes(after) }
+        if let hint { fields["hint"] = .string(hint) }
         writer.write(fields)
     }
 }

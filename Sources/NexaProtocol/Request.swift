@@ -22,6 +22,13 @@ public enum Request: Sendable, Hashable {
     case dropDatabase(String, viaCollection: Bool)
     case subscribe(Subscribe)
     case unsubscribe
+    case createIndex(CreateIndex)
+    case dropIndex(DropIndex)
+    case listIndexes(Namespace)
+    /// Carries out the query, and returns how in place of the documents.
+    case explain(Query)
+    case collectionStats(Namespace)
+    case databaseStats(String)
     case beginTransaction(BeginTransaction)
     case commitTransaction(CommitTransaction)
     case abortTransaction
@@ -31,6 +38,12 @@ public enum Request: Sendable, Hashable {
     case deleteMany(WriteOne)
     case findAndModify(FindAndModify)
     case bulkWrite(BulkWrite)
+    case createUser(CreateUser)
+    case deleteUser(String)
+    case listUsers
+    case changePassword(ChangePassword)
+    case updateUser(UpdateUser)
+    case apiKeys(APIKeys)
 
     /// A collection in a database.
     public struct Namespace: Sendable, Hashable {
@@ -169,6 +182,8 @@ public enum Request: Sendable, Hashable {
         public var page: Page?
         /// Where the last page ended: the `next` of its reply.
         public var after: [UInt8]?
+        /// The name of the index to use. With `indexes`.
+        public var hint: String?
 
         /// The size of one page.
         public struct Page: Sendable, Hashable {
@@ -247,13 +262,26 @@ public enum Request: Sendable, Hashable {
         case .deleteMany: .deleteMany
         case .findAndModify: .findAndModify
         case .bulkWrite: .bulkWrite
+        case .createUser: .createUser
+        case .deleteUser: .deleteUser
+        case .listUsers: .listUsers
+        case .changePassword: .changePassword
+        case .updateUser: .updateUser
+        case .apiKeys: .apiKeys
+        case .createIndex: .createIndex
+        case .dropIndex: .dropIndex
+        case .listIndexes: .listIndexes
+        case .explain: .explain
+        case .collectionStats: .collectionStats
+        case .databaseStats: .databaseStats
         }
     }
 
     /// True when sending it twice does the same as sending it once.
     public var isRead: Bool {
         switch self {
-        case .read, .query, .ping, .listCollections, .listDatabases: true
+        case .read, .query, .ping, .listCollections, .listDatabases, .listUsers: true
+        case .listIndexes, .explain, .collectionStats, .databaseStats: true
         default: false
         }
     }

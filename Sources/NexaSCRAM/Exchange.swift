@@ -177,16 +177,30 @@ public struct ScramServer: Sendable {
     /// - Throws: `ScramError.wrongProof` for another password.
     public func finish(_ message: String) throws(ScramError) -> String {
         guard let verifier else { throw .malformed("it comes before the first one") }
+        return try finish(message, anyOf: [verifier]).signature
+    }
+
+    /// The same where several secrets of the user will do. All have the salt and the iterations of the challenge.
+    ///
+    /// - Returns: the answer, and the verifier that the proof is right for.
+    /// - Throws: `ScramError.wrongProof` when it is right for none.
+    public func finish(
+        _ message: String, anyOf verifiers: [ScramVerifier]
+    ) throws(ScramError) -> (signature: String, verifier: ScramVerifier) {
+        guard verifier != nil else { throw .malformed("it comes before the first one") }
         guard let end = message.utf8.lastIndex(of: UInt8(ascii: ",")) else { throw .malformed("'p' is missing") }
         var attributes = try ScramAttributes(message[...])
         guard try attributes.next("c") == "biws" else { throw .malformed("the head differs from the first message") }
         guard try attributes.next("r") == nonce else { throw .malformed("the nonce is not that of the challenge") }
         let proof = try attributes.bytes("p")
         let signed = Array("\(transcript),\(message[..<end])".utf8)
-        let signature = HMACSHA256(key: verifier.storedKey).code(signed)
-        guard proof.count == signature.count,
-            ConstantTime.equal(SHA256.hash(zip(proof, signature).map { $0 ^ $1 }), verifier.storedKey)
-        else { throw .wrongProof }
-        return "v=\(Base64.encode(HMACSHA256(key: verifier.serverKey).code(signed)))"
+        for verifier in verifiers {
+            let signature = HMACSHA256(key: verifier.storedKey).code(signed)
+            guard proof.count == signature.count,
+                ConstantTime.equal(SHA256.hash(zip(proof, signature).map { $0 ^ $1 }), verifier.storedKey)
+            else { continue }
+            return ("v=\(Base64.encode(HMACSHA256(key: verifier.serverKey).code(signed)))", verifier)
+        }
+        throw .wrongProof
     }
 }

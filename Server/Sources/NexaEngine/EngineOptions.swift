@@ -58,6 +58,8 @@ public struct EngineOptions: Sendable {
     @_spi(Testing) public var logFileBytes = 32 << 20
     /// Called after commits became visible, by the thread that made them; has to be quick and must not write.
     public var onCommit: @Sendable () -> Void = {}
+    /// Called after a change of users that sessions have to look at, by the thread that made it; has to be quick.
+    public var onUsersChange: @Sendable () -> Void = {}
     /// Gets what a person should know, on any thread, also after `open` has returned.
     public var onNotice: @Sendable (EngineNotice) -> Void = { _ in }
 
@@ -92,10 +94,16 @@ public enum EngineLimits {
     public static let maximumBatchDocuments = 100_000
     /// The length of a text `_id`, in bytes of UTF-8.
     public static let maximumIDBytes = 1024
+    /// Statistics count so many documents, and entries of an index, and estimate beyond.
+    public static let maximumCountedEntries = 200_000
     /// The length of a place at which a page ended, in bytes.
     public static let maximumPlaceBytes = 64 << 10
     /// The length of the name of a database, collection or user, in bytes of UTF-8.
     public static let maximumNameBytes = 120
+    /// API keys of one user.
+    public static let maximumAPIKeys = 64
+    /// Databases that one user has grants for.
+    public static let maximumGrants = 1024
     /// The length of the vectors of a collection.
     public static let maximumVectorDimensions = 65_536
 }

@@ -1,8 +1,5 @@
-import NexaSCRAM
-import NexaValue
-
 /// What someone may do with a database.
-public enum DatabaseAccess: String, Sendable, Hashable, Comparable, CustomStringConvertible {
+public enum DatabaseAccess: String, Sendable, Hashable, Comparable, CaseIterable, CustomStringConvertible {
     /// Read documents and list collections.
     case read
     /// Also change documents.
@@ -28,7 +25,7 @@ public enum DatabaseAccess: String, Sendable, Hashable, Comparable, CustomString
 /// A user who may log in.
 public struct User: Sendable, Hashable {
     /// What a user may do in every database.
-    public enum Role: String, Sendable, Hashable {
+    public enum Role: String, Sendable, Hashable, CaseIterable {
         /// Everything, users and databases included.
         case admin
         /// Read and change documents.
@@ -53,62 +50,78 @@ public struct User: Sendable, Hashable {
     public let name: String
     /// What the user may do.
     public let role: Role
+    /// What the user may do, by database; then the role says nothing any more, unless it is `admin`.
+    ///
+    /// `nil` for a user without grants: the role holds in every database. An empty one allows nothing.
+    public let grants: [String: DatabaseAccess]?
 
     /// Creates a user value; it does not store it.
-    public init(name: String, role: Role) {
+    public init(name: String, role: Role, grants: [String: DatabaseAccess]? = nil) {
         self.name = name
         self.role = role
+        self.grants = grants
+    }
+
+    /// What the user may do with a database; `nil` for nothing.
+    public func access(to database: String) -> DatabaseAccess? {
+        guard role != .admin, let grants else { return role.access }
+        return grants[database]
     }
 
     /// True when the user has this access to this database.
     public func may(_ access: DatabaseAccess, database: String) -> Bool {
-        guard let granted = role.access else { return false }
-        return access <= granted
+        self.access(to: database).map { access <= $0 } ?? false
+    }
+
+    /// True when there is a database, if only by name, that the user may read.
+    public var mayReadSomething: Bool {
+        guard role != .admin, let grants else { return role.access != nil }
+        return !grants.isEmpty
     }
 }
 
-/// What the catalog keeps of a user: never the password, only its Argon2id hash and its SCRAM verifier.
-struct UserRecord: Sendable, Hashable {
-    var user: User
-    var passwordHash: PasswordHash
-    /// `nil` until the first plain login of a user who was made before there was SCRAM.
-    var scram: ScramVerifier?
-    /// RFC 3339 in UTC.
-    var createdAt: String
+/// How a user's grants change.
+public enum GrantChange: Sendable, Hashable {
+    /// They stay as they are.
+    case none
+    /// All of them are replaced; with `nil` the role holds everywhere.
+    case replace([String: DatabaseAccess]?)
+    /// Those of these databases are set or, with `nil`, taken away. A user without grants has none but these then.
+    case merge([String: DatabaseAccess?])
+}
 
-    var document: Document {
-        var document: Document = [
-            "name": .string(user.name), "role": .string(user.role.rawValue),
-            "password": .string(passwordHash.encoded), "created_at": .string(createdAt)
-        ]
-        if let scram {
-            document["scram"] = [
-                "salt": .bytes(scram.salt), "iterations": .int(Int64(scram.iterations)),
-                "stored_key": .bytes(scram.storedKey), "server_key": .bytes(scram.serverKey)
-            ]
-        }
-        return document
+/// What administrators see of a user.
+public struct UserDescription: Sendable, Hashable {
+    /// Name, role and grants.
+    public var user: User
+    /// The beginnings of the API keys, oldest first.
+    public var keyPrefixes: [String]
+    /// Seconds since 1970.
+    public var createdAt: Double
+    /// Seconds since 1970; exact to a minute after a restart. `nil` for never.
+    public var lastLogin: Double?
+    /// Seconds since 1970; `nil` while the first password holds.
+    public var passwordChangedAt: Double?
+}
+
+/// Who is logged in, and by what. It ends with the user, and with the password or the key that it came by.
+public struct UserLogin: Sendable, Hashable {
+    /// What let the user in.
+    enum Credential: Sendable, Hashable {
+        case password(version: UInt64)
+        case key(prefix: String)
+        /// The system knows who is at the other end of a Unix socket.
+        case peer
     }
 
-    init(user: User, passwordHash: PasswordHash, scram: ScramVerifier?, createdAt: String) {
-        self.user = user
-        self.passwordHash = passwordHash
-        self.scram = scram
-        self.createdAt = createdAt
-    }
+    /// The user as of the login.
+    public let user: User
+    let credential: Credential
+    /// Differs between users of the same name who were made one after the other.
+    let incarnation: UInt64
 
-    init?(_ document: Document) {
-        guard let name = document["name"]?.string, let role = document["role"]?.string.flatMap(User.Role.init),
-            let hash = document["password"]?.string
-        else { return nil }
-        user = User(name: name, role: role)
-        passwordHash = PasswordHash(encoded: hash)
-        createdAt = document["created_at"]?.string ?? ""
-        guard let scram = document["scram"]?.document else { return }
-        guard let salt = scram["salt"]?.bytes, let iterations = scram["iterations"]?.int,
-            let storedKey = scram["stored_key"]?.bytes, let serverKey = scram["server_key"]?.bytes
-        else { return nil }
-        self.scram = ScramVerifier(
-            salt: salt, iterations: Int(iterations), storedKey: storedKey, serverKey: serverKey)
+    /// The beginning of the API key that let the user in; `nil` for a password.
+    public var keyPrefix: String? {
+        if case .key(let prefix) = credential { prefix } else { nil }
     }
 }

@@ -8,6 +8,31 @@ enum WallClock {
         return (time.tv_sec, time.tv_nsec)
     }
 
+    /// Seconds since 1970.
+    static func seconds() -> Double {
+        let now = now()
+        return Double(now.seconds) + Double(now.nanoseconds) / 1e9
+    }
+
+    /// Seconds since 1970 of a text in the form of `text()`; `nil` for another.
+    static func seconds(of text: String) -> Double? {
+        let bytes = Array(text.utf8)
+        guard bytes.count == 27, bytes[4] == UInt8(ascii: "-"), bytes[26] == UInt8(ascii: "Z") else { return nil }
+        func number(_ range: Range<Int>) -> Int? { Int(String(decoding: bytes[range], as: UTF8.self)) }
+        guard let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
+            let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19),
+            let microsecond = number(20..<26)
+        else { return nil }
+        var parts = tm()
+        parts.tm_year = Int32(year - 1900)
+        parts.tm_mon = Int32(month - 1)
+        parts.tm_mday = Int32(day)
+        parts.tm_hour = Int32(hour)
+        parts.tm_min = Int32(minute)
+        parts.tm_sec = Int32(second)
+        return Double(timegm(&parts)) + Double(microsecond) / 1e6
+    }
+
     /// The time as RFC 3339 in UTC with microseconds: 27 bytes, `2026-11-21T02:00:55.123456Z`.
     static func text() -> [UInt8] {
         let now = now()

@@ -45,3 +45,17 @@ final class ChangeHub: Sendable {
         for entry in woken { entry.wake() }
     }
 }
+
+/// Tells reactors that users were changed, which is rare.
+final class UserChangeHub: Sendable {
+    private let listeners = Mutex<[@Sendable () -> Void]>([])
+
+    /// Adds a reactor; `changed` is called by the thread that made the change, so it must be quick.
+    func add(_ changed: @escaping @Sendable () -> Void) {
+        listeners.withLock { $0.append(changed) }
+    }
+
+    func changed() {
+        for listener in listeners.withLock({ $0 }) { listener() }
+    }
+}

@@ -55,7 +55,8 @@ public final class NexaServer: Sendable {
         let tls = try configuration.tls.map { (files) throws(ServerError) in try ServerTLS(files) }
         ProcessInfo.raiseDescriptorLimit()
         let changes = ChangeHub()
-        let (engine, generatedPassword) = try Self.openEngine(configuration, changes)
+        let userChanges = UserChangeHub()
+        let (engine, generatedPassword) = try Self.openEngine(configuration, changes, userChanges)
         self.engine = engine
         generatedRootPassword = generatedPassword
         let lifecycle = Lifecycle(exitWhenIdle: configuration.exitWhenIdle)
@@ -63,7 +64,9 @@ public final class NexaServer: Sendable {
         var reactors: [Reactor] = []
         do {
             let workers = try WorkerPool(threads: configuration.workers, maximumJobs: 10_000)
-            shared = ServerShared(configuration, engine: engine, workers: workers, changes: changes, tls: tls) { left in
+            shared = ServerShared(
+                configuration, engine: engine, workers: workers, changes: changes, userChanges: userChanges, tls: tls
+            ) { left in
                 if left == 0 { lifecycle.becameIdle() }
             }
             for number in 0..<max(1, configuration.reactors) {
@@ -162,7 +165,7 @@ public final class NexaServer: Sendable {
     }
 
     private static func openEngine(
-        _ configuration: Configuration, _ changes: ChangeHub
+        _ configuration: Configuration, _ changes: ChangeHub, _ userChanges: UserChangeHub
     ) throws(ServerError) -> (Engine, String?) {
         do throws(EngineError) {
             var options = configuration.engine
@@ -175,6 +178,10 @@ public final class NexaServer: Sendable {
             options.onCommit = { [onCommit = options.onCommit] in
                 changes.committed()
                 onCommit()
+            }
+            options.onUsersChange = { [onUsersChange = options.onUsersChange] in
+                userChanges.changed()
+                onUsersChange()
             }
             let engine = try Engine.open(at: configuration.dataDirectory, options: options)
             let password = try engine.bootstrapRoot(

@@ -10,6 +10,7 @@ final class ServerShared: Sendable {
     let engine: Engine
     let workers: WorkerPool
     let changes: ChangeHub
+    let userChanges: UserChangeHub
     let throttle = LoginThrottle()
     /// `nil` for a server without TLS.
     let tls: ServerTLS?
@@ -22,6 +23,7 @@ final class ServerShared: Sendable {
 
     init(
         _ configuration: NexaServer.Configuration, engine: Engine, workers: WorkerPool, changes: ChangeHub,
+        userChanges: UserChangeHub,
         tls: ServerTLS?,
         onClose: @escaping @Sendable (Int) -> Void
     ) {
@@ -29,6 +31,7 @@ final class ServerShared: Sendable {
         self.engine = engine
         self.workers = workers
         self.changes = changes
+        self.userChanges = userChanges
         self.tls = tls
         self.onClose = onClose
     }
@@ -56,6 +59,10 @@ final class ReactorContext: @unchecked Sendable {
         shared.changes.add(waker) { [weak self] in
             guard let self else { return }
             self.reactor.execute { self.wakeSubscribers() }
+        }
+        shared.userChanges.add { [weak self] in
+            guard let self else { return }
+            self.reactor.execute { self.usersChanged() }
         }
     }
 
@@ -106,6 +113,11 @@ final class ReactorContext: @unchecked Sendable {
 
     func closed(_ session: Session) {
         if sessions.removeValue(forKey: ObjectIdentifier(session)) != nil { released() }
+    }
+
+    /// Some user was changed: whoever may no longer be here goes.
+    func usersChanged() {
+        for session in sessions.values { session.usersChanged() }
     }
 
     private func close(_ socket: StreamSocket) {

@@ -102,10 +102,7 @@ extension Session {
         guard let subscription, let channel, channel.isOpen, !channel.isAboveHighWater,
             !subscription.isReading, !subscription.isWaiting, !subscription.isContinuing
         else { return }
-        guard let user = currentReader(subscription) else {
-            shared.configuration.log(.warning, "change stream ended: no longer permitted", [("peer", peerName)])
-            return channel.closeAfterFlush()
-        }
+        guard let user = currentReader(subscription) else { return endForbiddenSubscription() }
         if subscription.cursor.isCold { return readElsewhere(subscription, user) }
         var result = Result<ChangeCursor.Progress, EngineError>.success(.caughtUp)
         context.withWriter { writer in
@@ -118,11 +115,19 @@ extension Session {
     }
 
     /// The user as of now, if there still is one who may see what was subscribed to.
-    private func currentReader(_ subscription: ChangeSubscription) -> User? {
-        guard case .user(let user, _) = login, let now = shared.engine.user(named: user.name),
-            RequiredAccess(.subscribe(subscription.request)).refusal(for: now) == nil
+    func currentReader(_ subscription: ChangeSubscription) -> User? {
+        refreshLogin()
+        guard case .user(let user, _) = login,
+            RequiredAccess(.subscribe(subscription.request)).refusal(for: user) == nil
         else { return nil }
-        return now
+        return user
+    }
+
+    /// A subscriber who may not go on learns it from the end of the connection: events have no place for errors.
+    func endForbiddenSubscription() {
+        audit("subscription-ended", [("reason", "no longer permitted")], level: .warning)
+        endSubscription()
+        closeAfterReplies()
     }
 
     private func proceed(_ subscription: ChangeSubscription, _ result: Result<ChangeCursor.Progress, EngineError>) {

@@ -21,8 +21,8 @@ extension Session {
     func logIn(_ connect: Request.Connect) {
         wantsErrorCodes = connect.capabilities.contains(.errorCodes)
         if let message = connect.scram { return scram(message, connect) }
-        if connect.password == nil, isTrustedPeer, let user = shared.engine.user(named: connect.username) {
-            return reply(.connected(accept(user, connect)))
+        if connect.password == nil, isTrustedPeer, let login = shared.engine.logInTrusted(username: connect.username) {
+            return reply(.connected(accept(login, connect)))
         }
         guard let password = connect.password else {
             return reply(.failure(RequestError("Missing 'username' or 'password' field in CONNECT message")))
@@ -39,7 +39,9 @@ extension Session {
             _ = reactor.schedule(at: .now + delay) { [self] in
                 if !isGone { body(slot) }
             }
-        case .refused: complete(slot, with: .failure(Self.throttled))
+        case .refused:
+            audit("login-throttled", user: username, level: .warning)
+            complete(slot, with: .failure(Self.throttled))
         }
     }
 
@@ -47,36 +49,39 @@ extension Session {
 
     private func check(_ password: String, _ connect: Request.Connect, _ slot: ReplyOrder.Slot) {
         let engine = shared.engine
-        if let user = engine.verifyFast(username: connect.username, password: password) {
-            return finish(slot, user, connect)
+        if let login = engine.logInFast(username: connect.username, password: password) {
+            return finish(slot, login, connect)
         }
         // Hashing takes tens of milliseconds: not on the reactor.
         let isAccepted = shared.workers.submit { [self] in
-            let user = engine.verify(username: connect.username, password: password)
-            reactor.execute { [self] in finish(slot, user, connect) }
+            let login = engine.logIn(username: connect.username, password: password)
+            reactor.execute { [self] in finish(slot, login, connect) }
         }
         if !isAccepted { complete(slot, with: .failure(Self.overloaded)) }
     }
 
     private func finish(
-        _ slot: ReplyOrder.Slot, _ user: User?, _ connect: Request.Connect, scram: String? = nil
+        _ slot: ReplyOrder.Slot, _ login: UserLogin?, _ connect: Request.Connect, scram: String? = nil
     ) {
-        guard let user else {
+        guard let login else {
             shared.throttle.failed(address: channel?.peer, username: connect.username, at: .now)
-            shared.configuration.log(.warning, "login refused", [("user", connect.username), ("peer", peerName)])
+            audit("login-failed", user: connect.username, level: .warning)
             complete(slot, with: .failure(Self.wrongPassword))
             return loginFailed()
         }
         shared.throttle.succeeded(username: connect.username)
-        complete(slot, with: .connected(accept(user, connect, scram: scram)))
+        complete(slot, with: .connected(accept(login, connect, scram: scram)))
     }
 
-    private func accept(_ user: User, _ connect: Request.Connect, scram: String? = nil) -> Reply.Connected {
+    private func accept(_ login: UserLogin, _ connect: Request.Connect, scram: String? = nil) -> Reply.Connected {
         let granted = Capability.all.filter(connect.capabilities.contains)
-        loggedIn(user, capabilities: Set(granted))
-        shared.configuration.log(
-            .debug, "logged in",
-            [("user", user.name), ("peer", peerName), ("application", connect.applicationName ?? "")])
+        let user = login.user
+        var how = [("application", connect.applicationName ?? "")]
+        if let prefix = login.keyPrefix { how.append(("key", prefix)) }
+        audit("login", user: user.name, how)
+        loggedIn(login, capabilities: Set(granted))
+        let engine = shared.engine
+        if engine.noteLogin(login) { _ = shared.workers.submit { engine.recordLogin(login) } }
         return Reply.Connected(
             username: user.name, role: user.role.rawValue, capabilities: granted, serverVersion: NexaServer.version,
             scram: scram)
@@ -87,7 +92,7 @@ extension Session {
     /// An exchange whose second message is awaited.
     struct ScramExchange {
         var server: ScramServer
-        var verifier: ScramVerifier
+        var verifiers: [ScramVerifier]
     }
 
     private func scram(_ message: String, _ connect: Request.Connect) {
@@ -101,9 +106,9 @@ extension Session {
         }
         admitted(connect.username) { [self] slot in
             do throws(ScramError) {
-                let signature = try exchange.server.finish(message)
+                let (signature, verifier) = try exchange.server.finish(message, anyOf: exchange.verifiers)
                 finish(
-                    slot, shared.engine.user(named: connect.username, with: exchange.verifier), connect,
+                    slot, shared.engine.logIn(username: connect.username, provenFor: verifier), connect,
                     scram: signature)
             } catch .wrongProof {
                 finish(slot, nil, connect)
@@ -116,7 +121,9 @@ extension Session {
     private func beginScram(_ message: String) {
         do throws(ScramError) {
             var server = try ScramServer(clientFirst: message)
-            guard let verifier = shared.engine.scramVerifier(username: server.username) else {
+            guard let verifiers = shared.engine.scramVerifiers(username: server.username),
+                let verifier = verifiers.first
+            else {
                 return reply(
                     .failure(
                         RequestError(
@@ -124,7 +131,7 @@ extension Session {
                             code: .scramUnavailable)))
             }
             let challenge = server.challenge(verifier)
-            scramExchange = ScramExchange(server: server, verifier: verifier)
+            scramExchange = ScramExchange(server: server, verifiers: verifiers)
             reply(.fields(Reply.Challenge(scram: challenge).fields))
         } catch {
             reply(.failure(RequestError("\(error)")))

@@ -38,6 +38,18 @@ extension Session {
         case .updateMany(let write), .deleteMany(let write): self.write(write)
         case .findAndModify(let modify): findAndModify(modify)
         case .bulkWrite(let bulk): bulkWrite(bulk)
+        case .createUser(let create): createUser(create)
+        case .deleteUser(let name): deleteUser(name)
+        case .listUsers: listUsers()
+        case .changePassword(let change): changePassword(change)
+        case .updateUser(let update): updateUser(update)
+        case .apiKeys(let keys): apiKeys(keys)
+        case .createIndex(let create): createIndex(create)
+        case .dropIndex(let drop): dropIndex(drop)
+        case .listIndexes(let namespace): listIndexes(namespace)
+        case .explain(let query): explain(query)
+        case .collectionStats(let namespace): collectionStats(namespace)
+        case .databaseStats(let database): databaseStats(database)
         }
     }
 
@@ -134,18 +146,6 @@ extension Session {
         }
     }
 
-    private func update(_ update: Request.Update) {
-        let slot = begin(.write)
-        shared.engine.update(
-            database: update.namespace.database, collection: update.namespace.collection, id: update.id,
-            updates: update.updates, durability: durability(update.durability), isDeferred: true,
-            transaction: transaction
-        ) { [self] result in
-            complete(
-                slot, with: PendingReply(result) { $0 ? .done(.updated, update.namespace, id: update.id) : .notFound })
-        }
-    }
-
     private func delete(_ delete: Request.Delete) {
         let slot = begin(.write)
         shared.engine.delete(
@@ -183,6 +183,7 @@ extension Session {
     private func dropDatabase(_ name: String, viaCollection: Bool) {
         let slot = begin(.exclusive)
         shared.engine.dropDatabase(name) { [self] result in
+            if case .success = result { reactor.execute { [self] in audit("database-dropped", [("database", name)]) } }
             var fields: Document = viaCollection ? ["success": true] : [:]
             fields["database"] = .string(name)
             fields["message"] = .string("Database '\(name)' dropped successfully")
@@ -193,6 +194,10 @@ extension Session {
     private func dropCollection(_ namespace: Request.Namespace) {
         let slot = begin(.exclusive)
         shared.engine.dropCollection(database: namespace.database, name: namespace.collection) { [self] result in
+            if case .success = result {
+                let values = [("database", namespace.database), ("collection", namespace.collection)]
+                reactor.execute { [self] in audit("collection-dropped", values) }
+            }
             complete(
                 slot,
                 with: PendingReply(result) { _ in
@@ -235,6 +240,7 @@ extension QueryOptions {
         self.maximumResultBytes = maximumResultBytes
         page = query.page.map { Page(documents: $0.documents, bytes: min($0.bytes, maximumResultBytes)) }
         after = query.after
+        hint = query.hint
     }
 }
 

@@ -25,10 +25,20 @@ final class Session: @unchecked Sendable {
     /// The same user as the server on the other end of a Unix socket.
     let isTrustedPeer: Bool
     var login = Login.none(failures: 0)
+    /// By what the user is logged in.
+    var userLogin: UserLogin?
+    /// What the users were like when the login was last looked at; see `refreshLogin`.
+    var seenUserGeneration = UInt64.max
+    /// The change at hand is one that ends the user's other sessions.
+    var isChangingOwnPassword = false
+    /// The user was deleted, or the password or key of the login is not valid any more.
+    var hasLoginEnded = false
+    /// Requests that the user was not permitted.
+    var refusalCount = 0
     var scramExchange: ScramExchange?
     /// Before login: the last CONNECT asked for the codes of errors.
     var wantsErrorCodes = false
-    private var order = ReplyOrder()
+    var order = ReplyOrder()
     private var decoder: FrameDecoder
     private var requests = RequestDecoder()
     /// What the request at hand says about how long it may take.
@@ -147,8 +157,12 @@ final class Session: @unchecked Sendable {
 
     // MARK: Login
 
-    func loggedIn(_ user: User, capabilities: Set<Capability>) {
-        login = .user(user, capabilities: capabilities)
+    func loggedIn(_ userLogin: UserLogin, capabilities: Set<Capability>) {
+        self.userLogin = userLogin
+        login = .user(userLogin.user, capabilities: capabilities)
+        // The user may have been changed since the password was checked.
+        seenUserGeneration = .max
+        refreshLogin()
         decoder.maximumPayloadByteCount = shared.configuration.maximumFrameBytes
         channel?.maximumInput = shared.configuration.maximumFrameBytes + 256 << 10
         if let loginTimer { reactor.cancel(loginTimer) }
@@ -238,6 +252,9 @@ final class Session: @unchecked Sendable {
             let request = try decode(type, payload)
             perform(request)
         } catch {
+            defer {
+                if hasLoginEnded { closeAfterReplies() }
+            }
             guard order.isIdle else {
                 // Earlier writes are still on their way: this answer waits behind them.
                 let slot = order.start(.write)
@@ -259,11 +276,16 @@ final class Session: @unchecked Sendable {
 
     private func decode(_ type: MessageType, _ payload: RawSpan) throws(RequestError) -> Request {
         guard type != .connect else { return try requests.decode(type, payload) }
+        refreshLogin()
+        guard !hasLoginEnded else { throw Self.loginEnded }
         guard case .user(let user, _) = login else {
             throw RequestError("Not authenticated. Send CONNECT message with API key first.", code: .notAuthenticated)
         }
         let request = try requests.decode(type, payload)
-        if let refusal = RequiredAccess(request).refusal(for: user) { throw refusal }
+        if let refusal = RequiredAccess(request).refusal(for: user) {
+            auditRefusal(request, refusal)
+            throw refusal
+        }
         if let refusal = refusalInTransaction(request) { throw refusal }
         return request
     }
