@@ -290,7 +290,9 @@ struct QueryPlanner {
         if name == "_id_" || name == "$natural" { return nil }
         guard let index = indexes.first(where: { $0.name == name }) else {
             throw EngineError(
-                .badRequest, "The hint names no index of collection '\(collection.name)' that is ready: '\(name)'")
+                .badRequest,
+                "The hint names no index of collection '\(collection.name)' that is ready: "
+                    + "'\(name.prefix(EngineLimits.maximumNameBytes))'")
         }
         guard let plan = plan(index, isHinted: true) else {
             throw EngineError(
