@@ -62,7 +62,7 @@ extension Request {
             .dropDatabase, .subscribeChanges, .beginTransaction, .commitTransaction,
             .updateMany, .deleteMany, .findAndModify, .bulkWrite,
             .createUser, .deleteUser, .changePassword, .updateUser, .apiKeys,
-            .createIndex, .dropIndex, .listIndexes, .explain, .collectionStats, .databaseStats:
+            .aggregate, .distinct, .createIndex, .dropIndex, .listIndexes, .explain, .collectionStats, .databaseStats:
             let fields = try RequestFields(payload)
             control = Self.mayTakeLong(type) ? try RequestControl(fields) : RequestControl()
             try self.init(type: type, fields: fields, recent: &recent)
@@ -139,6 +139,8 @@ extension Request {
         case .changePassword: self = .changePassword(try ChangePassword(fields))
         case .updateUser: self = .updateUser(try UpdateUser(fields))
         case .apiKeys: self = .apiKeys(try APIKeys(fields))
+        case .aggregate: self = .aggregate(try Aggregate(fields, &recent))
+        case .distinct: self = .distinct(try Distinct(fields, &recent))
         case .createIndex: self = .createIndex(try CreateIndex(fields, &recent))
         case .dropIndex: self = .dropIndex(try DropIndex(fields, &recent))
         case .listIndexes: self = .listIndexes(try fields.namespace(missing: "Missing 'collection' field", &recent))
@@ -179,12 +181,7 @@ extension Request.Query {
         if fields.isFalsy("sort") { sort = .null }
         projection = try fields.document("projection", maximumByteCount: Self.maximumOptionByteCount)
         isCountOnly = fields.isTrue("count")
-        if fields.isPresent("page") {
-            let sizes = try fields.document("page", maximumByteCount: 256)
-            page = Page()
-            if let documents = sizes["documents"]?.int { page?.documents = Int(clamping: max(1, documents)) }
-            if let bytes = sizes["bytes"]?.int { page?.bytes = Int(clamping: max(1, bytes)) }
-        }
+        page = try fields.page()
         after = try fields.value("after", maximumByteCount: 65_536)?.bytes
         hint = try fields.string("hint")
     }

@@ -106,7 +106,9 @@ public struct IndexDefinition: Sendable, Hashable {
         }
         guard !partialFilter.isEmpty else { return (pattern, nil) }
         guard !isSparse else { throw EngineError(.badRequest, "An index is sparse or partial, not both") }
-        let filter = try translatingQuery { () throws(QueryError) in try QueryFilter(compiling: partialFilter) }
+        let filter = try translatingQuery { () throws(QueryError) in
+            try QueryFilter(compiling: partialFilter, allowsExpressions: false)
+        }
         let constraints = filter.constraints
         let isUsable = constraints.fields.allSatisfy { field in
             field.isExact || (field.requiresValue && field.intervals.isEverything)

@@ -16,6 +16,8 @@ public final class QueryExecution: @unchecked Sendable {
         case done
     }
 
+    /// Where a sort that outgrows its memory goes on.
+    private let spillDirectory: String
     let store: Store
     let collection: Collection?
     let filter: QueryFilter
@@ -46,6 +48,10 @@ public final class QueryExecution: @unchecked Sendable {
     private let overlaid: Set<[UInt8]>
     private var toSkip: Int
     private var isDone = false
+    /// The source is at its end, and the sorted documents leave.
+    private var isDrainingSorter = false
+    /// Takes the documents of the result in place of the writer; returns false when it wants no more.
+    var sink: ((RawSpan) throws(EngineError) -> Bool)?
     private var writer = MessagePackWriter(capacity: 1024)
     private var scratch = MessagePackWriter(capacity: 16)
 
@@ -61,8 +67,9 @@ public final class QueryExecution: @unchecked Sendable {
     public private(set) var keysExamined = 0
 
     init(
-        _ store: Store, _ collection: Collection?, filter: Document, options: QueryOptions
+        _ store: Store, _ collection: Collection?, filter: Document, options: QueryOptions, spillDirectory: String
     ) throws(EngineError) {
+        self.spillDirectory = spillDirectory
         try options.check()
         let compiled = try translatingQuery { () throws(QueryError) in try QueryFilter(compiling: filter) }
         self.store = store
@@ -121,7 +128,7 @@ public final class QueryExecution: @unchecked Sendable {
         guard let order, !isSortedBySource else { return }
         sorter = TopSorter(
             order, keeping: options.limit == 0 ? nil : options.skip.addingReportingOverflow(options.limit),
-            maximumBytes: options.maximumSortBytes)
+            maximumBytes: options.maximumSortBytes, directory: spillDirectory)
     }
 
     /// The encoded documents of the result, one behind the other; the execution has none afterwards.
@@ -147,19 +154,21 @@ public final class QueryExecution: @unchecked Sendable {
                 }
                 try plan()
             }
+            if isDrainingSorter { return try drainSorter(budget) }
             switch source {
             case _ where cursor != nil: try walkIndex(budget)
             case .nothing: try endOfSource()
             case .keys(let keys): try lookUp(keys, budget)
             case .scan(let lower, let upper): try scan(lower, upper, budget)
             }
-            if isDone { try finish() }
+            if isDone { return try finish() }
         } catch {
             isDone = true
+            isDrainingSorter = false
             release()
             throw error
         }
-        return isDone ? .done : .more
+        return .more
     }
 
     // MARK: Finding
@@ -286,7 +295,11 @@ public final class QueryExecution: @unchecked Sendable {
         }
         count += 1
         if !options.isCountOnly {
-            try append(document)
+            if let sink {
+                if try !sink(document) { isDone = true }
+            } else {
+                try append(document)
+            }
             documentCount += 1
         }
         if count == options.limit {
@@ -334,17 +347,41 @@ public final class QueryExecution: @unchecked Sendable {
 
     // MARK: Ending
 
-    private func finish() throws(EngineError) {
+    private func finish() throws(EngineError) -> Progress {
         release()
-        defer { elapsed = began.duration(to: .now) }
-        guard let sorter else { return }
-        self.sorter = nil
-        for document in sorter.sorted().dropFirst(options.skip) {
-            writer.writeRaw(document)
-            try checkSize()
-            documentCount += 1
+        elapsed = began.duration(to: .now)
+        guard let sorter else { return .done }
+        try sorter.finish(skipping: options.skip)
+        isDone = false
+        isDrainingSorter = true
+        return try drainSorter(64)
+    }
+
+    /// Passes some of the sorted documents on.
+    private func drainSorter(_ budget: Int) throws(EngineError) -> Progress {
+        for _ in 0..<budget {
+            guard let document = try sorter?.next(), options.limit == 0 || count < options.limit else {
+                sorter = nil
+                isDone = true
+                isDrainingSorter = false
+                elapsed = began.duration(to: .now)
+                return .done
+            }
             count += 1
+            documentCount += 1
+            if let sink {
+                if try !sink(document.span.bytes) {
+                    sorter = nil
+                    isDone = true
+                    isDrainingSorter = false
+                    return .done
+                }
+            } else {
+                writer.writeRaw(document)
+                try checkSize()
+            }
         }
+        return .more
     }
 
     /// Lets go of the moment that the query looks at; the store can drop old versions again.
@@ -365,6 +402,8 @@ extension Engine {
     public func query(
         database: String, collection: String, filter: Document = [:], options: QueryOptions = QueryOptions()
     ) throws(EngineError) -> QueryExecution {
-        try QueryExecution(store, catalog.collection(database, collection), filter: filter, options: options)
+        try QueryExecution(
+            store, catalog.collection(database, collection), filter: filter, options: options,
+            spillDirectory: temporaryDirectory)
     }
 }

@@ -44,6 +44,8 @@ extension Session {
         case .changePassword(let change): changePassword(change)
         case .updateUser(let update): updateUser(update)
         case .apiKeys(let keys): apiKeys(keys)
+        case .aggregate(let aggregate): self.aggregate(aggregate)
+        case .distinct(let distinct): self.distinct(distinct)
         case .createIndex(let create): createIndex(create)
         case .dropIndex(let drop): dropIndex(drop)
         case .listIndexes(let namespace): listIndexes(namespace)
