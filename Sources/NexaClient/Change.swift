@@ -82,8 +82,9 @@ public enum ChangeStart: Sendable, Hashable {
 public enum Change<Model: NexaModel>: Sendable {
     /// A document was inserted.
     case inserted(DocumentID, Model)
-    /// Fields of a document were set; `full` is the document right after.
-    case updated(DocumentID, changed: Document, full: Model?)
+    /// Fields of a document were set or removed; `changed` are the new values of top-level fields, `full` is the
+    /// document right after.
+    case updated(DocumentID, changed: Document, removed: [String] = [], full: Model?)
     /// A document was deleted.
     case deleted(DocumentID)
     /// The collection was dropped with all its documents; or the database, in a stream of databases.

@@ -197,7 +197,7 @@ extension ChangeFeed {
             return .inserted(try id(), document)
         case .update?:
             let changed = try change.updates.map { range throws(NexaError) in try document(range, change) }
-            return .updated(try id(), changed: changed ?? [:], full: try full())
+            return .updated(try id(), changed: changed ?? [:], removed: change.removed, full: try full())
         case .delete?: return .deleted(try id())
         case .dropCollection?, .dropDatabase?: return .dropped
         case nil: throw malformed("a known operation")

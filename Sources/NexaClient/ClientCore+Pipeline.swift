@@ -167,7 +167,8 @@ extension ClientCore {
                 return .success(
                     try await self.call(
                         call.request, call.frame, operation: call.operation, options: options,
-                        requiring: call.required, isIdempotent: call.isIdempotent, start: start, attempt: 2
+                        requiring: call.required, isIdempotent: call.isIdempotent, start: start, attempt: 2,
+                        mayHaveRun: error.delivery == .maybeExecuted
                     ).answer(call.operation))
             }
         } catch {

@@ -90,6 +90,8 @@ struct RawReply: Sendable {
     var type: MessageType
     var payload: [UInt8]
     var server: Negotiated
+    /// An earlier attempt may have been executed: an error that answers a later one does not mean that nothing was.
+    var mayHaveRun = false
 
     /// What it answers, or the error that it is.
     func answer(_ operation: StaticString) throws(NexaError) -> Answer {
@@ -101,9 +103,11 @@ struct RawReply: Sendable {
         case .error, .duplicate:
             let fields = (try? MessagePack.decodeDocument(payload)) ?? [:]
             let code = fields["code"]?.string.map(ServerErrorCode.init(rawValue:))
-            throw NexaError(
+            var error = NexaError(
                 reply: fields["error"]?.string ?? "", code: type == .duplicate ? .duplicateID : code,
                 operation: "\(operation)", endpoint: server.endpoint)
+            if mayHaveRun { error.delivery = .maybeExecuted }
+            throw error
         default:
             throw NexaError(
                 .protocolViolation, "The server answered with a frame of type \(type)", delivery: .answered,
@@ -119,17 +123,17 @@ extension ClientCore {
         isIdempotent: Bool = false
     ) async throws(NexaError) -> Answer {
         let start = ContinuousClock.now
-        let frame = try encoded(request, operation)
+        let (frame, tag) = try encoded(request, operation, options)
         guard telemetry.wantsOperations(options.log) else {
             return try await call(
-                request, frame, operation: operation, options: options, requiring: required,
+                request, frame, tag: tag, operation: operation, options: options, requiring: required,
                 isIdempotent: isIdempotent, start: start
             ).answer(operation)
         }
         var bytesIn = 0
         do throws(NexaError) {
             let reply = try await call(
-                request, frame, operation: operation, options: options, requiring: required,
+                request, frame, tag: tag, operation: operation, options: options, requiring: required,
                 isIdempotent: isIdempotent, start: start)
             bytesIn = FrameHeader.byteCount + reply.payload.count
             let answer = try reply.answer(operation)

@@ -111,9 +111,9 @@ final class ClientCore: Sendable {
     /// A call is sent again, within its time, when its connection broke and sending it twice cannot do harm:
     /// nothing of it left, or it only reads, or the caller (or `isIdempotent`) says so.
     func call(
-        _ request: Request, _ frame: [UInt8], operation: StaticString, options: CallOptions,
+        _ request: Request, _ frame: [UInt8], tag: UInt64? = nil, operation: StaticString, options: CallOptions,
         requiring more: Set<Capability> = [], isIdempotent: Bool = false, start: ContinuousClock.Instant,
-        attempt: Int = 1
+        attempt: Int = 1, mayHaveRun: Bool = false
     ) async throws(NexaError) -> RawReply {
         let driver = try driver(operation)
         let required = request.requiredCapabilities.union(more)
@@ -121,20 +121,25 @@ final class ClientCore: Sendable {
         var now = start
         let deadline = now + (options.timeout ?? configuration.operationTimeout)
         var attempt = attempt
+        // What is known of the last attempt is not known of those before it.
+        var mayHaveRun = mayHaveRun
         // A later attempt's time runs from the first one's start, but its wait for a connection from now.
         if attempt > 1 { now = .now }
         while true {
             let call = PendingCall(
                 .reply, frame: frame, required: required, on: lease, start: now, deadline: deadline,
-                acquireTimeout: configuration.pool.acquireTimeout)
+                acquireTimeout: configuration.pool.acquireTimeout, tag: tag)
             switch await driver.send(call) {
             case .reply(let type, let payload, let server):
-                return RawReply(type: type, payload: payload, server: server)
+                return RawReply(type: type, payload: payload, server: server, mayHaveRun: mayHaveRun)
             case .connected(let server): throw .connectionLost(nil, delivery: .notSent, endpoint: server.endpoint)
             case .leased(let lease): throw .connectionLost(nil, delivery: .notSent, endpoint: lease.server.endpoint)
             case .failed(let error):
                 now = .now
-                guard mayRetry(error, after: attempt, mayRepeat), now < deadline else { throw error.during(operation) }
+                if error.delivery == .maybeExecuted { mayHaveRun = true }
+                guard mayRetry(error, after: attempt, mayRepeat), now < deadline else {
+                    throw error.during(operation, mayHaveRun: mayHaveRun)
+                }
                 attempt += 1
                 telemetry.emit(.operationRetried(name: operation, attempt: attempt, after: error), log: options.log)
             }
@@ -149,10 +154,31 @@ final class ClientCore: Sendable {
         return mayRepeat || error.delivery == .notSent
     }
 
+    /// The last tag that was given to a request.
+    private static let lastTag = Atomic<UInt64>(0)
+
+    /// The request as a frame; with a tag and the time that it may take if it may take long.
+    func encoded(
+        _ request: Request, _ operation: StaticString, _ options: CallOptions
+    ) throws(NexaError) -> (frame: [UInt8], tag: UInt64?) {
+        guard request.mayTakeLong else { return (try encoded(request, operation), nil) }
+        let time = options.timeout ?? configuration.operationTimeout
+        let control = RequestControl(
+            tag: Self.lastTag.add(1, ordering: .relaxed).newValue,
+            maximumMilliseconds: Int(clamping: Int64(clamping: Int128(time / .milliseconds(1)))))
+        return (try encoded(request, operation, control: control), control.tag)
+    }
+
     /// The request as a frame.
-    func encoded(_ request: Request, _ operation: StaticString) throws(NexaError) -> [UInt8] {
+    func encoded(
+        _ request: Request, _ operation: StaticString, control: RequestControl? = nil
+    ) throws(NexaError) -> [UInt8] {
         var frame = MessagePackWriter()
-        request.encodeFrame(into: &frame)
+        if let control {
+            request.encodeFrame(into: &frame, control: control)
+        } else {
+            request.encodeFrame(into: &frame)
+        }
         guard frame.count - FrameHeader.byteCount <= configuration.maximumFrameBytes else {
             throw NexaError(
                 .frameTooLarge,

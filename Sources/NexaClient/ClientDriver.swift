@@ -181,6 +181,17 @@ final class ClientDriver: Sendable {
         }
     }
 
+    /// Tells the server that nobody waits for a request any more.
+    private func stop(_ tag: UInt64, on lane: Lane, _ effects: inout Effects) {
+        guard lane.negotiated?.capabilities.contains(.cancellation) == true else { return }
+        guard lane.machine.state == .ready || lane.machine.state == .draining else { return }
+        var frame = MessagePackWriter(capacity: 32)
+        Request.encodeCancel(tag: tag, into: &frame)
+        lane.machine.submitUnanswered(byteCount: frame.count)
+        lane.out.append(contentsOf: frame.bytes)
+        claimWriting(lane, &effects)
+    }
+
     /// Decides the outcome of a call, once.
     func finish(_ call: PendingCall, _ outcome: CallOutcome, _ effects: inout Effects) {
         if case .finished = call.place { return effects.unwanted.append(outcome) }
@@ -262,6 +273,7 @@ final class ClientDriver: Sendable {
             case .keepAlive: keepAlive(lane, &state, &effects)
             case .fail(let call, let failure, let delivery):
                 finish(call, .failed(.failed(failure, delivery, endpoint: lane.endpointName)), &effects)
+                if delivery == .maybeExecuted, let tag = call.tag { stop(tag, on: lane, &effects) }
             case .retract(let byteCount): lane.out.removeLast(byteCount)
             case .setDeadline(let deadline):
                 lane.wantedDeadline = deadline

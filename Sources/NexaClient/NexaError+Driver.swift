@@ -4,8 +4,9 @@ import NexaTransport
 /// The errors that the driver makes, without the name of the operation, which it does not know.
 extension NexaError {
     /// The same error, of this operation.
-    func during(_ operation: StaticString) -> NexaError {
+    func during(_ operation: StaticString, mayHaveRun: Bool = false) -> NexaError {
         var error = self
+        if mayHaveRun, delivery == .notSent { error.delivery = .maybeExecuted }
         error.operation = "\(operation)"
         return error
     }

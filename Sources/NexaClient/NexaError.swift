@@ -87,7 +87,7 @@ public struct NexaError: Error, Sendable {
     /// The kind of failure.
     public let code: Code
     /// Whether the request may have been executed.
-    public let delivery: Delivery
+    public internal(set) var delivery: Delivery
     /// One sentence: what happened, and what to do about it.
     public let message: String
     /// The call, such as `insert`.

@@ -74,13 +74,16 @@ final class PendingCall: @unchecked Sendable {
     var continuation: UnsafeContinuation<CallOutcome, Never>?
     /// The calls that are sent right behind this one.
     var followers: [PendingCall] = []
+    /// By which the server can be told to stop working on it; `nil` when that is not worth it.
+    let tag: UInt64?
     /// The pipeline that it belongs to, and its place there.
     var group: (CallGroup, index: Int)?
 
     init(
         _ purpose: Purpose, frame: [UInt8] = [], required: Set<Capability> = [], on lease: ConnectionLease? = nil,
-        start: ContinuousClock.Instant, deadline: ContinuousClock.Instant, acquireTimeout: Duration
+        start: ContinuousClock.Instant, deadline: ContinuousClock.Instant, acquireTimeout: Duration, tag: UInt64? = nil
     ) {
+        self.tag = tag
         self.purpose = purpose
         self.frame = frame
         self.required = required

@@ -120,10 +120,13 @@ extension Reply {
     /// - Parameters:
     ///   - document: the encoded document, copied as it is; empty for none.
     ///   - updates: the encoded fields that were set; empty for none.
+    ///   - removed: the names of the fields that are gone, as an encoded array; empty for none. Only for subscribers with
+    ///     `resume-token`.
     ///   - token: the place of the event, for subscribers with `resume-token`. Those without get the constant
     ///     `nexadb` under `ns.db`, as from the original, and the database beside it.
     public static func encodeChange(
-        _ head: ChangeHead, document: RawSpan, updates: RawSpan, token: [UInt8]?, into writer: inout MessagePackWriter
+        _ head: ChangeHead, document: RawSpan, updates: RawSpan, removed: RawSpan, token: [UInt8]?,
+        into writer: inout MessagePackWriter
     ) {
         let start = writer.beginFrame(.changeEvent)
         let optional = [head.id != nil, !document.isEmpty, !updates.isEmpty].count { $0 }
@@ -146,9 +149,14 @@ extension Reply {
         }
         if !updates.isEmpty {
             writer.write("updateDescription")
-            writer.writeMapHead(count: 1)
+            let tellsRemoved = token != nil && !removed.isEmpty
+            writer.writeMapHead(count: tellsRemoved ? 2 : 1)
             writer.write("updatedFields")
             writer.writeRaw(updates)
+            if tellsRemoved {
+                writer.write("removedFields")
+                writer.writeRaw(removed)
+            }
         }
         if let token {
             writer.write("token")
@@ -182,6 +190,8 @@ extension Reply {
         public private(set) var document: Range<Int>?
         /// Where the fields that an update set are.
         public private(set) var updates: Range<Int>?
+        /// The names of the fields that an update removed.
+        public private(set) var removed: [String] = []
         /// The place of the event, with `resume-token`.
         public private(set) var token: [UInt8]?
 
@@ -218,6 +228,9 @@ extension Reply {
                 } else if key.isText("updateDescription") {
                     try Self.fields(bytes, value) { key, value throws(MessagePackError) in
                         if key.isText("updatedFields") { updates = try Self.map(bytes, value) }
+                        if key.isText("removedFields") {
+                            removed = (try Self.decode(bytes, value).array ?? []).compactMap(\.string)
+                        }
                     }
                 }
             }

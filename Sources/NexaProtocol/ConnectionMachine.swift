@@ -257,6 +257,11 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
         return true
     }
 
+    /// Adds bytes that are no request and have no reply, such as a CANCEL, which the caller appends to the out buffer.
+    public mutating func submitUnanswered(byteCount: Int) {
+        appended += UInt64(byteCount)
+    }
+
     /// The caller of a request has gone. It ends at once; its reply, if it is on its way, will be passed over.
     ///
     /// Harmless for a request that has ended already.
@@ -352,7 +357,7 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
         let slot = slots[position]
         guard case .waiting(let token) = slot.phase else { return }
         let isLast = position == slots.count - 1
-        if isLast, slot.endsAtByte - UInt64(slot.byteCount) >= taken {
+        if isLast, slot.endsAtByte == appended, slot.endsAtByte - UInt64(slot.byteCount) >= taken {
             _ = slots.popLast()
             appended -= UInt64(slot.byteCount)
             actions.append(.retract(byteCount: slot.byteCount))

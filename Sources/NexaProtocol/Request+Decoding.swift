@@ -22,6 +22,8 @@ public struct RequestError: Error, Sendable, Hashable, CustomStringConvertible {
 /// Most of them name the same collection, so the names of the last one are kept instead of being made anew.
 public struct RequestDecoder: Sendable {
     private var recent = RecentNamespace()
+    /// The control fields of the request that was decoded last.
+    public private(set) var control = RequestControl()
 
     /// Creates a decoder for a new connection.
     public init() {}
@@ -30,7 +32,7 @@ public struct RequestDecoder: Sendable {
     ///
     /// - Throws: `RequestError`, also for a type that is not served.
     public mutating func decode(_ type: MessageType, _ payload: RawSpan) throws(RequestError) -> Request {
-        try Request(type: type, payload: payload, recent: &recent)
+        try Request(type: type, payload: payload, recent: &recent, control: &control)
     }
 }
 
@@ -47,7 +49,7 @@ extension Request {
     }
 
     fileprivate init(
-        type: MessageType, payload: RawSpan, recent: inout RecentNamespace
+        type: MessageType, payload: RawSpan, recent: inout RecentNamespace, control: inout RequestControl
     ) throws(RequestError) {
         switch type {
         case .ping: self = .ping
@@ -58,8 +60,11 @@ extension Request {
         case .listDatabases: self = .listDatabases(viaCollections: false)
         case .connect, .create, .read, .update, .delete, .query, .batchWrite, .listCollections, .dropCollection,
             .dropDatabase, .subscribeChanges, .beginTransaction, .commitTransaction,
-            .createUser, .deleteUser, .changePassword, .updateUser, .apiKeys:
-            try self.init(type: type, fields: RequestFields(payload), recent: &recent)
+            .createUser, .deleteUser, .changePassword, .updateUser, .apiKeys,
+            .updateMany, .deleteMany, .findAndModify, .bulkWrite:
+            let fields = try RequestFields(payload)
+            control = Self.mayTakeLong(type) ? try RequestControl(fields) : RequestControl()
+            try self.init(type: type, fields: fields, recent: &recent)
         default: throw Self.unknown(type)
         }
     }
@@ -129,6 +134,10 @@ extension Request {
         case .changePassword: self = .changePassword(try ChangePassword(fields))
         case .updateUser: self = .updateUser(try UpdateUser(fields))
         case .apiKeys: self = .apiKeys(try APIKeys(fields))
+        case .updateMany: self = .updateMany(try WriteOne(fields, &recent, isDeletion: false))
+        case .deleteMany: self = .deleteMany(try WriteOne(fields, &recent, isDeletion: true))
+        case .findAndModify: self = .findAndModify(try FindAndModify(fields, &recent))
+        case .bulkWrite: self = .bulkWrite(try BulkWrite(fields, &recent))
         default: throw Self.unknown(type)
         }
     }

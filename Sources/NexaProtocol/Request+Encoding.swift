@@ -74,12 +74,15 @@ extension Request {
             writer.writeMapHead(count: viaCollection ? 2 : 1)
             if viaCollection { writer.write(key: "drop_database", true) }
             writer.write(key: "database", name)
+        case .updateMany(let write), .deleteMany(let write): write.encode(into: &writer)
+        case .findAndModify(let modify): modify.encode(into: &writer)
+        case .bulkWrite(let bulk): bulk.encode(into: &writer)
         }
     }
 }
 
 extension Request.Namespace {
-    fileprivate func encode(into writer: inout MessagePackWriter) {
+    func encode(into writer: inout MessagePackWriter) {
         writer.write(key: "collection", collection)
         writer.write(key: "database", database)
     }
@@ -133,7 +136,7 @@ extension MessagePackWriter {
         write(value)
     }
 
-    fileprivate mutating func write(durability: Request.Durability?) {
+    mutating func write(durability: Request.Durability?) {
         if let durability { write(key: "durability", durability.rawValue) }
     }
 }

@@ -31,6 +31,12 @@ public enum Request: Sendable, Hashable {
     case changePassword(ChangePassword)
     case updateUser(UpdateUser)
     case apiKeys(APIKeys)
+    /// UPDATE_MANY.
+    case updateMany(WriteOne)
+    /// DELETE_MANY.
+    case deleteMany(WriteOne)
+    case findAndModify(FindAndModify)
+    case bulkWrite(BulkWrite)
 
     /// A collection in a database.
     public struct Namespace: Sendable, Hashable {
@@ -112,13 +118,13 @@ public enum Request: Sendable, Hashable {
         }
     }
 
-    /// UPDATE of a document: a shallow merge of fields.
+    /// UPDATE of a document: a shallow merge of fields, or update operators.
     public struct Update: Sendable, Hashable {
         /// Where.
         public var namespace: Namespace
         /// The `_id`: a string or an integer.
         public var id: Value
-        /// The fields to set, as a MessagePack map.
+        /// The fields to set, or operators (`$set`, …), as a MessagePack map.
         public var updates: [UInt8]
         /// How safe before the reply; `nil` for the server's default.
         public var durability: Durability?
@@ -249,6 +255,10 @@ public enum Request: Sendable, Hashable {
         case .changePassword: .changePassword
         case .updateUser: .updateUser
         case .apiKeys: .apiKeys
+        case .updateMany: .updateMany
+        case .deleteMany: .deleteMany
+        case .findAndModify: .findAndModify
+        case .bulkWrite: .bulkWrite
         }
     }
 

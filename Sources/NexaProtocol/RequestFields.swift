@@ -50,8 +50,9 @@ struct RequestFields: ~Escapable {
         }
     }
 
+    /// Where a field's value is; `nil` when it is absent.
     @_lifetime(copy self)
-    private func raw(_ key: StaticString) -> RawValue? {
+    func raw(_ key: StaticString) -> RawValue? {
         let key = RawSpan(
             _unsafeBytes: UnsafeRawBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount))
         let places = places.span

@@ -132,6 +132,13 @@ public final class Channel: EventHandler {
         continueReadingSoon()
     }
 
+    /// Offers what was left unconsumed once more, and goes on reading if that was paused.
+    public func offerAgain() {
+        reactor.preconditionOnThread()
+        isReadingPaused = false
+        continueReadingSoon()
+    }
+
     /// Closes at once. Pending output is dropped.
     public func close(reason: ChannelCloseReason = .requested) {
         reactor.preconditionOnThread()

@@ -51,6 +51,16 @@ public struct MessagePackWriter: ~Copyable {
         count = position
     }
 
+    /// Makes room in the head of a map that was written at `position` for one more field, which the caller writes at
+    /// the end; false when the head is full (at 15 fields) or none.
+    public mutating func extendMap(at position: Int) -> Bool {
+        guard position < count else { return false }
+        let head = base.load(fromByteOffset: position, as: UInt8.self)
+        guard (0x80..<0x8F).contains(head) else { return false }
+        base.storeBytes(of: head + 1, toByteOffset: position, as: UInt8.self)
+        return true
+    }
+
     // MARK: Room
 
     @inline(__always) mutating func need(_ more: Int) {

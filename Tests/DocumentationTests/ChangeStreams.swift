@@ -13,7 +13,7 @@ import Testing
         for try await (change, token) in films.watch(kinds, from: start) {
             switch change {
             case .inserted(let id, let film): print("\(id) is \(film.title)")
-            case .updated(let id, let changed, full: _): print("\(id) has new \(changed.keys)")
+            case .updated(let id, let changed, removed: _, full: _): print("\(id) has new \(changed.keys)")
             case .deleted(let id): print("\(id) is gone")
             case .dropped: return token
             case .gap: print("changes may be missing: read the documents again")

@@ -358,5 +358,25 @@ extension ClientTests {
                 #expect(error?.delivery == .notSent)
             }
         }
+
+        @Test func whatAnEarlierAttemptMayHaveDoneIsNotForgotten() async throws {
+            let connections = Counter()
+            try await withScript(
+                { peer in
+                    let number = connections.next()
+                    try await peer.login()
+                    _ = try await peer.receive(.create)
+                    // The first reply is lost; the second attempt is refused, which says nothing of the first.
+                    if number == 1 { return peer.cut() }
+                    peer.reply(["error": "busy", "code": "overloaded"], as: .error)
+                }
+            ) { client, _ in
+                let error = await failure { () throws(NexaError) in
+                    try await client.database().collection("things").insert(["a": 1])
+                }
+                #expect(error?.code == .overloaded)
+                #expect(error?.delivery == .maybeExecuted)
+            }
+        }
     }
 }

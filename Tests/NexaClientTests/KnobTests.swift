@@ -223,10 +223,11 @@ extension ClientTests {
                 })
             try await client.ping()
             server.stop()
-            for _ in 0..<20 {
+            for call in 0..<20 {
                 let error = await failure { () throws(NexaError) in try await client.ping() }
                 #expect(error?.code == .connectFailed)
-                #expect(error?.delivery == .notSent)
+                // The first may have been sent on the connection that was just ending.
+                #expect(error?.delivery == .notSent || call == 0)
             }
             await client.shutdown()
         }

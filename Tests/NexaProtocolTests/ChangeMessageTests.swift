@@ -8,9 +8,11 @@ import Testing
         var writer = MessagePackWriter()
         let document = MessagePack.encode(["_id": "a", "n": 1] as Document)
         let updates = MessagePack.encode(["n": 1] as Document)
+        let removed = MessagePack.encode(["gone"] as Value)
         Reply.encodeChange(
             .init(operation: "update", database: "shop", collection: "films", timestamp: 1.5, id: "a"),
-            document: document.span.bytes, updates: updates.span.bytes, token: token, into: &writer)
+            document: document.span.bytes, updates: updates.span.bytes, removed: removed.span.bytes, token: token,
+            into: &writer)
         return writer.bytes
     }
 
@@ -24,6 +26,9 @@ import Testing
         let change = try Reply.Change(payload)
         #expect(change.operation == "update" && change.database == "shop" && change.collection == "films")
         #expect(change.id == "a" && change.token == token)
+        // Subscribers of 3.0 get the event that they know.
+        #expect(change.removed == (token == nil ? [] : ["gone"]))
+        #expect(fields["updateDescription"]?.document?.count == (token == nil ? 1 : 2))
         let document = try #require(change.document)
         let updates = try #require(change.updates)
         #expect(try MessagePack.decodeDocument(payload[document].span.bytes) == ["_id": "a", "n": 1])

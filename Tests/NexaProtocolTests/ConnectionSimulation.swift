@@ -27,6 +27,8 @@ struct ConnectionSimulation {
     /// By token, from 1: the request's size, what of it has reached the server, and whether it has ended. Token 0
     /// is the PING of the connection's own.
     private var sizes = [0], arrived = [0], ended = [true]
+    /// Tokens of bytes that are no request and have no reply.
+    private var unanswered: Set<Int> = []
     /// One entry for each byte: the token that it belongs to.
     private var out: [Int] = []
     private var writing: [Int] = []
@@ -125,6 +127,18 @@ struct ConnectionSimulation {
         for _ in 0..<size { out.append(token) }
     }
 
+    /// Sends what has no reply, as a CANCEL.
+    private mutating func cancel() {
+        let token = sizes.count
+        let size = Int(1 + pick(3))
+        sizes.append(size)
+        arrived.append(0)
+        ended.append(true)
+        unanswered.insert(token)
+        machine.submitUnanswered(byteCount: size)
+        for _ in 0..<size { out.append(token) }
+    }
+
     private mutating func beginWriting() {
         guard !isWriting, !writing.isEmpty || !out.isEmpty else { return }
         if writing.isEmpty {
@@ -137,7 +151,7 @@ struct ConnectionSimulation {
         let count = Int(pick(UInt64(writing.count + 1)))
         for token in writing.prefix(count) {
             arrived[token] += 1
-            guard arrived[token] == sizes[token] else { continue }
+            guard arrived[token] == sizes[token], !unanswered.contains(token) else { continue }
             executed.append(token)
             if token == 0 { arrived[0] = 0 }
         }
@@ -165,6 +179,7 @@ struct ConnectionSimulation {
                     problems.append("request \(token) was executed but counts as not sent")
                 }
                 end(token)
+                if delivery == .maybeExecuted, machine.state != .closed, pick(2) == 0 { cancel() }
             case .retract(let count):
                 let isWhole = out.suffix(count).allSatisfy { $0 == out.last } && out.last.map { sizes[$0] } == count
                 if !isWhole { problems.append("retracts what is not one request") }

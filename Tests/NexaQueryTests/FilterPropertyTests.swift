@@ -68,10 +68,6 @@ import Testing
             try? projection.apply(bytes.span.bytes, to: &writer)
         }
     }
-
-    private func json(_ document: Document) -> String {
-        (try? JSON.string(document, .init(nonFiniteNumbers: .extendedForm))) ?? "\(document)"
-    }
 }
 
 extension IDConstraint {

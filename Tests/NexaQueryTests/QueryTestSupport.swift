@@ -6,6 +6,11 @@ func relaxed(_ text: String) throws -> Document {
     try JSON.decodeDocument(text, JSON.Options(isRelaxed: true, readsExtendedForms: !text.contains("$regex")))
 }
 
+/// A document as a person reads it.
+func json(_ document: Document) -> String {
+    (try? JSON.string(document, .init(nonFiniteNumbers: .extendedForm))) ?? "\(document)"
+}
+
 extension QueryFilter {
     /// Matches a document after encoding it.
     func matches(_ document: Document) throws -> Bool {

@@ -29,6 +29,19 @@ import Testing
         .update: (.update(.init(namespace: shop, id: "x", updates: encoded(["a": 2]))), "aw-- -WA --"),
         .delete: (.delete(.init(namespace: shop, id: "x")), "aw-- -WA --"),
         .query: (.query(.init(namespace: shop)), "awr- RWA --"),
+        .updateMany: (
+            .updateMany(.init(namespace: shop, write: .init(.id("x"), .update(encoded(["a": 3]))))),
+            "aw-- -WA --"
+        ),
+        .deleteMany: (
+            .deleteMany(.init(namespace: shop, write: .init(.id("x"), .delete))), "aw-- -WA --"
+        ),
+        .findAndModify: (
+            .findAndModify(.init(namespace: shop, write: .init(.id("x"), .delete))), "aw-- -WA --"
+        ),
+        .bulkWrite: (
+            .bulkWrite(.init(namespace: shop, writes: [.init(.id("x"), .delete)])), "aw-- -WA --"
+        ),
         .subscribe: (.subscribe(.init(collection: "c", database: "shop")), "awr- RWA --"),
         .subscribeToEverything: (.subscribe(.init()), "awr- RWA o-"),
         .unsubscribe: (.unsubscribe, "awrg RWA og"),

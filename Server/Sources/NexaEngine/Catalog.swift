@@ -53,6 +53,9 @@ final class Catalog: Sendable {
         state.withLock { $0.databases[database]?.collections[name] }
     }
 
+    /// All collections.
+    var collections: [Collection] { state.withLock { $0.databases.values.flatMap(\.collections.values) } }
+
     // MARK: Making
 
     /// A collection, made together with its database if it is not there yet.
@@ -171,9 +174,87 @@ final class Catalog: Sendable {
     }
 
     private static func drop(_ collection: Collection, in batch: inout WriteBatch) {
+        for index in collection.queryIndexes {
+            index.markDropped()
+            CatalogRecord.dropIndex(index.number, in: &batch)
+        }
         batch.delete(.catalog, key: CatalogRecord.collectionKey(collection.database, collection.name))
         batch.deleteRange(
             .documents, lower: DocumentKey.prefix(collection.number), upper: DocumentKey.end(collection.number))
+    }
+
+    // MARK: Indexes (the caller holds all latches)
+
+    /// Makes an index that writes maintain from now on, and that has to be built.
+    func addIndex(
+        _ definition: IndexDefinition, to collection: Collection,
+        _ completion: @escaping @Sendable (Index, Result<Void, EngineError>) -> Void
+    ) throws(EngineError) {
+        try state.withLock { state throws(EngineError) in
+            guard state.nextCollection < UInt32.max else {
+                throw EngineError(.limit, "4294967294 collections and indexes have been made, which is the limit")
+            }
+            let index = try Index(
+                number: state.nextCollection, collection: collection.number, definition: definition, state: .building,
+                record: Self.recorder(store))
+            var batch = WriteBatch()
+            batch.put(
+                .catalog, key: CatalogRecord.indexKey(index.number),
+                value: CatalogRecord.indexValue(index, isReady: false))
+            batch.put(
+                .catalog, key: CatalogRecord.counterKey, value: CatalogRecord.counterValue(state.nextCollection + 1))
+            try enqueue(batch, durability: .sync) { completion(index, $0) }
+            state.nextCollection += 1
+            collection.indexes.append(index)
+        }
+    }
+
+    /// Drops an index: its catalog entries and the range of its entries go in one batch.
+    func dropIndex(
+        _ index: Index, of collection: Collection, _ completion: @escaping Completion
+    ) throws(EngineError) {
+        try state.withLock { _ throws(EngineError) in
+            var batch = WriteBatch()
+            CatalogRecord.dropIndex(index.number, in: &batch)
+            // Before the entries go, so that nobody looks for them.
+            let before = index.state
+            index.markDropped()
+            do throws(EngineError) {
+                try enqueue(batch, durability: .sync, completion)
+            } catch {
+                if before == .ready { index.markReady(since: index.readySequence) }
+                throw error
+            }
+            collection.indexes = collection.queryIndexes.filter { $0 !== index }
+        }
+    }
+
+    /// Brings back the indexes that the catalog had when it was opened; returns those that have to be built.
+    func attach(
+        _ contents: CatalogRecord.Contents
+    ) throws(EngineError) -> [(index: Index, progress: CatalogRecord.IndexProgress?)] {
+        let collections = Dictionary(uniqueKeysWithValues: contents.collections.map { ($0.number, $0) })
+        var building: [(index: Index, progress: CatalogRecord.IndexProgress?)] = []
+        for record in contents.indexes {
+            guard let collection = collections[record.collection] else { continue }
+            let index = try Index(
+                number: record.number, collection: record.collection, definition: record.definition,
+                state: record.isReady ? .ready : .building,
+                marks: contents.indexMarks[record.number] ?? Index.Marks(multikey: 0, cut: 0),
+                record: Self.recorder(store))
+            collection.indexes.append(index)
+            if !record.isReady { building.append((index, contents.indexProgress[record.number])) }
+        }
+        return building
+    }
+
+    private static func recorder(_ store: Store) -> @Sendable (UInt32, Index.Marks) throws(EngineError) -> Void {
+        { (number, marks) throws(EngineError) in
+            var batch = WriteBatch()
+            batch.put(
+                .catalog, key: CatalogRecord.indexMarksKey(number), value: CatalogRecord.indexMarksValue(marks))
+            if let refusal = store.enqueue(batch, durability: .os, completion: { _ in }) { throw EngineError(refusal) }
+        }
     }
 
     private func enqueue(

@@ -10,6 +10,9 @@ enum CatalogRecord {
         static let database: UInt8 = 2
         static let collection: UInt8 = 3
         static let user: UInt8 = 4
+        static let index: UInt8 = 5
+        static let indexMarks: UInt8 = 6
+        static let indexProgress: UInt8 = 7
         static let loginSecret: UInt8 = 0x20
     }
 
@@ -56,6 +59,9 @@ enum CatalogRecord {
         var databases: [String] = []
         var collections: [Collection] = []
         var users: [UserRecord] = []
+        var indexes: [IndexContents] = []
+        var indexMarks: [UInt32: Index.Marks] = [:]
+        var indexProgress: [UInt32: IndexProgress] = [:]
         /// What the salts of users who do not exist are made of.
         var loginSecret: [UInt8]?
     }
@@ -95,6 +101,7 @@ enum CatalogRecord {
                 Collection(
                     number: number, database: database, name: String(decoding: key[position...], as: UTF8.self),
                     vectorDimensions: Int(value["vector_dimensions"]?.int ?? 0)))
+        case Kind.index, Kind.indexMarks, Kind.indexProgress: return addIndex(key, value, to: &contents)
         case Kind.user:
             guard let record = UserRecord(value) else { return false }
             contents.users.append(record)

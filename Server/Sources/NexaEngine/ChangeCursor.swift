@@ -59,6 +59,8 @@ public final class ChangeCursor: @unchecked Sendable {
     private var index: UInt32 = 0
     private var note: ChangeNote?
     private var updates: [UInt8] = []
+    /// Where in `updates` the fields end, and the names of those that are gone begin.
+    private var fieldsEnd = 0
     private var nameBytes: [UInt8] = []
     private var names = (database: "", collection: "")
     private var isSelected = false
@@ -173,8 +175,21 @@ public final class ChangeCursor: @unchecked Sendable {
         isSelected = selection.includes(note.kind, names) && permitting(names.database)
         if note.kind == .update, isSelected {
             updates = Array(bytes[note.names.upperBound...])
+            fieldsEnd = Self.endOfValue(updates)
         } else if !updates.isEmpty {
             updates = []
+            fieldsEnd = 0
+        }
+    }
+
+    /// The end of the first value; of all bytes when there is none.
+    private static func endOfValue(_ bytes: [UInt8]) -> Int {
+        do throws(MessagePackError) {
+            var reader = MessagePackReader(bytes.span.bytes)
+            try reader.skip()
+            return reader.position
+        } catch {
+            return bytes.count
         }
     }
 
@@ -194,7 +209,9 @@ public final class ChangeCursor: @unchecked Sendable {
         return body(
             ChangeEvent(
                 kind: kind, database: names.database, collection: names.collection, key: key, document: document,
-                updates: updates.span.bytes, microseconds: note.microseconds, position: place))
+                updates: updates.span.bytes.extracting(first: fieldsEnd),
+                removed: updates.span.bytes.extracting(droppingFirst: fieldsEnd), microseconds: note.microseconds,
+                position: place))
     }
 }
 

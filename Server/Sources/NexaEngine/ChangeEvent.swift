@@ -72,15 +72,17 @@ public struct ChangeEvent: ~Escapable {
     public let document: RawSpan
     /// The encoded fields that an update set; empty for anything else.
     public let updates: RawSpan
+    /// The names of the fields that an update removed, as an encoded array; empty when there are none.
+    public let removed: RawSpan
     /// When it happened, in microseconds since 1970.
     public let microseconds: Int64
     /// The place of this change, to go on behind it.
     public let position: ChangePosition
 
-    @_lifetime(copy document, copy updates)
+    @_lifetime(copy document, copy updates, copy removed)
     init(
         kind: ChangeKind, database: String, collection: String, key: UnsafeRawBufferPointer, document: RawSpan,
-        updates: RawSpan, microseconds: Int64, position: ChangePosition
+        updates: RawSpan, removed: RawSpan, microseconds: Int64, position: ChangePosition
     ) {
         self.kind = kind
         self.database = database
@@ -88,6 +90,7 @@ public struct ChangeEvent: ~Escapable {
         self.key = key
         self.document = document
         self.updates = updates
+        self.removed = removed
         self.microseconds = microseconds
         self.position = position
     }

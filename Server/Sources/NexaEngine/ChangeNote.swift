@@ -4,7 +4,7 @@ import NexaStorage
 ///
 /// One note holds for the operations behind it, up to the next note: a kind byte, microseconds since 1970
 /// (8 bytes, little-endian), the names of the database and of the collection with a length byte each, and for an
-/// update the fields that were sent.
+/// update the fields that were sent, as a map, and the names of those that are gone, as an array, if there are any.
 struct ChangeNote {
     var kind: ChangeKind
     var microseconds: Int64

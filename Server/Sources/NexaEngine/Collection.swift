@@ -19,7 +19,7 @@ struct IndexEntry: Hashable, Sendable {
     /// The number of the index in four bytes and the ordered values; in an index that is not unique also the
     /// encoded `_id`.
     var key: [UInt8]
-    /// In a unique index the encoded `_id`, otherwise nothing.
+    /// In a unique index the encoded `_id`, otherwise how many bytes of the key it has, in two bytes.
     var value: [UInt8]
     /// Whether another document with this key is refused.
     var isUnique: Bool
@@ -58,6 +58,12 @@ final class Collection: Sendable {
             indexCount.store(newValue.count, ordering: .releasing)
         }
     }
+
+    /// The indexes, as queries use them.
+    var queryIndexes: [Index] { indexes.compactMap { $0 as? Index } }
+
+    /// Why the building of indexes failed, for whoever asks; forgotten when the server ends.
+    let failedBuilds = Monitor<[(definition: IndexDefinition, error: EngineError)]>([])
 
     /// True once it is dropped. Set while all latches are held, so under a latch it does not change.
     var isDropped: Bool { dropped.load(ordering: .acquiring) }

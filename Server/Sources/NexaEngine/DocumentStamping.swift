@@ -60,14 +60,17 @@ struct DocumentStamping {
     /// Merges updates into a stored document: their fields replace those of the same name, in place, or are
     /// appended. The identity and the time of creation stay; the time of the update is now.
     ///
-    /// - Throws: `.badRequest` for update operators, and for an `_id` other than the document's.
-    func merge(_ updates: RawSpan, into document: RawSpan, id: Value) throws(EngineError) -> [UInt8] {
+    /// - Parameter removed: fields that are left out.
+    /// - Throws: `.badRequest` for names of operators, and for an `_id` other than the document's.
+    func merge(
+        _ updates: RawSpan, into document: RawSpan, id: Value, removing removed: [String] = []
+    ) throws(EngineError) -> [UInt8] {
         var changes = try Fields(updates, dimensions: vectorDimensions)
-        for entry in changes.remaining where entry.isOperator {
+        if let entry = changes.remaining.first(where: \.isOperator) {
             let name = updates.extracting(entry.key).withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
             throw EngineError(
-                .badRequest, "Update operators such as '\(name)' are not available yet",
-                advice: "Send the fields to set, as a plain document")
+                .badRequest, "An update has either fields or operators; '\(name)' stands beside fields",
+                advice: "Put the fields below $set")
         }
         if let range = changes.take(MetaField.id, of: updates) {
             guard try Self.decode(updates, range) == id else {
@@ -80,6 +83,7 @@ struct DocumentStamping {
         let storedID = fields.take(MetaField.id, of: document)
         let created = fields.take(MetaField.createdAt, of: document)
         _ = fields.take(MetaField.updatedAt, of: document)
+        fields.remove(removed, of: document)
         let finder = FieldFinder(changes, of: updates)
         var isUsed = [Bool](repeating: false, count: changes.count)
         var body: [UInt8] = []
@@ -99,6 +103,79 @@ struct DocumentStamping {
             count += 1
             Self.append(updates, entry.keyStart..<entry.value.upperBound, to: &body)
         }
+        return try assembled(document, storedID, id, created, count: count, body: body)
+    }
+
+    /// What a replacement changes.
+    struct Replacement {
+        /// The whole new document.
+        var bytes: [UInt8]
+        /// The new and the changed fields, as an encoded map.
+        var fields: [UInt8]
+        var removed: [String]
+    }
+
+    /// Puts the fields of another document in the place of those of a stored one; `nil` when they are the same.
+    ///
+    /// - Throws: as `merge`.
+    func replace(
+        _ document: RawSpan, by replacement: RawSpan, id: Value
+    ) throws(EngineError) -> Replacement? {
+        var new = try Fields(replacement, dimensions: vectorDimensions)
+        try Self.checkReplacement(new, replacement)
+        if let range = new.take(MetaField.id, of: replacement) {
+            guard try Self.decode(replacement, range) == id else {
+                throw EngineError(.badRequest, "_id cannot be changed by a replacement")
+            }
+        }
+        _ = new.take(MetaField.createdAt, of: replacement)
+        _ = new.take(MetaField.updatedAt, of: replacement)
+        var old = try Fields(document, dimensions: 0)
+        let storedID = old.take(MetaField.id, of: document)
+        let created = old.take(MetaField.createdAt, of: document)
+        _ = old.take(MetaField.updatedAt, of: document)
+        let finder = FieldFinder(old, of: document)
+        var isUsed = [Bool](repeating: false, count: old.count)
+        var body: [UInt8] = []
+        body.reserveCapacity(replacement.byteCount)
+        var changed: [UInt8] = []
+        var changedCount = 0
+        var isSame = new.count == old.count
+        for (place, entry) in new.remaining.enumerated() {
+            let whole = entry.keyStart..<entry.value.upperBound
+            Self.append(replacement, whole, to: &body)
+            if let position = finder.position(of: replacement.extracting(entry.key), in: document) {
+                isUsed[position] = true
+                isSame = isSame && position == place
+                let value = document.extracting(old.remaining[position].value)
+                if value.elementsEqual(replacement.extracting(entry.value)) { continue }
+            }
+            isSame = false
+            changedCount += 1
+            Self.append(replacement, whole, to: &changed)
+        }
+        if isSame { return nil }
+        var removed: [String] = []
+        for (position, entry) in old.remaining.enumerated() where !isUsed[position] {
+            removed.append(document.extracting(entry.key).withUnsafeBytes { String(decoding: $0, as: UTF8.self) })
+        }
+        var fields: [UInt8] = []
+        Self.appendMapHead(changedCount, to: &fields)
+        return Replacement(
+            bytes: try assembled(document, storedID, id, created, count: new.count + 3, body: body),
+            fields: fields + changed, removed: removed)
+    }
+
+    private static func checkReplacement(_ fields: Fields, _ document: RawSpan) throws(EngineError) {
+        guard let entry = fields.remaining.first(where: \.isOperator) else { return }
+        let name = document.extracting(entry.key).withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+        throw EngineError(.badRequest, "A replacement document has no update operators; found '\(name)'")
+    }
+
+    /// The fields that the engine keeps, of a stored document, in front of others.
+    private func assembled(
+        _ document: RawSpan, _ storedID: Range<Int>?, _ id: Value, _ created: Range<Int>?, count: Int, body: [UInt8]
+    ) throws(EngineError) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(body.count + 128)
         Self.appendMapHead(count, to: &bytes)
@@ -206,6 +283,17 @@ private struct Fields {
             if map.extracting(entry.key).elementsEqual(key) { return index }
         }
         return nil
+    }
+
+    /// Removes fields by name.
+    mutating func remove(_ names: [String], of map: RawSpan) {
+        guard !names.isEmpty else { return }
+        let gone = Set(names.map { Array($0.utf8) })
+        var kept: [Entry] = []
+        for entry in remaining where !gone.contains(map.extracting(entry.key).withUnsafeBytes { Array($0) }) {
+            kept.append(entry)
+        }
+        remaining = kept
     }
 
     /// Removes a field and returns where its value is.

@@ -1,3 +1,4 @@
+import NexaQuery
 import NexaStorage
 import NexaValue
 
@@ -64,21 +65,40 @@ extension Engine {
         if !options.isDeferred { store.commitPending() }
     }
 
-    /// Merges encoded fields into a document; answers false when there is no such document.
+    /// Merges encoded fields into a document, or applies encoded operators to it (`$set`, …); answers false when there
+    /// is no such document.
     ///
     /// Fields replace those of the same name, whole; others are appended. `_created_at` stays. Concurrent updates
-    /// of one document are made one after the other; none is lost.
-    /// - Errors: `.badRequest` for operators (`$set`, …), a changed `_id` or a vector of the wrong length, and as `insert`.
+    /// of one document are made one after the other; none is lost. Operators that change nothing write nothing.
+    /// - Errors: `.badRequest` for operators that are none or do not fit the document, a changed `_id` or a vector of the
+    ///   wrong length, and as `insert`.
     public func update(
         database: String, collection name: String, id: Value, updates: [UInt8], durability: Durability = .sync,
         isDeferred: Bool = false, transaction: Transaction? = nil,
         completion: @escaping @Sendable (Result<Bool, EngineError>) -> Void
     ) {
         let options = WriteOptions(durability: durability, isDeferred: isDeferred, transaction: transaction)
-        change(database, name, id, options, completion, updates: updates) { (collection, id, old) throws(EngineError) in
-            try stamping(collection.vectorDimensions).merge(updates.span.bytes, into: old.span.bytes, id: id)
+        var program: UpdateProgram?
+        change(database, name, id, options, completion) {
+            (collection, key, id, old) throws(EngineError) in
+            let stamping = stamping(collection.vectorDimensions)
+            if let program { return try CompiledWrite.change(program, key, id, old, stamping) }
+            let new = try stamping.merge(updates.span.bytes, into: old.span.bytes, id: id)
+            return DocumentChange(key: key, kind: .update, old: old, new: new, fields: updates)
         } validating: { () throws(EngineError) in
             try Self.validate(updates)
+            if Self.hasOperators(updates) { program = try CompiledWrite.program(updates) }
+        }
+    }
+
+    /// Whether the first field of an encoded map is an operator.
+    private static func hasOperators(_ updates: [UInt8]) -> Bool {
+        do throws(MessagePackError) {
+            var reader = MessagePackReader(updates.span.bytes)
+            guard try reader.readMapHead() > 0 else { return false }
+            return try reader.readKey().withUnsafeBytes { $0.first } == UInt8(ascii: "$")
+        } catch {
+            return false
         }
     }
 
@@ -89,15 +109,15 @@ extension Engine {
         completion: @escaping @Sendable (Result<Bool, EngineError>) -> Void
     ) {
         let options = WriteOptions(durability: durability, isDeferred: isDeferred, transaction: transaction)
-        change(database, name, id, options, completion) { (_, _, _) in
-            nil
+        change(database, name, id, options, completion) { (_, key, _, old) in
+            DocumentChange(key: key, kind: .delete, old: old, new: nil)
         } validating: {
         }
     }
 
     // MARK: Under the latch
 
-    private func stamping(_ vectorDimensions: Int) -> DocumentStamping {
+    func stamping(_ vectorDimensions: Int) -> DocumentStamping {
         DocumentStamping(now: WallClock.text(), identifiers: identifiers, vectorDimensions: vectorDimensions)
     }
 
@@ -199,32 +219,31 @@ extension Engine {
         }
     }
 
-    /// Replaces or removes one document under its latch.
+    /// Changes one document under its latch.
     ///
-    /// - Parameter make: gets the collection, the id and the current bytes; returns the new bytes, or `nil` to delete.
+    /// - Parameter make: gets the collection, the key, the id and the current bytes; returns `nil` to change nothing.
     private func change(
         _ database: String, _ name: String, _ id: Value, _ options: WriteOptions,
-        _ completion: @escaping @Sendable (Result<Bool, EngineError>) -> Void, updates: [UInt8] = [],
-        make: (Collection, Value, [UInt8]) throws(EngineError) -> [UInt8]?,
+        _ completion: @escaping @Sendable (Result<Bool, EngineError>) -> Void,
+        make: (Collection, [UInt8], Value, [UInt8]) throws(EngineError) -> DocumentChange?,
         validating: () throws(EngineError) -> Void
     ) {
         do throws(EngineError) {
             try validating()
             guard let collection = catalog.collection(database, name) else { return completion(.success(false)) }
             var attempt = WriteAttempt.unchanged
-            for candidate in DocumentKey.candidates(id) where attempt == .unchanged {
+            var isFound = false
+            for candidate in DocumentKey.candidates(id) where !isFound {
                 let key = try DocumentKey.make(collection.number, candidate)
                 attempt = try commit(in: collection, keys: [key], options: options) { (found) throws(EngineError) in
                     guard let old = found[0] else { return [] }
-                    let new = try make(collection, candidate, old)
-                    return [
-                        DocumentChange(
-                            key: key, kind: new == nil ? .delete : .update, old: old, new: new, fields: updates)
-                    ]
+                    isFound = true
+                    return try make(collection, key, candidate, old).map { [$0] } ?? []
                 } completion: {
                     completion($0.map { true })
                 }
             }
+            if isFound, attempt == .unchanged { return completion(.success(true)) }
             guard attempt == .queued else { return completion(.success(false)) }
         } catch {
             return completion(.failure(error))
@@ -235,7 +254,7 @@ extension Engine {
     // MARK: Checking
 
     /// Refuses bytes that are not one well-formed map within the size limit.
-    private static func validate(_ document: [UInt8]) throws(EngineError) {
+    static func validate(_ document: [UInt8]) throws(EngineError) {
         guard document.count <= EngineLimits.maximumDocumentBytes else { throw .documentTooLarge(document.count) }
         do throws(MessagePackError) {
             var reader = MessagePackReader(document.span.bytes)

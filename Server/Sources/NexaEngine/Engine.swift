@@ -16,12 +16,17 @@ public final class Engine: Sendable {
     let latches = LatchTable()
     let identifiers = DocumentIDGenerator()
 
-    private init(
-        _ store: Store, _ contents: CatalogRecord.Contents, onUsersChange: @escaping @Sendable () -> Void
-    ) {
+    let builder = IndexBuilder()
+    let sweeper: ExpirySweeper
+    let onNotice: @Sendable (EngineNotice) -> Void
+
+    private init(_ store: Store, _ contents: CatalogRecord.Contents, _ options: EngineOptions) {
         self.store = store
+        onNotice = options.onNotice
+        sweeper = ExpirySweeper(interval: options.expiryInterval)
         catalog = Catalog(store, contents)
-        users = UserDirectory(store, contents.users, loginSecret: contents.loginSecret ?? [], onChange: onUsersChange)
+        users = UserDirectory(
+            store, contents.users, loginSecret: contents.loginSecret ?? [], onChange: options.onUsersChange)
     }
 
     /// Opens a data directory, making it if there is none, and recovers what a crash left in its log.
@@ -39,7 +44,9 @@ public final class Engine: Sendable {
         }
         var contents = try CatalogRecord.load(store)
         if contents.loginSecret == nil { contents.loginSecret = try makeLoginSecret(store) }
-        return Engine(store, contents, onUsersChange: options.onUsersChange)
+        let engine = Engine(store, contents, options)
+        try engine.resumeIndexes(contents)
+        return engine
     }
 
     private static func makeLoginSecret(_ store: Store) throws(EngineError) -> [UInt8] {
@@ -53,7 +60,13 @@ public final class Engine: Sendable {
     }
 
     /// Commits what was accepted, refuses everything later, and lets go of the directory. Idempotent.
-    public func close() { store.close() }
+    public func close() {
+        sweeper.shutDown()
+        builder.shutDown()
+        store.close()
+    }
+
+    deinit { sweeper.shutDown() }
 
     /// Gets deferred writes committed, on this thread where that is cheap; see `isDeferred` of the write calls.
     public func flushPending() { store.commitPending(mayFlush: true) }

@@ -52,6 +52,8 @@ public struct EngineOptions: Sendable {
     public var changeHistoryBytes = 1 << 30
     /// For how long changes are kept at most. Default 24 hours; 0 as for the bytes.
     public var changeHistoryAge = Duration.seconds(86_400)
+    /// How often documents are looked for that have expired, by an index with `expireAfterSeconds`. Default 60 seconds.
+    public var expiryInterval = Duration.seconds(60)
     /// Bytes of one log file. For tests.
     @_spi(Testing) public var logFileBytes = 32 << 20
     /// Called after commits became visible, by the thread that made them; has to be quick and must not write.
@@ -92,6 +94,8 @@ public enum EngineLimits {
     public static let maximumBatchDocuments = 100_000
     /// The length of a text `_id`, in bytes of UTF-8.
     public static let maximumIDBytes = 1024
+    /// The length of a place at which a page ended, in bytes.
+    public static let maximumPlaceBytes = 64 << 10
     /// The length of the name of a database, collection or user, in bytes of UTF-8.
     public static let maximumNameBytes = 120
     /// API keys of one user.

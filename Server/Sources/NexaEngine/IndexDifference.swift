@@ -15,9 +15,9 @@ struct IndexDifference {
             guard !indexes.isEmpty else { continue }
             for (key, old, new) in Self.net(group.changes) {
                 for index in indexes {
-                    let before = try old.map { (old) throws(EngineError) in
-                        try index.entries(of: old.span.bytes, key: key)
-                    }
+                    // A document that cannot be indexed has no entries: it was there before the index, whose building
+                    // will end when it comes to it. It can still be changed and deleted.
+                    let before = old.flatMap { try? index.entries(of: $0.span.bytes, key: key) }
                     let after = try new.map { (new) throws(EngineError) in
                         try index.entries(of: new.span.bytes, key: key)
                     }
@@ -101,7 +101,7 @@ extension Engine {
     }
 
     /// The encoded `_id` of the document that has a unique entry, queued changes included.
-    private func owner(of entry: [UInt8]) throws(EngineError) -> [UInt8]? {
+    func owner(of entry: [UInt8]) throws(EngineError) -> [UInt8]? {
         let key = CommitContents.latchKey(entry)
         if let pending = latches.latch(of: key).pending(key) { return pending.value }
         return try translating { () throws(StorageError) in

@@ -16,17 +16,23 @@ public final class QueryExecution: @unchecked Sendable {
         case done
     }
 
-    private let store: Store
-    private let filter: QueryFilter
+    let store: Store
+    let collection: Collection?
+    let filter: QueryFilter
     private let projection: Projection?
-    private let options: QueryOptions
+    let options: QueryOptions
+    /// The order that is asked for, if it is not made by the way in which the documents are found.
+    let order: SortOrder?
     private var sorter: TopSorter?
-    private var source: QuerySource
+    var source: QuerySource
     private var iterator: StoreIterator?
-    private var snapshot: Snapshot?
+    var snapshot: Snapshot?
+    /// How the documents are found; decided by the first step.
+    private(set) var choice: PlanChoice?
+    private var cursor: IndexCursor?
     private var nextKey = 0
     /// What the transaction wrote in the collection, which takes the place of what the source finds.
-    private let overlay: [(key: [UInt8], new: [UInt8]?)]
+    let overlay: [(key: [UInt8], new: [UInt8]?)]
     private let overlaid: Set<[UInt8]>
     private var toSkip: Int
     private var isDone = false
@@ -41,6 +47,8 @@ public final class QueryExecution: @unchecked Sendable {
     public private(set) var next: [UInt8]?
     /// How many documents were looked at.
     public private(set) var examined = 0
+    /// How many entries of indexes were looked at.
+    public private(set) var keysExamined = 0
 
     init(
         _ store: Store, _ collection: Collection?, filter: Document, options: QueryOptions
@@ -48,6 +56,7 @@ public final class QueryExecution: @unchecked Sendable {
         try options.check()
         let compiled = try translatingQuery { () throws(QueryError) in try QueryFilter(compiling: filter) }
         self.store = store
+        self.collection = collection
         self.options = options
         self.filter = compiled
         let projection = try translatingQuery { () throws(QueryError) in
@@ -58,24 +67,41 @@ public final class QueryExecution: @unchecked Sendable {
         overlay = collection.flatMap { options.transaction?.written(in: $0.number) } ?? []
         overlaid = Set(overlay.map(\.key))
         snapshot = try options.transaction?.snapshot()
-        if let order = try Self.order(options, isOverlaid: !overlay.isEmpty), !options.isCountOnly {
-            guard options.after == nil else {
-                throw EngineError(.badRequest, "A sorted result has no pages: 'after' and 'sort' exclude each other")
-            }
-            sorter = TopSorter(
-                order, keeping: options.limit == 0 ? nil : options.skip.addingReportingOverflow(options.limit),
-                maximumBytes: options.maximumSortBytes)
-        }
+        order = try Self.order(options)
+        // A place in an index says so by its first byte; the planner will see whether it is one of this query.
+        let isIndexPlace = options.after?.first == IndexPlan.tokenMark
         source =
-            collection.map { QuerySource($0.number, compiled.idConstraint, after: options.after) } ?? .nothing
+            collection.map {
+                QuerySource($0.number, compiled.idConstraint, after: isIndexPlace ? nil : options.after)
+            } ?? .nothing
+        guard options.after == nil || isIndexPlace || order == nil || isInIDOrder else {
+            throw EngineError(
+                .badRequest, "A sorted result has no pages, unless an index has the order: 'after' and 'sort' "
+                    + "exclude each other")
+        }
     }
 
-    /// The order that has to be made; `nil` for the order in which documents lie anyway.
-    private static func order(_ options: QueryOptions, isOverlaid: Bool) throws(EngineError) -> SortOrder? {
+    /// The order that is asked for; `nil` for none, and for counting, which needs none.
+    private static func order(_ options: QueryOptions) throws(EngineError) -> SortOrder? {
         if options.sort.isNull { return nil }
         let order = try translatingQuery { () throws(QueryError) in try SortOrder(compiling: options.sort) }
-        if order.isEmpty { return nil }
-        return !isOverlaid && (options.sort == ["_id": 1] || options.sort == [["_id", 1]]) ? nil : order
+        return order.isEmpty || options.isCountOnly ? nil : order
+    }
+
+    /// The order that is asked for is the one in which documents lie.
+    private var isInIDOrder: Bool { overlay.isEmpty && order?.terms == [IndexDefinition.Key("_id")] }
+
+    /// Decides how the documents are found.
+    private func plan() throws(EngineError) {
+        let choice = try chosenPlan()
+        self.choice = choice
+        if let plan = choice.plan, let collection, let snapshot {
+            cursor = IndexCursor(plan.scans, collection: collection.number, snapshot, after: choice.after)
+        }
+        guard let order, choice.plan?.isSorted != true, choice.plan != nil || !isInIDOrder else { return }
+        sorter = TopSorter(
+            order, keeping: options.limit == 0 ? nil : options.skip.addingReportingOverflow(options.limit),
+            maximumBytes: options.maximumSortBytes)
     }
 
     /// The encoded documents of the result, one behind the other; the execution has none afterwards.
@@ -93,7 +119,9 @@ public final class QueryExecution: @unchecked Sendable {
     public func step(budget: Int) throws(EngineError) -> Progress {
         guard !isDone else { return .done }
         do throws(EngineError) {
+            if choice == nil { try plan() }
             switch source {
+            case _ where cursor != nil: try walkIndex(budget)
             case .nothing: try endOfSource()
             case .keys(let keys): try lookUp(keys, budget)
             case .scan(let lower, let upper): try scan(lower, upper, budget)
@@ -148,6 +176,34 @@ public final class QueryExecution: @unchecked Sendable {
         self.iterator = consume iterator
     }
 
+    private func walkIndex(_ budget: Int) throws(EngineError) {
+        guard let cursor, let snapshot else { return }
+        let isCovered = choice?.plan?.isCovered == true
+        var budget = budget
+        defer { keysExamined = cursor.keysExamined }
+        while !isDone, budget > 0 {
+            budget -= 1
+            guard try cursor.advance() else {
+                self.cursor = nil
+                return try endOfSource()
+            }
+            if isCovered {
+                if toSkip > 0 { toSkip -= 1 } else { count += 1 }
+                if count == options.limit { isDone = true }
+                continue
+            }
+            var outcome: Result<Void, EngineError> = .success(())
+            let key = cursor.documentKey
+            try translating { () throws(StorageError) in
+                try snapshot.get(.documents, key.span.bytes) { document in
+                    outcome = Result { () throws(EngineError) in try self.examine(document, key.span.bytes) }
+                }
+            }
+            try outcome.get()
+        }
+        if isDone, next != nil, try !cursor.advance() { next = nil }
+    }
+
     private func makeIterator(_ lower: [UInt8], _ upper: [UInt8]) throws(EngineError) -> StoreIterator {
         try translating { () throws(StorageError) in
             if let snapshot { return try snapshot.makeIterator(.documents, lower: lower, upper: upper) }
@@ -177,7 +233,7 @@ public final class QueryExecution: @unchecked Sendable {
 
     private func take(_ document: RawSpan, _ key: RawSpan) throws(EngineError) {
         examined += 1
-        guard try matches(document) else { return }
+        guard try matches(document), try cursor?.isFirstMeeting(with: document) ?? true else { return }
         if let sorter {
             try sorter.add(document) { document throws(EngineError) in try self.projected(document) }
             return
@@ -196,7 +252,11 @@ public final class QueryExecution: @unchecked Sendable {
         } else if let page = options.page, options.transaction == nil, !options.isCountOnly,
             documentCount >= page.documents || writer.count >= page.bytes
         {
-            next = key.extracting(DocumentKey.prefixLength..<key.byteCount).withUnsafeBytes { Array($0) }
+            if let cursor, let plan = choice?.plan {
+                next = plan.token(cursor.position)
+            } else {
+                next = key.extracting(DocumentKey.prefixLength..<key.byteCount).withUnsafeBytes { Array($0) }
+            }
             isDone = true
         }
     }
@@ -247,6 +307,7 @@ public final class QueryExecution: @unchecked Sendable {
     /// Lets go of the moment that the query looks at; the store can drop old versions again.
     private func release() {
         iterator = nil
+        cursor = nil
         snapshot = nil
         source = .nothing
     }
@@ -255,8 +316,8 @@ public final class QueryExecution: @unchecked Sendable {
 extension Engine {
     /// Begins a query. Nothing is looked at before the first `step`, and all steps see the documents as they were then.
     ///
-    /// A filter on `_id` (equality, `$in`, a range) goes straight to the documents; any other looks at all of the
-    /// collection. An unknown collection has no documents.
+    /// A filter on `_id` (equality, `$in`, a range) goes straight to the documents; any other uses an index that fits,
+    /// or looks at all of the collection. An unknown collection has no documents.
     /// - Throws: `.badRequest` for a filter, sort or projection that is not acceptable, `.limit` for one that is too large.
     public func query(
         database: String, collection: String, filter: Document = [:], options: QueryOptions = QueryOptions()

@@ -27,10 +27,13 @@ public struct QueryOptions: Sendable {
     public var projection: Document = [:]
     /// Only the number of documents is wanted.
     public var isCountOnly = false
-    /// Ends the result early, with a place to go on from. Has no effect on sorted results, which come whole.
+    /// Ends the result early, with a place to go on from. Has no effect on sorted results, which come whole, unless
+    /// an index has their order.
     public var page: Page?
-    /// Goes on behind the document at which a page ended: its `next`. Not together with `sort`.
+    /// Goes on behind the document at which a page ended: its `next`.
     public var after: [UInt8]?
+    /// The name of the index to use; `_id_` or `$natural` for none.
+    public var hint: String?
     /// Reads what this transaction sees: the state of its beginning, and its own writes. A page is not ended early
     /// then, and without `sort` the documents that it wrote come last.
     public var transaction: Transaction?
@@ -47,7 +50,7 @@ public struct QueryOptions: Sendable {
         guard page.map({ $0.documents > 0 && $0.bytes > 0 }) ?? true else {
             throw EngineError(.badRequest, "a page needs a positive number of documents and bytes")
         }
-        guard (after?.count ?? 0) <= 4 * EngineLimits.maximumIDBytes else {
+        guard (after?.count ?? 0) <= EngineLimits.maximumPlaceBytes else {
             throw EngineError(.badRequest, "'after' is not a place at which a page ended")
         }
     }

@@ -1,3 +1,4 @@
+import Glibc
 import NexaQuery
 import NexaStorage
 import NexaValue
@@ -55,6 +56,20 @@ enum QuerySource {
 extension RawSpan {
     /// Whether these bytes come before others, as keys are ordered.
     func precedes(_ other: RawSpan) -> Bool {
-        withUnsafeBytes { left in other.withUnsafeBytes { left.lexicographicallyPrecedes($0) } }
+        withUnsafeBytes { left in
+            other.withUnsafeBytes { right in
+                guard let one = left.baseAddress, let two = right.baseAddress else { return left.count < right.count }
+                let order = memcmp(one, two, min(left.count, right.count))
+                return order == 0 ? left.count < right.count : order < 0
+            }
+        }
     }
+
+    /// Whether these bytes come before others, as keys are ordered.
+    func precedes(_ other: [UInt8]) -> Bool { precedes(other.span.bytes) }
+}
+
+extension [UInt8] {
+    /// Whether these bytes come before others, as keys are ordered.
+    func precedes(_ other: [UInt8]) -> Bool { span.bytes.precedes(other.span.bytes) }
 }

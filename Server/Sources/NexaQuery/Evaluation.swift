@@ -108,7 +108,7 @@ struct Evaluation: ~Escapable {
 
     /// Whether a value that `test.rest[part...]` leads to from here fulfils the predicate.
     @_lifetime(self: copy self)
-    private mutating func reach(_ test: FieldTest, _ part: Int, at offset: Int) throws -> Bool {
+    mutating func reach(_ test: FieldTest, _ part: Int, at offset: Int) throws -> Bool {
         if part == test.rest.count { return try leaf(test, at: offset) }
         var reader = MessagePackReader(span, at: offset)
         switch try reader.readHead() {
@@ -170,7 +170,7 @@ struct Evaluation: ~Escapable {
     // MARK: Values
 
     @_lifetime(self: copy self)
-    private mutating func fulfils(_ predicate: Predicate, at offset: Int) throws -> Bool {
+    mutating func fulfils(_ predicate: Predicate, at offset: Int) throws -> Bool {
         var reader = MessagePackReader(span, at: offset)
         let head = try reader.readHead()
         return try fulfils(predicate, head, at: offset, body: reader.position)
@@ -228,6 +228,14 @@ struct Evaluation: ~Escapable {
             try reader.skip()
         }
         return false
+    }
+
+    /// Whether one value fulfils all conditions of an `$elemMatch` with operators.
+    @_lifetime(self: copy self)
+    mutating func allHold(_ tests: [ElementTest], at offset: Int) throws -> Bool {
+        var reader = MessagePackReader(span, at: offset)
+        let head = try reader.readHead()
+        return try allHold(tests, head, at: offset, body: reader.position)
     }
 
     @_lifetime(self: copy self)

@@ -103,6 +103,15 @@ struct OperandSet: Sendable {
         return (try? ValueOrder.compare(&left, &right, depth: 0)) ?? 0  // encoded here, hence well-formed
     }
 
+    /// The operands one by one.
+    var operands: [Operand] {
+        offsets.compactMap { offset in
+            var reader = MessagePackReader(blob.span.bytes, at: Int(offset))
+            guard let bytes = try? reader.readRaw(), let value = try? MessagePack.decode(bytes) else { return nil }
+            return Operand(value)  // encoded here, hence well-formed
+        }
+    }
+
     /// Whether the value at an offset equals one of the operands.
     func contains(_ span: RawSpan, at offset: Int) throws -> Bool {
         var low = 0

@@ -110,7 +110,7 @@ public enum OrderedEncoding {
         try reader.readBytes(count).withUnsafeBytes { output.append(contentsOf: $0) }
     }
 
-    private static func appendText(_ text: RawSpan, to output: inout [UInt8]) {
+    static func appendText(_ text: RawSpan, to output: inout [UInt8]) {
         text.withUnsafeBytes { bytes in
             var rest = bytes[...]
             while let zero = rest.firstIndex(of: 0) {
@@ -126,7 +126,7 @@ public enum OrderedEncoding {
 
     /// A double sorts by its bits when its sign is turned round, and all bits of a negative one. An integer
     /// beyond 2^53 lies between two doubles that are at most 2048 apart: the lower one and the distance say all.
-    private static func append(_ number: Number, to output: inout [UInt8]) {
+    static func append(_ number: Number, to output: inout [UInt8]) {
         let floor: Double
         let rest: UInt16
         switch number {

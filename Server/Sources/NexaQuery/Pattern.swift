@@ -25,6 +25,10 @@ final class Pattern: @unchecked Sendable {  // the code pointer: PCRE2 never wri
 
     private let code: OpaquePointer
     private let isAnchored: Bool
+    /// What every text that matches begins with, if the pattern says so: `^abc`.
+    let literalPrefix: [UInt8]?
+    /// Every text with the prefix matches.
+    let isOnlyPrefix: Bool
     private let spare = Atomic<UnsafeMutablePointer<Scratch>?>(nil)
 
     /// Compiles a pattern with options out of `i` (case), `m` (`^ $` at lines), `s` (dot takes line breaks)
@@ -60,6 +64,7 @@ final class Pattern: @unchecked Sendable {  // the code pointer: PCRE2 never wri
             )
         }
         code = compiled
+        (literalPrefix, isOnlyPrefix) = PatternPrefix.find(in: pattern, options: options)
         // Without JIT (no executable memory), or where it declines a pattern, matching works as well, only slower.
         _ = pcre2_jit_compile_8(code, PCRE2_JIT_COMPLETE)
         var applied: UInt32 = 0

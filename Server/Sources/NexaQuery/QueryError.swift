@@ -14,6 +14,8 @@ public struct QueryError: Error, Sendable, Hashable, CustomStringConvertible {
         case invalidPattern
         /// The query is larger than the limits allow, or takes more work than they allow.
         case limitExceeded
+        /// An update does not fit a document, such as an increment of a text.
+        case notApplicable
         /// A stored document is not well-formed MessagePack.
         case corruptDocument
     }

@@ -34,7 +34,7 @@ public struct QueryFilter: Sendable {
         public static let standard = Limits()
     }
 
-    private let program: Conjunction
+    let program: Conjunction
     /// What the filter says about `_id`; every document it matches fulfils this.
     public let idConstraint: IDConstraint
 
@@ -56,9 +56,17 @@ public struct QueryFilter: Sendable {
     /// The bytes should have passed `MessagePack.validate`; others are read safely, with any answer or an error.
     /// - Throws: `QueryError` when a `$regex` takes too much work, or when the bytes are not a well-formed map.
     public func matches(_ document: RawSpan) throws(QueryError) -> Bool {
-        do {
+        try Self.translating {
             var evaluation = Evaluation(document)
             return try evaluation.holds(program, at: 0)
+        }
+    }
+
+    /// Runs an evaluation in the terms of a query.
+    @inline(__always)
+    static func translating<Result>(_ body: () throws -> Result) throws(QueryError) -> Result {
+        do {
+            return try body()
         } catch let error as QueryError {
             throw error
         } catch let error as MessagePackError {

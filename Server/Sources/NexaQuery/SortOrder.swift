@@ -56,6 +56,14 @@ public struct SortOrder: Sendable {
         }
     }
 
+    /// The fields, as those of an index that has the order.
+    public var terms: [IndexKeyPattern.Field] {
+        fields.map { field in
+            let path = Array(field.path.parts.map(\.name).joined(separator: [0x2E]))
+            return IndexKeyPattern.Field(String(decoding: path, as: UTF8.self), isDescending: field.isDescending)
+        }
+    }
+
     /// True when there is nothing to sort by.
     public var isEmpty: Bool { fields.isEmpty }
 

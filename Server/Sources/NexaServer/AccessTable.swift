@@ -9,7 +9,7 @@ enum AccessTable: String, Sendable, CaseIterable {
     case connect, ping, disconnect
     case createDatabase, dropDatabase, dropDatabaseViaCollection, listDatabases, listDatabasesViaCollections
     case listCollections, dropCollection
-    case insert, insertMany, read, update, delete, query
+    case insert, insertMany, read, update, delete, query, updateMany, deleteMany, findAndModify, bulkWrite
     case subscribe, subscribeToEverything, unsubscribe
     case beginTransaction, commitTransaction, abortTransaction
     case createUser, deleteUser, listUsers, changePassword, updateUser, apiKeys
@@ -48,6 +48,10 @@ enum AccessTable: String, Sendable, CaseIterable {
         case .update: (.update, .database(.write))
         case .delete: (.delete, .database(.write))
         case .query: (.query, .database(.read))
+        case .updateMany: (.updateMany, .database(.write))
+        case .deleteMany: (.deleteMany, .database(.write))
+        case .findAndModify: (.findAndModify, .database(.write))
+        case .bulkWrite: (.bulkWrite, .database(.write))
         case .subscribe: (.subscribeChanges, .database(.read))
         case .subscribeToEverything: (.subscribeChanges, .someDatabase)
         case .unsubscribe: (.unsubscribeChanges, .nothing)

@@ -40,6 +40,10 @@ struct RequiredAccess: Sendable, Equatable {
         case .changePassword(let change): self.init(row: .changePassword, change.username)
         case .updateUser: self.init(row: .updateUser)
         case .apiKeys(let keys): self.init(row: .apiKeys, keys.username ?? "")
+        case .updateMany(let write): self.init(row: .updateMany, write.namespace.database)
+        case .deleteMany(let write): self.init(row: .deleteMany, write.namespace.database)
+        case .findAndModify(let modify): self.init(row: .findAndModify, modify.namespace.database)
+        case .bulkWrite(let bulk): self.init(row: .bulkWrite, bulk.namespace.database)
         }
     }
 

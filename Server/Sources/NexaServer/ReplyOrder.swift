@@ -79,6 +79,8 @@ enum PendingReply: Sendable, Equatable {
     case insertedMany(Request.Namespace, ids: [Value])
     case documents(Request.Namespace, QueryResult)
     case fields(Document)
+    /// A map that is encoded already.
+    case payload([UInt8])
     case connected(Reply.Connected)
     case notFound
     case failure(RequestError)
@@ -101,6 +103,7 @@ enum PendingReply: Sendable, Equatable {
                 namespace, documents: result.documents.span.bytes, documentCount: result.documentCount,
                 count: result.count, next: result.next, into: &writer)
         case .fields(let fields): Reply.encodeFrame(fields, into: &writer)
+        case .payload(let payload): Reply.encodeFrame(payload: payload, into: &writer)
         case .connected(let reply): reply.encodeFrame(into: &writer)
         case .notFound: Reply.encodeNotFound(into: &writer)
         case .failure(let error):

@@ -35,7 +35,7 @@ final class ChangeSubscription: @unchecked Sendable {
                 operation: event.kind.rawValue, database: event.database, collection: event.collection,
                 timestamp: Double(event.microseconds) / 1e6, id: event.id)
             Reply.encodeChange(
-                head, document: event.document, updates: event.updates,
+                head, document: event.document, updates: event.updates, removed: event.removed,
                 token: hasTokens ? event.position.bytes : nil, into: &writer)
             sentPosition = event.position
             return writer.count < maximumBytes

@@ -41,6 +41,9 @@ extension Session {
         case .changePassword(let change): changePassword(change)
         case .updateUser(let update): updateUser(update)
         case .apiKeys(let keys): apiKeys(keys)
+        case .updateMany(let write), .deleteMany(let write): self.write(write)
+        case .findAndModify(let modify): findAndModify(modify)
+        case .bulkWrite(let bulk): bulkWrite(bulk)
         }
     }
 
@@ -98,19 +101,10 @@ extension Session {
         } catch {
             return reply(.failure(RequestError(error)))
         }
-        let slot = begin(.exclusive)
-        let isAccepted = shared.workers.submit { [self] in
-            do throws(EngineError) {
-                // A connection that is gone wants no answer: look now and then.
-                while try execution.step(budget: 4096) != .done {
-                    guard !isGone, !shared.isStopping.load(ordering: .relaxed) else { return }
-                }
-                complete(slot, with: .documents(query.namespace, PendingReply.QueryResult(execution)))
-            } catch {
-                complete(slot, with: .failure(RequestError(error)))
-            }
+        runOnWorker { (control) throws(EngineError) in
+            while try execution.step(budget: 4096) != .done { try control.check() }
+            return .documents(query.namespace, PendingReply.QueryResult(execution))
         }
-        if !isAccepted { complete(slot, with: .failure(Self.overloaded)) }
     }
 
     // MARK: Writes

@@ -41,6 +41,12 @@ final class Session: @unchecked Sendable {
     private var order = ReplyOrder()
     private var decoder: FrameDecoder
     private var requests = RequestDecoder()
+    /// What the request at hand says about how long it may take.
+    var requestControl: RequestControl { requests.control }
+    /// The work that a worker does for this connection.
+    var running: WorkControl?
+    /// How many bytes behind the next request were looked through for a CANCEL of the running one.
+    private var lookedAhead = 0
     /// Where the last read looked.
     var collectionHint = CollectionHint()
     /// The peer sent its last byte, or the server leaves: what arrived is answered, then the session ends.
@@ -139,7 +145,7 @@ final class Session: @unchecked Sendable {
         guard let channel, channel.isOpen else { return }
         if isPausedByOrder, !channel.isAboveHighWater {
             isPausedByOrder = false
-            channel.resumeReading()
+            channel.offerAgain()
         }
         closeIfDrained()
     }
@@ -191,9 +197,10 @@ final class Session: @unchecked Sendable {
                 guard let frame = try decoder.frame(in: bytes, at: offset) else { break }
                 let payload = bytes.extracting(frame.payload)
                 guard handle(frame.header.type, payload) else {
-                    pause(channel)
+                    waitForOrder(channel, bytes, from: offset)
                     break
                 }
+                lookedAhead = max(0, lookedAhead - (frame.payload.upperBound - offset))
                 offset = frame.payload.upperBound
             } catch {
                 // What follows cannot be trusted to be frames: say why, and close.
@@ -211,6 +218,23 @@ final class Session: @unchecked Sendable {
         return offset
     }
 
+    /// How much is read ahead while a worker is busy, in search of a CANCEL.
+    private static var maximumLookAhead: Int { 64 << 10 }
+
+    /// Nothing can be started now. While a worker is busy, reading goes on for a bit, and finds a CANCEL among the
+    /// requests that wait.
+    private func waitForOrder(_ channel: Channel, _ bytes: RawSpan, from offset: Int) {
+        guard running != nil, bytes.byteCount - offset <= Self.maximumLookAhead else { return pause(channel) }
+        isPausedByOrder = true
+        var position = offset + lookedAhead
+        // Bytes that are no frame are dealt with when it is their turn.
+        while let frame = (try? decoder.frame(in: bytes, at: position)) ?? nil {
+            if frame.header.type == .cancel { cancelWork(bytes.extracting(frame.payload)) }
+            position = frame.payload.upperBound
+        }
+        lookedAhead = position - offset
+    }
+
     private func pause(_ channel: Channel) {
         isPausedByOrder = true
         channel.pauseReading()
@@ -218,7 +242,12 @@ final class Session: @unchecked Sendable {
 
     /// Starts a request; `false` when it has to wait for the replies before it.
     private func handle(_ type: MessageType, _ payload: RawSpan) -> Bool {
+        if type == .cancel {
+            cancelWork(payload)
+            return true
+        }
         guard order.canStart(Self.kind(of: type)) else { return false }
+        running = nil
         do throws(RequestError) {
             let request = try decode(type, payload)
             perform(request)
@@ -276,7 +305,7 @@ extension Session: ChannelHandler {
         pumpChanges()
         guard isPausedByOrder else { return }
         isPausedByOrder = false
-        channel.resumeReading()
+        channel.offerAgain()
     }
 
     func channelClosed(_ channel: Channel, reason: ChannelCloseReason) {
@@ -284,6 +313,7 @@ extension Session: ChannelHandler {
             shared.configuration.log(.info, "TLS failed", [("peer", peerName), ("reason", failure.message)])
         }
         self.channel = nil
+        running = nil
         endSubscription()
         endOfTransaction()?.abort(because: "The connection was closed")
         if let loginTimer { reactor.cancel(loginTimer) }

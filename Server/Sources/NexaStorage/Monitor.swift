@@ -42,7 +42,7 @@ package final class Monitor<State>: @unchecked Sendable {
     /// Waits until `ready` holds or the time is over, then runs `body`, alone throughout.
     ///
     /// - Parameter deadline: how long to wait, in milliseconds, asked anew before every wait; `nil` is for ever.
-    func wait<Result>(
+    package func wait<Result>(
         until ready: (borrowing State) -> Bool, deadline: (borrowing State) -> Int?, then body: (inout State) -> Result
     ) -> Result {
         pthread_mutex_lock(mutex)
@@ -63,18 +63,18 @@ package final class Monitor<State>: @unchecked Sendable {
     }
 
     /// Wakes everyone who waits.
-    func wakeAll() { pthread_cond_broadcast(condition) }
+    package func wakeAll() { pthread_cond_broadcast(condition) }
 }
 
 /// A named operating-system thread that is joined before its owner goes.
 ///
 /// `@unchecked Sendable`: the id is written once, before the object is shared.
-final class WorkerThread: @unchecked Sendable {
+package final class WorkerThread: @unchecked Sendable {
     private var identifier = pthread_t()
     private let started: Bool
 
     /// Starts a thread; `name` has at most 15 bytes.
-    init(name: String, _ body: @escaping @Sendable () -> Void) throws(StorageError) {
+    package init(name: String, _ body: @escaping @Sendable () -> Void) throws(StorageError) {
         let box = Unmanaged.passRetained(Box(name: name, body))
         let result = pthread_create(
             &identifier, nil,
@@ -111,7 +111,7 @@ final class WorkerThread: @unchecked Sendable {
     }
 
     /// Waits for the thread's end; called once. A thread that ends its own owner is let go instead.
-    func join() {
+    package func join() {
         if pthread_equal(identifier, pthread_self()) != 0 {
             pthread_detach(identifier)
         } else {

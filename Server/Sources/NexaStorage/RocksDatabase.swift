@@ -215,6 +215,24 @@ final class RocksDatabase: @unchecked Sendable {
         if let handle { rocksdb_column_family_handle_destroy(handle) }
     }
 
+    /// The bytes of a range in the files, by RocksDB's estimate.
+    func approximateSize(_ family: ColumnFamily, lower: [UInt8], upper: [UInt8]) -> Int {
+        var size: UInt64 = 0
+        var failure: UnsafeMutablePointer<CChar>?
+        lower.withUnsafeBytes { lower in
+            upper.withUnsafeBytes { upper in
+                var start = lower.characters
+                var end = upper.characters
+                var startLength = lower.count
+                var endLength = upper.count
+                rocksdb_approximate_sizes_cf(
+                    db, handle(family), 1, &start, &startLength, &end, &endLength, &size, &failure)
+            }
+        }
+        if let failure { rocksdb_free(failure) }
+        return Int(clamping: size)
+    }
+
     /// An integer property of RocksDB, such as `rocksdb.estimate-num-keys`.
     func property(_ name: String, of family: ColumnFamily) -> UInt64? {
         var value: UInt64 = 0

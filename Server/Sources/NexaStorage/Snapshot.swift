@@ -7,8 +7,11 @@ public final class Snapshot: @unchecked Sendable {
     private let database: RocksDatabase
     private let snapshot: OpaquePointer?
     private let readOptions: OpaquePointer
+    /// A commit that the snapshot has, with all before it; it may also have later ones.
+    public let sequence: UInt64
 
-    init?(_ database: RocksDatabase) {
+    init?(_ database: RocksDatabase, sequence: UInt64) {
+        self.sequence = sequence
         guard database.enter() else { return nil }
         self.database = database
         snapshot = rocksdb_create_snapshot(database.db)
@@ -104,6 +107,26 @@ public struct StoreIterator: ~Copyable, @unchecked Sendable {
         isStarted = true
         key.withUnsafeBytes { rocksdb_iter_seek(iterator, $0.characters, $0.count) }
         return try settle()
+    }
+
+    /// Moves to the previous key, at first to the highest; false before the first one.
+    public mutating func retreat() throws(StorageError) -> Bool {
+        if !isStarted {
+            isStarted = true
+            rocksdb_iter_seek_to_last(iterator)
+        } else if isValid {
+            rocksdb_iter_prev(iterator)
+        }
+        return try settle()
+    }
+
+    /// Moves to the last key below `key`; false when there is none.
+    public mutating func seek(below key: RawSpan) throws(StorageError) -> Bool {
+        isStarted = true
+        key.withUnsafeBytes { rocksdb_iter_seek_for_prev(iterator, $0.characters, $0.count) }
+        guard try settle() else { return false }
+        let isEqual = self.key.withUnsafeBytes { one in key.withUnsafeBytes { one.elementsEqual($0) } }
+        return isEqual ? try retreat() : true
     }
 
     private mutating func settle() throws(StorageError) -> Bool {

@@ -195,7 +195,7 @@ public final class Store: Sendable {
 
     /// The state as of now, unchanged for as long as the snapshot lives.
     public func snapshot() throws(StorageError) -> Snapshot {
-        guard let snapshot = Snapshot(database) else { throw .closed }
+        guard let snapshot = Snapshot(database, sequence: commitSequence) else { throw .closed }
         return snapshot
     }
 
@@ -228,6 +228,13 @@ public final class Store: Sendable {
         guard database.enter() else { return 0 }
         defer { database.leave() }
         return database.property("rocksdb.estimate-num-keys", of: family) ?? 0
+    }
+
+    /// About how many bytes the keys `lower ..< upper` take in files. What is still in memory does not count.
+    public func approximateSize(_ family: ColumnFamily, lower: [UInt8], upper: [UInt8]) -> Int {
+        guard database.enter() else { return 0 }
+        defer { database.leave() }
+        return database.approximateSize(family, lower: lower, upper: upper)
     }
 
     /// Adds a column family as a later version might. For tests.

@@ -37,7 +37,8 @@ enum Frames {
         let document = MessagePack.encode(storedFilm)
         Reply.encodeChange(
             .init(operation: "insert", database: "bench", collection: "films", timestamp: 1.5, id: .string(id)),
-            document: document.span.bytes, updates: [UInt8]().span.bytes, token: Array(0..<16), into: &writer)
+            document: document.span.bytes, updates: [UInt8]().span.bytes,
+            removed: [UInt8]().span.bytes, token: Array(0..<16), into: &writer)
     }
 
     private static func bytes(_ body: (inout MessagePackWriter) -> Void) -> [UInt8] {

@@ -1,0 +1,76 @@
+"""Where mongomock is known to answer otherwise than MongoDB, with what MongoDB documents."""
+
+
+def fails(error):
+    """Whether mongomock stumbled, instead of refusing the question."""
+    return error.startswith(("AttributeError", "TypeError", "KeyError", "IndexError", "NotImplementedError",
+                             "OperationFailure: unknown operator", "ValueError", "RecursionError"))
+
+
+def explains(question, documents, ours, theirs):
+    """The reason, if one of those below applies."""
+    return next((reason for test, reason in RULES if test(question)), None)
+
+
+def conditions(value, path=""):
+    """All pairs of a path and what is asked of it, those inside of other operators included."""
+    if isinstance(value, list):
+        for element in value:
+            yield from conditions(element, path)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key.startswith("$"):
+                yield path, key, inner
+                yield from conditions(inner, path)
+            else:
+                if not isinstance(inner, dict):
+                    yield key, "$eq", inner
+                yield from conditions(inner, key)
+
+
+def negates(operator, operand):
+    return operator in ("$ne", "$nin", "$not") or (operator == "$exists" and operand is False) or (
+        operator in ("$eq", "$all") and operand is None) or (operator == "$in" and None in operand)
+
+
+def negates_below_an_array(question):
+    """{"e.a": {$exists: false}}, {"l.0": {$ne: 1}}, {"e.a": null}"""
+    return any(
+        negates(operator, operand) and (path.startswith("e.") or path in ("l.0", "l.1"))
+        for path, operator, operand in conditions(question.get("filter", {})))
+
+
+def asks_elements_for_what_they_lack(question):
+    """{a: {$elemMatch: {b: {$ne: 1}}}}, {l: {$elemMatch: {$nor: [{b: 1}]}}}"""
+    return any(
+        operator == "$elemMatch" and any(
+            inner == "$nor" or negates(inner, value) for _, inner, value in conditions(operand))
+        for _, operator, operand in conditions(question.get("filter", {})))
+
+
+def all_of_null(question):
+    """{a: {$all: [null]}}"""
+    return any(operator == "$all" and None in operand
+               for _, operator, operand in conditions(question.get("filter", {})))
+
+
+def compares_elements(question):
+    """{a: {$elemMatch: {$gte: 1}}}, where an element is itself an array"""
+    return any(operator == "$elemMatch" and any(key.startswith("$") for key in operand)
+               for _, operator, operand in conditions(question.get("filter", {})))
+
+
+RULES = [
+    (all_of_null,
+     "$all means what $and of equalities does, and null equals a missing field "
+     "(https://www.mongodb.com/docs/manual/reference/operator/query/all/); mongomock wants the field to be there"),
+    (compares_elements,
+     "the conditions of $elemMatch are about the elements, not about the elements of those "
+     "(https://www.mongodb.com/docs/manual/reference/operator/query/elemMatch/); mongomock goes one level deeper"),
+    (negates_below_an_array,
+     "a negated condition holds when no value at the path fulfils it, also when there is none "
+     "(https://www.mongodb.com/docs/manual/reference/operator/query/not/); mongomock asks each element"),
+    (asks_elements_for_what_they_lack,
+     "$elemMatch with fields looks at elements that are documents or arrays only "
+     "(https://www.mongodb.com/docs/manual/reference/operator/query/elemMatch/); mongomock takes scalars for empty ones"),
+]
