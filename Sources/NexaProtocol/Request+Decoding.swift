@@ -57,10 +57,12 @@ extension Request {
         case .unsubscribeChanges: self = .unsubscribe
         case .abortTransaction: self = .abortTransaction
         case .listUsers: self = .listUsers
+        case .compact: self = .compact
         case .listDatabases: self = .listDatabases(viaCollections: false)
         case .connect, .create, .read, .update, .delete, .query, .batchWrite, .listCollections, .dropCollection,
             .dropDatabase, .subscribeChanges, .beginTransaction, .commitTransaction,
             .createUser, .deleteUser, .changePassword, .updateUser, .apiKeys,
+            .backup, .importMongoDatabase, .importMongoCollection,
             .updateMany, .deleteMany, .findAndModify, .bulkWrite:
             let fields = try RequestFields(payload)
             control = Self.mayTakeLong(type) ? try RequestControl(fields) : RequestControl()
@@ -134,6 +136,9 @@ extension Request {
         case .changePassword: self = .changePassword(try ChangePassword(fields))
         case .updateUser: self = .updateUser(try UpdateUser(fields))
         case .apiKeys: self = .apiKeys(try APIKeys(fields))
+        case .backup: self = .backup(directory: try fields.backupDirectory())
+        case .importMongoDatabase: self = .importMongo(try ImportMongo(fields, isCollection: false))
+        case .importMongoCollection: self = .importMongo(try ImportMongo(fields, isCollection: true))
         case .updateMany: self = .updateMany(try WriteOne(fields, &recent, isDeletion: false))
         case .deleteMany: self = .deleteMany(try WriteOne(fields, &recent, isDeletion: true))
         case .findAndModify: self = .findAndModify(try FindAndModify(fields, &recent))

@@ -31,6 +31,9 @@ public enum Request: Sendable, Hashable {
     case changePassword(ChangePassword)
     case updateUser(UpdateUser)
     case apiKeys(APIKeys)
+    case backup(directory: String)
+    case compact
+    case importMongo(ImportMongo)
     /// UPDATE_MANY.
     case updateMany(WriteOne)
     /// DELETE_MANY.
@@ -255,6 +258,10 @@ public enum Request: Sendable, Hashable {
         case .changePassword: .changePassword
         case .updateUser: .updateUser
         case .apiKeys: .apiKeys
+        case .backup: .backup
+        case .compact: .compact
+        case .importMongo(let request):
+            request.sourceCollection == nil ? .importMongoDatabase : .importMongoCollection
         case .updateMany: .updateMany
         case .deleteMany: .deleteMany
         case .findAndModify: .findAndModify

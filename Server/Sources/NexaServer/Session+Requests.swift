@@ -41,6 +41,9 @@ extension Session {
         case .changePassword(let change): changePassword(change)
         case .updateUser(let update): updateUser(update)
         case .apiKeys(let keys): apiKeys(keys)
+        case .backup(let directory): backUp(to: directory)
+        case .compact: compact()
+        case .importMongo(let request): importMongo(request)
         case .updateMany(let write), .deleteMany(let write): self.write(write)
         case .findAndModify(let modify): findAndModify(modify)
         case .bulkWrite(let bulk): bulkWrite(bulk)
@@ -264,7 +267,7 @@ extension RequestError {
             case .limit: .limit
             case .historyLost: .historyLost
             case .overloaded: .overloaded
-            case .storage: .storage
+            case .storage, .inUse: .storage
             case .shuttingDown: .shuttingDown
             }
         self.init(error.description, code: code)
