@@ -30,7 +30,7 @@ public struct BulkWrite<Model: NexaModel>: Sendable {
         self.update(.id(id.wireValue), update, upsert, isMany: false)
     }
 
-    /// Applies update operators to the first document that a filter means.
+    /// Applies update operators to one document that a filter means.
     public mutating func updateOne(_ filter: Filter, _ update: Update, upsert: Bool = false) {
         self.update(filter.target, update, upsert, isMany: false)
     }
@@ -45,7 +45,7 @@ public struct BulkWrite<Model: NexaModel>: Sendable {
         replace(.id(id.wireValue), model, upsert)
     }
 
-    /// Puts a document in the place of the first one that a filter means.
+    /// Puts a document in the place of one that a filter means.
     public mutating func replaceOne(_ filter: Filter, with model: Model, upsert: Bool = false) {
         replace(filter.target, model, upsert)
     }
@@ -53,7 +53,7 @@ public struct BulkWrite<Model: NexaModel>: Sendable {
     /// Deletes the document with an id.
     public mutating func delete(_ id: DocumentID) { writes.append(Request.Write(.id(id.wireValue), .delete)) }
 
-    /// Deletes the first document that a filter means.
+    /// Deletes one document that a filter means.
     public mutating func deleteOne(_ filter: Filter) { writes.append(Request.Write(filter.target, .delete)) }
 
     /// Deletes all documents that a filter means.

@@ -207,6 +207,12 @@ extension Request {
         case .delete(var delete):
             delete.durability = durability
             self = .delete(delete)
+        case .updateMany(var write):
+            write.durability = durability
+            self = .updateMany(write)
+        case .deleteMany(var write):
+            write.durability = durability
+            self = .deleteMany(write)
         default: break
         }
     }

@@ -51,4 +51,75 @@ extension NexaClient {
         let fields = try reply.fields()
         return (Int(fields["bytes_before"]?.int ?? 0), Int(fields["bytes_after"]?.int ?? 0))
     }
+
+    /// Has the server import an export of MongoDB that lies on its own machine; for administrators.
+    ///
+    /// The server reads what `mongodump` and `mongoexport` write, below its `--import-directory`: `.bson` files with the
+    /// indexes of their `.metadata.json`, and `.json` files with Extended JSON. ObjectIds become their text.
+    /// - Parameters:
+    ///   - directory: the directory of the export, such as `dump`; a path that is not absolute begins at the server's
+    ///     `--import-directory`.
+    ///   - source: the database in the export.
+    ///   - database: where its collections go; that of the same name without one.
+    ///   - dropExisting: whether collections of the same names are dropped before.
+    /// - Throws: `NexaError` with `.invalidRequest` for an export that cannot be read; what was inserted until then stays.
+    public func importMongoDatabase(
+        from directory: String, database source: String, into database: String? = nil, dropExisting: Bool = false,
+        options: CallOptions = .standard
+    ) async throws(NexaError) -> MongoImportResult {
+        let request = Request.ImportMongo(
+            uri: directory, sourceDatabase: source, database: database, dropsExisting: dropExisting)
+        let reply = try await core.reply(
+            to: .importMongo(request), operation: "importMongoDatabase", options: Self.patient(options),
+            requiring: [.maintenance])
+        let fields = try reply.fields()
+        return MongoImportResult(
+            collections: (fields["collections"]?.array ?? []).compactMap { entry in
+                guard let name = entry.document?["name"]?.string else { return nil }
+                return .init(name: name, documents: Int(entry.document?["count"]?.int ?? 0))
+            }, warnings: (fields["warnings"]?.array ?? []).compactMap(\.string))
+    }
+}
+
+extension NexaCollection {
+    /// Has the server import a collection of an export of MongoDB; see `NexaClient.importMongoDatabase`.
+    ///
+    /// - Parameters:
+    ///   - directory: the directory of the export.
+    ///   - source: the database in the export.
+    ///   - collection: the collection in the export; that of the same name without one.
+    ///   - dropExisting: whether this collection is dropped before.
+    /// - Throws: `NexaError` with `.invalidRequest` for an export that cannot be read; what was inserted until then stays.
+    @discardableResult
+    public func importMongo(
+        from directory: String, database source: String, collection: String? = nil, dropExisting: Bool = false,
+        options: CallOptions = .standard
+    ) async throws(NexaError) -> MongoImportResult {
+        let request = Request.ImportMongo(
+            uri: directory, sourceDatabase: source, sourceCollection: collection ?? name,
+            database: namespace.database, collection: name, dropsExisting: dropExisting)
+        let reply = try await core.reply(
+            to: .importMongo(request), operation: "importMongo", options: NexaClient.patient(options),
+            requiring: [.maintenance])
+        let fields = try reply.fields()
+        return MongoImportResult(
+            collections: [.init(name: name, documents: Int(fields["documents_imported"]?.int ?? 0))],
+            warnings: (fields["warnings"]?.array ?? []).compactMap(\.string))
+    }
+}
+
+/// What a server has imported.
+public struct MongoImportResult: Sendable, Hashable {
+    /// One collection.
+    public struct Collection: Sendable, Hashable {
+        /// Its name.
+        public var name: String
+        /// The number of its documents.
+        public var documents: Int
+    }
+
+    /// The collections, by name.
+    public var collections: [Collection]
+    /// What is not as it was in MongoDB, such as an index of a kind that there is not.
+    public var warnings: [String]
 }

@@ -15,7 +15,7 @@ extension NexaCollection {
     /// - Parameters:
     ///   - filter: which document.
     ///   - update: the operators.
-    ///   - sort: which one is the first; without, the one with the least id.
+    ///   - sort: which one is the first; without, any one.
     ///   - upsert: when there is none, inserts a document.
     ///   - returning: the document as it was (then `nil` for an upsert), or as it is.
     ///   - options: how the call is made.

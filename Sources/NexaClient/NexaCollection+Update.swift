@@ -48,10 +48,10 @@ extension NexaCollection {
         ).isFound
     }
 
-    /// Applies update operators to the first document that a filter means.
+    /// Applies update operators to one document that a filter means.
     ///
     /// - Parameters:
-    ///   - filter: which document; of several the one with the least id.
+    ///   - filter: which document; of several, any one.
     ///   - update: the operators.
     ///   - upsert: when there is none, inserts a document: what the filter demands to be equal, with the update applied.
     ///   - options: how the call is made.
@@ -100,7 +100,7 @@ extension NexaCollection {
         return UpdateResult(try await written(.updateMany, write, "replace", options))
     }
 
-    /// Puts a document in the place of the first one that a filter means.
+    /// Puts a document in the place of one that a filter means.
     ///
     /// - Throws: `NexaError` as `replace(_:with:upsert:options:)`.
     @discardableResult
@@ -111,7 +111,7 @@ extension NexaCollection {
         return UpdateResult(try await written(.updateMany, write, "replaceOne", options))
     }
 
-    /// Deletes the first document that a filter means; returns false when there is none.
+    /// Deletes one document that a filter means; returns false when there is none.
     ///
     /// - Throws: `NexaError` when the call fails; `.unsupported` before anything is sent.
     @discardableResult

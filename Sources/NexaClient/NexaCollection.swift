@@ -96,7 +96,11 @@ public struct NexaCollection<Model: NexaModel>: Sendable {
             .init(
                 namespace: namespace, id: id.wireValue, updates: MessagePack.encode(fields),
                 durability: options.wireDurability))
-        return try await core.reply(to: request, operation: "update", options: options).isFound
+        // An original server would store operators as fields.
+        let hasOperators = fields.first?.key.utf8.first == UInt8(ascii: "$")
+        return try await core.reply(
+            to: request, operation: "update", options: options, requiring: hasOperators ? [.updateOperators] : []
+        ).isFound
     }
 
     /// Deletes a document; returns false when there is no such document.

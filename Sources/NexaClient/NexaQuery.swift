@@ -4,7 +4,8 @@ public import NexaValue
 /// The documents that a filter means: a value to refine, then to iterate or collect.
 ///
 /// Iterating fetches pages as they are needed: memory holds one page, whatever the size of the result. A
-/// sorted query is one request, because the server must sort it whole. Each iteration is a query of its own.
+/// sorted query is one request, because the server must sort it whole, unless an index has its order. Each
+/// iteration is a query of its own, and each page sees the documents as they are when it is fetched.
 public struct NexaQuery<Element: NexaModel>: AsyncSequence, Sendable {
     /// What iterating throws.
     public typealias Failure = NexaError
@@ -13,10 +14,11 @@ public struct NexaQuery<Element: NexaModel>: AsyncSequence, Sendable {
     let namespace: Request.Namespace
     let filter: Filter
     private var sortKeys: [Sort] = []
-    private var limitCount: Int?
+    var limitCount: Int?
     private var skipCount = 0
     private var selected: [String] = []
-    private var callOptions = CallOptions.standard
+    private var hinted: String?
+    var callOptions = CallOptions.standard
     private let coding: ModelCoding
 
     init(core: ClientCore, namespace: Request.Namespace, filter: Filter, coding: ModelCoding = .standard) {
@@ -26,7 +28,7 @@ public struct NexaQuery<Element: NexaModel>: AsyncSequence, Sendable {
         self.filter = filter
     }
 
-    /// Orders the documents; without it they come in the order of their ids.
+    /// Orders the documents; without it they come as the server finds them: in the order of their ids, or of an index.
     public func sort(_ keys: Sort...) -> Self { sort(keys) }
 
     /// Orders the documents by keys that are only known at run time.
@@ -48,9 +50,15 @@ public struct NexaQuery<Element: NexaModel>: AsyncSequence, Sendable {
         query.limitCount = limitCount
         query.skipCount = skipCount
         query.callOptions = callOptions
+        query.hinted = hinted
         query.selected = paths
         return query
     }
+
+    /// Makes the server use the index with a name, or none (`_id_`), in place of the one that it would choose.
+    ///
+    /// The query fails when there is no such index, or when it lacks documents that the filter means.
+    public func hint(_ index: String) -> Self { with { $0.hinted = index } }
 
     /// How each of the requests is made.
     public func options(_ options: CallOptions) -> Self { with { $0.callOptions = options } }
@@ -185,18 +193,27 @@ extension NexaQuery {
     fileprivate func fetch(after: [UInt8]?, remaining: Int?) async throws(NexaError) -> (Page, next: [UInt8]?) {
         let server = try await core.negotiated(options: callOptions)
         guard server.capabilities.contains(.queryOptions) else { return (try await fetchFromOriginal(server), nil) }
+        if hinted != nil, !server.capabilities.contains(.indexes) {
+            throw NexaError.lacking([.indexes], server).during("find")
+        }
+        var request = request(remaining: remaining, after: after)
+        // A server with indexes may have the order in one: then there are pages, too.
+        if sortKeys.isEmpty || server.capabilities.contains(.indexes) { request.page = .init() }
+        let reply = try await core.reply(to: .query(request), operation: "find", options: callOptions)
+        return (try Page(reply), try reply.encoded("next").flatMap(Self.bytes))
+    }
+
+    /// The query as a message.
+    func request(remaining: Int?, after: [UInt8]?) -> Request.Query {
         var request = Request.Query(namespace: namespace, filter: filter.document, limit: remaining ?? 0)
         request.skip = after == nil ? skipCount : 0
         request.sort =
             sortKeys.isEmpty
             ? .null : .array(sortKeys.map { [.string($0.path), .int(Int64($0.direction.rawValue))] })
         request.projection = Document(selected.map { ($0, 1) })
-        if sortKeys.isEmpty {
-            request.page = .init()
-            request.after = after
-        }
-        let reply = try await core.reply(to: .query(request), operation: "find", options: callOptions)
-        return (try Page(reply), try reply.encoded("next").flatMap(Self.bytes))
+        request.after = after
+        request.hint = hinted
+        return request
     }
 
     private static func bytes(_ encoded: [UInt8]) -> [UInt8]? { (try? MessagePack.decode(encoded))?.bytes }

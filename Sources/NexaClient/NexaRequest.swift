@@ -77,11 +77,56 @@ public struct NexaCollectionRequests<Model: NexaModel>: Sendable {
             guard !fields.isEmpty else {
                 throw NexaError(.invalidRequest, "An update sets at least one field", operation: "update")
             }
+            // An original server would store operators as fields.
+            let hasOperators = fields.first?.key.utf8.first == UInt8(ascii: "$")
             return .init(
                 request: .update(
-                    .init(namespace: collection.namespace, id: id.wireValue, updates: MessagePack.encode(fields))))
+                    .init(namespace: collection.namespace, id: id.wireValue, updates: MessagePack.encode(fields))),
+                required: hasOperators ? [.updateOperators] : [])
         } read: { (answer, _) throws(NexaError) in
             answer.isFound
+        }
+    }
+
+    /// Applies update operators to a document; the reply is false when there is no such document.
+    public func update(_ id: DocumentID, _ update: Update) -> NexaRequest<Bool> {
+        NexaRequest("update") { (_) throws(NexaError) in
+            .init(
+                request: .updateMany(
+                    .init(
+                        namespace: collection.namespace,
+                        write: .init(.id(id.wireValue), try update.action(), arrayFilters: update.encodedFilters))),
+                required: [.updateOperators])
+        } read: { (answer, _) throws(NexaError) in
+            Reply.Written(try answer.fields()).matched > 0
+        }
+    }
+
+    /// Applies update operators to all documents that a filter means; see `updateMany` of the collection.
+    public func updateMany(_ filter: Filter, _ update: Update, upsert: Bool = false) -> NexaRequest<UpdateResult> {
+        NexaRequest("updateMany") { (_) throws(NexaError) in
+            .init(
+                request: .updateMany(
+                    .init(
+                        namespace: collection.namespace,
+                        write: .init(
+                            filter.target, try update.action(), isMany: true, isUpsert: upsert,
+                            arrayFilters: update.encodedFilters))),
+                required: [.updateOperators])
+        } read: { (answer, _) throws(NexaError) in
+            UpdateResult(Reply.Written(try answer.fields()))
+        }
+    }
+
+    /// Deletes all documents that a filter means; the reply is how many.
+    public func deleteMany(_ filter: Filter) -> NexaRequest<Int> {
+        NexaRequest("deleteMany") { (_) throws(NexaError) in
+            .init(
+                request: .deleteMany(
+                    .init(namespace: collection.namespace, write: .init(filter.target, .delete, isMany: true))),
+                required: [.updateOperators])
+        } read: { (answer, _) throws(NexaError) in
+            Reply.Written(try answer.fields()).deleted
         }
     }
 

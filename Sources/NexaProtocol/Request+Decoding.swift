@@ -61,9 +61,10 @@ extension Request {
         case .listDatabases: self = .listDatabases(viaCollections: false)
         case .connect, .create, .read, .update, .delete, .query, .batchWrite, .listCollections, .dropCollection,
             .dropDatabase, .subscribeChanges, .beginTransaction, .commitTransaction,
+            .updateMany, .deleteMany, .findAndModify, .bulkWrite,
             .createUser, .deleteUser, .changePassword, .updateUser, .apiKeys,
             .backup, .importMongoDatabase, .importMongoCollection,
-            .updateMany, .deleteMany, .findAndModify, .bulkWrite:
+            .createIndex, .dropIndex, .listIndexes, .explain, .collectionStats, .databaseStats:
             let fields = try RequestFields(payload)
             control = Self.mayTakeLong(type) ? try RequestControl(fields) : RequestControl()
             try self.init(type: type, fields: fields, recent: &recent)
@@ -131,6 +132,10 @@ extension Request {
         case .subscribeChanges: self = .subscribe(try Subscribe(fields))
         case .beginTransaction: self = .beginTransaction(try BeginTransaction(fields))
         case .commitTransaction: self = .commitTransaction(try CommitTransaction(fields))
+        case .updateMany: self = .updateMany(try WriteOne(fields, &recent, isDeletion: false))
+        case .deleteMany: self = .deleteMany(try WriteOne(fields, &recent, isDeletion: true))
+        case .findAndModify: self = .findAndModify(try FindAndModify(fields, &recent))
+        case .bulkWrite: self = .bulkWrite(try BulkWrite(fields, &recent))
         case .createUser: self = .createUser(try CreateUser(fields))
         case .deleteUser: self = .deleteUser(try fields.requiredUsername())
         case .changePassword: self = .changePassword(try ChangePassword(fields))
@@ -139,10 +144,13 @@ extension Request {
         case .backup: self = .backup(directory: try fields.backupDirectory())
         case .importMongoDatabase: self = .importMongo(try ImportMongo(fields, isCollection: false))
         case .importMongoCollection: self = .importMongo(try ImportMongo(fields, isCollection: true))
-        case .updateMany: self = .updateMany(try WriteOne(fields, &recent, isDeletion: false))
-        case .deleteMany: self = .deleteMany(try WriteOne(fields, &recent, isDeletion: true))
-        case .findAndModify: self = .findAndModify(try FindAndModify(fields, &recent))
-        case .bulkWrite: self = .bulkWrite(try BulkWrite(fields, &recent))
+        case .createIndex: self = .createIndex(try CreateIndex(fields, &recent))
+        case .dropIndex: self = .dropIndex(try DropIndex(fields, &recent))
+        case .listIndexes: self = .listIndexes(try fields.namespace(missing: "Missing 'collection' field", &recent))
+        case .explain: self = .explain(try Query(fields, &recent))
+        case .collectionStats:
+            self = .collectionStats(try fields.namespace(missing: "Missing 'collection' field", &recent))
+        case .databaseStats: self = .databaseStats(try fields.database())
         default: throw Self.unknown(type)
         }
     }
@@ -182,6 +190,7 @@ extension Request.Query {
             if let documents = sizes["documents"]?.int { page?.documents = Int(clamping: max(1, documents)) }
             if let bytes = sizes["bytes"]?.int { page?.bytes = Int(clamping: max(1, bytes)) }
         }
-        after = try fields.value("after", maximumByteCount: 4096)?.bytes
+        after = try fields.value("after", maximumByteCount: 65_536)?.bytes
+        hint = try fields.string("hint")
     }
 }

@@ -81,6 +81,15 @@ extension Request {
         case .updateMany(let write), .deleteMany(let write): write.encode(into: &writer)
         case .findAndModify(let modify): modify.encode(into: &writer)
         case .bulkWrite(let bulk): bulk.encode(into: &writer)
+        case .createIndex(let create): create.encode(into: &writer)
+        case .dropIndex(let drop): drop.encode(into: &writer)
+        case .explain(let query): query.encode(into: &writer)
+        case .listIndexes(let namespace), .collectionStats(let namespace):
+            writer.writeMapHead(count: 2)
+            namespace.encode(into: &writer)
+        case .databaseStats(let database):
+            writer.writeMapHead(count: 1)
+            writer.write(key: "database", database)
         }
     }
 }
@@ -115,6 +124,7 @@ extension Request.Query {
         if isCountOnly { fields["count"] = true }
         if let page { fields["page"] = ["documents": .int(Int64(page.documents)), "bytes": .int(Int64(page.bytes))] }
         if let after { fields["after"] = .bytes(after) }
+        if let hint { fields["hint"] = .string(hint) }
         writer.write(fields)
     }
 }

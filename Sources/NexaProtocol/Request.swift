@@ -22,9 +22,22 @@ public enum Request: Sendable, Hashable {
     case dropDatabase(String, viaCollection: Bool)
     case subscribe(Subscribe)
     case unsubscribe
+    case createIndex(CreateIndex)
+    case dropIndex(DropIndex)
+    case listIndexes(Namespace)
+    /// Carries out the query, and returns how in place of the documents.
+    case explain(Query)
+    case collectionStats(Namespace)
+    case databaseStats(String)
     case beginTransaction(BeginTransaction)
     case commitTransaction(CommitTransaction)
     case abortTransaction
+    /// UPDATE_MANY.
+    case updateMany(WriteOne)
+    /// DELETE_MANY.
+    case deleteMany(WriteOne)
+    case findAndModify(FindAndModify)
+    case bulkWrite(BulkWrite)
     case createUser(CreateUser)
     case deleteUser(String)
     case listUsers
@@ -34,12 +47,6 @@ public enum Request: Sendable, Hashable {
     case backup(directory: String)
     case compact
     case importMongo(ImportMongo)
-    /// UPDATE_MANY.
-    case updateMany(WriteOne)
-    /// DELETE_MANY.
-    case deleteMany(WriteOne)
-    case findAndModify(FindAndModify)
-    case bulkWrite(BulkWrite)
 
     /// A collection in a database.
     public struct Namespace: Sendable, Hashable {
@@ -178,6 +185,8 @@ public enum Request: Sendable, Hashable {
         public var page: Page?
         /// Where the last page ended: the `next` of its reply.
         public var after: [UInt8]?
+        /// The name of the index to use. With `indexes`.
+        public var hint: String?
 
         /// The size of one page.
         public struct Page: Sendable, Hashable {
@@ -252,6 +261,10 @@ public enum Request: Sendable, Hashable {
         case .beginTransaction: .beginTransaction
         case .commitTransaction: .commitTransaction
         case .abortTransaction: .abortTransaction
+        case .updateMany: .updateMany
+        case .deleteMany: .deleteMany
+        case .findAndModify: .findAndModify
+        case .bulkWrite: .bulkWrite
         case .createUser: .createUser
         case .deleteUser: .deleteUser
         case .listUsers: .listUsers
@@ -262,10 +275,12 @@ public enum Request: Sendable, Hashable {
         case .compact: .compact
         case .importMongo(let request):
             request.sourceCollection == nil ? .importMongoDatabase : .importMongoCollection
-        case .updateMany: .updateMany
-        case .deleteMany: .deleteMany
-        case .findAndModify: .findAndModify
-        case .bulkWrite: .bulkWrite
+        case .createIndex: .createIndex
+        case .dropIndex: .dropIndex
+        case .listIndexes: .listIndexes
+        case .explain: .explain
+        case .collectionStats: .collectionStats
+        case .databaseStats: .databaseStats
         }
     }
 
@@ -273,6 +288,7 @@ public enum Request: Sendable, Hashable {
     public var isRead: Bool {
         switch self {
         case .read, .query, .ping, .listCollections, .listDatabases, .listUsers: true
+        case .listIndexes, .explain, .collectionStats, .databaseStats: true
         default: false
         }
     }

@@ -27,7 +27,7 @@ extension Request {
         public var target: Target
         /// What happens to them.
         public var action: Action
-        /// All documents that the target means, and not the first one only.
+        /// All documents that the target means, and not only one.
         public var isMany: Bool
         /// When nothing is found, a document is inserted.
         public var isUpsert: Bool

@@ -26,10 +26,7 @@ import Testing
 
             try await users.insert(User(name: "Bob", age: 17))
             // snippet: many
-            for try await document in users.of(Document.self).find(["age": ["$lt": 18]]).select("_id") {
-                guard let id = document["_id"]?.string else { continue }
-                try await users.update(DocumentID(id), set: ["minor": true])
-            }
+            try await users.updateMany(User.Fields.age < 18, .set("minor", true))
             // end
             let minors = try await users.count(["minor": true])
             #expect(minors == 1)

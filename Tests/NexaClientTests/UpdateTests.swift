@@ -215,6 +215,48 @@
                 }
             }
 
+            @Test func pipelinesTakeUpdates() async throws {
+                try await withPages { client, pages in
+                    let (one, many, gone) = await client.pipeline(
+                        pages.requests.update("p0", .inc("visits", 5)),
+                        pages.requests.updateMany(Page.Fields.visits >= 5, .inc("visits", 1)),
+                        pages.requests.deleteMany(["visits": 10]), options: CallOptions(durability: .os))
+                    let isFound = try one.get()
+                    #expect(isFound)
+                    let (changed, deleted) = (try many.get(), try gone.get())
+                    #expect(changed == UpdateResult(matched: 6, modified: 6) && deleted == 1)
+                }
+            }
+
+            /// Large documents are changed by other threads; what is behind them in a pipeline still comes later.
+            @Test func largeDocumentsAreUpdatedInOrder() async throws {
+                try await LiveServer.run { client in
+                    let documents = client.database().collection("documents")
+                    let list = (0..<100_000).map { Value.int(Int64($0)) }
+                    try await documents.insert(["_id": "big", "list": .array(list), "small": 0])
+                    try await documents.insert(["_id": "small", "n": 0])
+                    let requests = documents.requests
+                    for round in 1...5 as ClosedRange<Int64> {
+                        let (first, _, second, third, found) = await client.pipeline(
+                            requests.update("big", set: ["$push": ["list": .int(-round)]]),
+                            requests.update("small", set: ["$inc": ["n": 1]]),
+                            requests.update("big", set: ["$set": ["small": .int(round)], "$pop": ["list": -1]]),
+                            requests.update("big", set: ["plain": .int(round)]),
+                            requests.read("big"))
+                        let done = try [first.get(), second.get(), third.get()]
+                        #expect(done == [true, true, true])
+                        let document = try #require(try found.get())
+                        #expect(document["small"] == .int(round) && document["plain"] == .int(round))
+                        #expect(document["list"]?.array?.last == .int(-round))
+                        #expect(document["list"]?.array?.first == .int(round))
+                    }
+                    #expect(try await documents["small"]?["n"] == 5)
+                    #expect(try await !documents.update("nobody", .push("list", 1)))
+                    let changed = try await documents.updateMany(.all, .pull("list", where: ["$gte": 50]))
+                    #expect(changed == UpdateResult(matched: 2, modified: 1))
+                }
+            }
+
             @Test func updatesArePartOfTransactions() async throws {
                 try await withPages { client, pages in
                     try await client.withTransaction { transaction in

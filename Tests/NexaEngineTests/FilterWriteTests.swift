@@ -1,4 +1,5 @@
 @_spi(Testing) import NexaEngine
+import NexaQuery
 import NexaStorage
 import NexaValue
 import Synchronization
@@ -344,5 +345,60 @@ import Testing
             told == [
                 #"update {"n":5} ["g"]"#, #"update {"z":1} ["n"]"#, "delete - -"
             ])
+    }
+
+    // MARK: Indexes
+
+    /// A document that moves in the index by which it was found is changed once.
+    @Test func documentsThatMoveInTheirIndexAreChangedOnce() async throws {
+        let fixture = try Fixture()
+        let engine = fixture.engine
+        try await fill(engine, 2000)
+        try await engine.makeIndex(IndexDefinition(keys: [.init("n")], name: "n"))
+        let result = try await engine.write(
+            .update(["n": ["$gte": 1000]], ["$inc": ["n": 700]], isMany: true), collection: "c")
+        #expect(result.matched == 1000 && result.modified == 1000)
+        #expect(try sum(engine) == 2000 * 1999 / 2 + 700 * 1000)
+        #expect(try engine.find(["n": ["$gte": 1700]]).count == 1000)
+        let deleted = try await engine.write(.delete(["n": ["$lt": 500]], isMany: true), collection: "c")
+        #expect(deleted.deleted == 500)
+        #expect(try engine.count(["n": ["$gte": 0]]) == 1500)
+        var take = CollectionWrite.update(["n": ["$gte": 0]], ["$unset": ["n": ""]])
+        take.sort = ["n": -1]
+        take.returned = .before
+        let taken = try await engine.write(take, collection: "c").document
+        #expect(try taken.map { try MessagePack.decodeDocument($0)["n"] } == 2699)
+    }
+
+    @Test func uniqueIndexesHold() async throws {
+        let fixture = try Fixture()
+        let engine = fixture.engine
+        try await fill(engine, 100)
+        var definition = IndexDefinition(keys: [.init("n")], name: "n")
+        definition.isUnique = true
+        try await engine.makeIndex(definition)
+        // Each becomes what the next one still is.
+        let error = await #expect(throws: EngineError.self) {
+            try await engine.write(.update([:], ["$inc": ["n": 1]], isMany: true), collection: "c")
+        }
+        #expect(error?.code == .duplicateKey)
+        #expect(try Set(engine.find(collection: "c").compactMap { $0["n"]?.int }).count == 100)
+        // Apart from each other they all fit.
+        let moved = try await engine.write(.update([:], ["$mul": ["n": -1]], isMany: true), collection: "c")
+        #expect(moved.matched == 100)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    for number in 1000..<1030 as Range<Int64> {
+                        try await engine.write(
+                            .update(["n": .int(number)], ["$inc": ["hits": 1]], isUpsert: true), collection: "c")
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(
+            try engine.find(["n": ["$gte": 1000]], collection: "c").map { $0["hits"] } == Array(repeating: 8, count: 30)
+        )
     }
 }

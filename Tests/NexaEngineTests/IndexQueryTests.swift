@@ -50,7 +50,8 @@ import Testing
                         continue
                     }
                     used += answer.keysExamined > 0 ? 1 : 0
-                    let isSame = answer.ids == expected.ids && answer.order == expected.order
+                    let isSame =
+                        answer.ids == expected.ids && answer.order == expected.order
                         && answer.count == expected.count
                     if !isSame {
                         Issue.record(

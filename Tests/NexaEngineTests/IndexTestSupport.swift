@@ -129,10 +129,13 @@ struct IndexWorkload {
         var filter = Document()
         for _ in 0..<(1 + number(2)) { filter[pick(Self.paths)] = condition() }
         if depth == 0, chance(20) {
-            filter[pick(["$or", "$or", "$and", "$nor"])] = .array((0..<(1 + number(2))).map { _ in
-                .document(self.filter(1))
-            })
-            if chance(50) { filter = filter.filter { $0.key.hasPrefix("$") }.reduce(into: Document()) { $0[$1.key] = $1.value } }
+            filter[pick(["$or", "$or", "$and", "$nor"])] = .array(
+                (0..<(1 + number(2))).map { _ in
+                    .document(self.filter(1))
+                })
+            if chance(50) {
+                filter = filter.filter { $0.key.hasPrefix("$") }.reduce(into: Document()) { $0[$1.key] = $1.value }
+            }
         }
         if chance(10) { filter["d"] = ["$elemMatch": .document(["x": condition(), "y": condition()])] }
         return filter

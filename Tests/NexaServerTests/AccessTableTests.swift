@@ -29,19 +29,19 @@ import Testing
         .update: (.update(.init(namespace: shop, id: "x", updates: encoded(["a": 2]))), "aw-- -WA --"),
         .delete: (.delete(.init(namespace: shop, id: "x")), "aw-- -WA --"),
         .query: (.query(.init(namespace: shop)), "awr- RWA --"),
-        .updateMany: (
-            .updateMany(.init(namespace: shop, write: .init(.id("x"), .update(encoded(["a": 3]))))),
+        .updateMany: (.updateMany(.init(namespace: shop, write: setting)), "aw-- -WA --"),
+        .deleteMany: (
+            .deleteMany(.init(namespace: shop, write: .init(.filter(encoded([:])), .delete, isMany: true))),
             "aw-- -WA --"
         ),
-        .deleteMany: (
-            .deleteMany(.init(namespace: shop, write: .init(.id("x"), .delete))), "aw-- -WA --"
-        ),
-        .findAndModify: (
-            .findAndModify(.init(namespace: shop, write: .init(.id("x"), .delete))), "aw-- -WA --"
-        ),
-        .bulkWrite: (
-            .bulkWrite(.init(namespace: shop, writes: [.init(.id("x"), .delete)])), "aw-- -WA --"
-        ),
+        .findAndModify: (.findAndModify(.init(namespace: shop, write: setting)), "aw-- -WA --"),
+        .bulkWrite: (.bulkWrite(.init(namespace: shop, writes: [setting])), "aw-- -WA --"),
+        .createIndex: (.createIndex(.init(namespace: shop, definition: ["keys": ["a": 1]])), "aw-- -WA --"),
+        .dropIndex: (.dropIndex(.init(namespace: shop, name: "a_1")), "aw-- -WA --"),
+        .listIndexes: (.listIndexes(shop), "awr- RWA --"),
+        .explain: (.explain(.init(namespace: shop)), "awr- RWA --"),
+        .collectionStats: (.collectionStats(shop), "awr- RWA --"),
+        .databaseStats: (.databaseStats("shop"), "awr- RWA --"),
         .subscribe: (.subscribe(.init(collection: "c", database: "shop")), "awr- RWA --"),
         .subscribeToEverything: (.subscribe(.init()), "awr- RWA o-"),
         .unsubscribe: (.unsubscribe, "awrg RWA og"),
@@ -62,6 +62,7 @@ import Testing
         .apiKeys: (.apiKeys(.init(username: "victim", action: .create(label: ""))), "a--- --- --")
     ]
 
+    private static let setting = Request.Write(.filter(encoded([:])), .update(encoded(["$set": ["a": 2]])))
     private static let shop = Request.Namespace(database: "shop", collection: "c")
 
     private static var manyDocuments: [UInt8] {

@@ -25,10 +25,11 @@ extension CatalogRecord {
     static func indexProgressKey(_ number: UInt32) -> [UInt8] { [Kind.indexProgress] + DocumentKey.prefix(number) }
 
     static func indexValue(_ index: Index, isReady: Bool) -> [UInt8] {
-        MessagePack.encode([
-            "collection": .int(Int64(index.collection)), "definition": .document(index.definition.document),
-            "ready": .bool(isReady)
-        ] as Document)
+        MessagePack.encode(
+            [
+                "collection": .int(Int64(index.collection)), "definition": .document(index.definition.document),
+                "ready": .bool(isReady)
+            ] as Document)
     }
 
     static func indexMarksValue(_ marks: Index.Marks) -> [UInt8] {

@@ -31,13 +31,13 @@ public struct CollectionWrite: Sendable {
     public var target: Target
     /// What happens to them.
     public var action: Action
-    /// All documents that the target means, and not the first one only.
+    /// All documents that the target means, and not only one.
     public var isMany = false
     /// When nothing is found, a document is inserted: what the filter demands, with the update applied.
     public var isUpsert = false
     /// The conditions of `$[name]`: an encoded array of filters, or nothing.
     public var arrayFilters: [UInt8] = []
-    /// Which document is the first one; `.null` for the order of ids. Not with `isMany`.
+    /// Which document is the first one; `.null` for any. Not with `isMany`.
     public var sort = Value.null
     /// Which state of the document is wanted; `nil` for none. Not with `isMany`.
     public var returned: Returned?

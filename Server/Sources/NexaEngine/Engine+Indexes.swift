@@ -132,7 +132,9 @@ extension Engine {
         guard let collection = catalog.collection(database, name) else { return [] }
         let failed = collection.failedBuilds.withLock { $0 }
         return collection.queryIndexes.map { Self.status(of: $0) }
-            + failed.map { IndexStatus(definition: $0.definition, state: .failed, scanned: 0, total: 0, failure: $0.error) }
+            + failed.map {
+                IndexStatus(definition: $0.definition, state: .failed, scanned: 0, total: 0, failure: $0.error)
+            }
     }
 
     private static func status(of index: Index) -> IndexStatus {

@@ -70,25 +70,34 @@ extension Engine {
     ///
     /// Fields replace those of the same name, whole; others are appended. `_created_at` stays. Concurrent updates
     /// of one document are made one after the other; none is lost. Operators that change nothing write nothing.
+    /// - Parameter largest: a document with more bytes is not changed by operators: that may take long.
+    /// - Returns: false when the document is that large; the completion is not called then.
     /// - Errors: `.badRequest` for operators that are none or do not fit the document, a changed `_id` or a vector of the
     ///   wrong length, and as `insert`.
+    @discardableResult
     public func update(
         database: String, collection name: String, id: Value, updates: [UInt8], durability: Durability = .sync,
-        isDeferred: Bool = false, transaction: Transaction? = nil,
+        isDeferred: Bool = false, transaction: Transaction? = nil, largest: Int = .max,
         completion: @escaping @Sendable (Result<Bool, EngineError>) -> Void
-    ) {
+    ) -> Bool {
         let options = WriteOptions(durability: durability, isDeferred: isDeferred, transaction: transaction)
         var program: UpdateProgram?
+        var isTooLarge = false
         change(database, name, id, options, completion) {
             (collection, key, id, old) throws(EngineError) in
             let stamping = stamping(collection.vectorDimensions)
+            isTooLarge = program != nil && old.count > largest
+            if isTooLarge { return nil }
             if let program { return try CompiledWrite.change(program, key, id, old, stamping) }
             let new = try stamping.merge(updates.span.bytes, into: old.span.bytes, id: id)
             return DocumentChange(key: key, kind: .update, old: old, new: new, fields: updates)
         } validating: { () throws(EngineError) in
             try Self.validate(updates)
             if Self.hasOperators(updates) { program = try CompiledWrite.program(updates) }
+        } whenUnchanged: {
+            if !isTooLarge { completion(.success(true)) }
         }
+        return !isTooLarge
     }
 
     /// Whether the first field of an encoded map is an operator.
@@ -226,7 +235,7 @@ extension Engine {
         _ database: String, _ name: String, _ id: Value, _ options: WriteOptions,
         _ completion: @escaping @Sendable (Result<Bool, EngineError>) -> Void,
         make: (Collection, [UInt8], Value, [UInt8]) throws(EngineError) -> DocumentChange?,
-        validating: () throws(EngineError) -> Void
+        validating: () throws(EngineError) -> Void, whenUnchanged: () -> Void = {}
     ) {
         do throws(EngineError) {
             try validating()
@@ -243,7 +252,7 @@ extension Engine {
                     completion($0.map { true })
                 }
             }
-            if isFound, attempt == .unchanged { return completion(.success(true)) }
+            if isFound, attempt == .unchanged { return whenUnchanged() }
             guard attempt == .queued else { return completion(.success(false)) }
         } catch {
             return completion(.failure(error))

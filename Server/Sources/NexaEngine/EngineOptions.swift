@@ -94,6 +94,8 @@ public enum EngineLimits {
     public static let maximumBatchDocuments = 100_000
     /// The length of a text `_id`, in bytes of UTF-8.
     public static let maximumIDBytes = 1024
+    /// Statistics count so many documents, and entries of an index, and estimate beyond.
+    public static let maximumCountedEntries = 200_000
     /// The length of a place at which a page ended, in bytes.
     public static let maximumPlaceBytes = 64 << 10
     /// The length of the name of a database, collection or user, in bytes of UTF-8.

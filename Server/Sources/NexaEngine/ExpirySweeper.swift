@@ -163,7 +163,9 @@ private struct Expiry {
     func holds(for document: [UInt8]) -> Bool {
         guard let keys = try? index.keys(of: document.span.bytes).keys else { return false }
         return keys.contains { key in
-            ranges.contains { !key.span.bytes.precedes($0.lower.span.bytes) && key.span.bytes.precedes($0.upper.span.bytes) }
+            ranges.contains {
+                !key.span.bytes.precedes($0.lower.span.bytes) && key.span.bytes.precedes($0.upper.span.bytes)
+            }
                 && isTime(key.dropFirst(index.prefix.count).map { isDescending ? ~$0 : $0 })
         }
     }
@@ -178,8 +180,9 @@ private struct Expiry {
             guard isRight else { return false }
         }
         let fraction = text.dropFirst(19).dropLast()
-        return fraction.isEmpty || (fraction.first == UInt8(ascii: ".") && fraction.count > 1
-            && fraction.dropFirst().allSatisfy { (0x30...0x39).contains($0) })
+        return fraction.isEmpty
+            || (fraction.first == UInt8(ascii: ".") && fraction.count > 1
+                && fraction.dropFirst().allSatisfy { (0x30...0x39).contains($0) })
     }
 }
 

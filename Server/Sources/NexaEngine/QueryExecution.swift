@@ -30,6 +30,15 @@ public final class QueryExecution: @unchecked Sendable {
     /// How the documents are found; decided by the first step.
     private(set) var choice: PlanChoice?
     private var cursor: IndexCursor?
+    /// The source as it was planned; `source` is let go of at the end.
+    private(set) var plannedSource = QuerySource.nothing
+    /// The documents are walked from the last to the first.
+    private(set) var isReverseScan = false
+    /// The source has the order that is asked for.
+    private(set) var isSortedBySource = false
+    private let began = ContinuousClock.now
+    /// How long it took, from its beginning to its end.
+    private(set) var elapsed = Duration.zero
     private var nextKey = 0
     /// What the transaction wrote in the collection, which takes the place of what the source finds.
     let overlay: [(key: [UInt8], new: [UInt8]?)]
@@ -76,7 +85,8 @@ public final class QueryExecution: @unchecked Sendable {
             } ?? .nothing
         guard options.after == nil || isIndexPlace || order == nil || isInIDOrder else {
             throw EngineError(
-                .badRequest, "A sorted result has no pages, unless an index has the order: 'after' and 'sort' "
+                .badRequest,
+                "A sorted result has no pages, unless an index has the order: 'after' and 'sort' "
                     + "exclude each other")
         }
     }
@@ -89,6 +99,7 @@ public final class QueryExecution: @unchecked Sendable {
     }
 
     /// The order that is asked for is the one in which documents lie.
+    private static let idDescending = IndexDefinition.Key("_id", isDescending: true)
     private var isInIDOrder: Bool { overlay.isEmpty && order?.terms == [IndexDefinition.Key("_id")] }
 
     /// Decides how the documents are found.
@@ -98,7 +109,12 @@ public final class QueryExecution: @unchecked Sendable {
         if let plan = choice.plan, let collection, let snapshot {
             cursor = IndexCursor(plan.scans, collection: collection.number, snapshot, after: choice.after)
         }
-        guard let order, choice.plan?.isSorted != true, choice.plan != nil || !isInIDOrder else { return }
+        plannedSource = source
+        if choice.plan == nil, case .scan = source, overlay.isEmpty, order?.terms == [Self.idDescending] {
+            isReverseScan = true
+        }
+        isSortedBySource = choice.plan?.isSorted ?? (isInIDOrder || isReverseScan)
+        guard let order, !isSortedBySource else { return }
         sorter = TopSorter(
             order, keeping: options.limit == 0 ? nil : options.skip.addingReportingOverflow(options.limit),
             maximumBytes: options.maximumSortBytes)
@@ -168,11 +184,11 @@ public final class QueryExecution: @unchecked Sendable {
         var budget = budget
         while !isDone, budget > 0 {
             budget -= 1
-            guard try Self.advance(&iterator) else { return try endOfSource() }
+            guard try advance(&iterator) else { return try endOfSource() }
             try examine(iterator.value, iterator.key)
         }
         // A full page with nothing behind it is the last one.
-        if isDone, next != nil, try !Self.advance(&iterator) { next = nil }
+        if isDone, next != nil, try !advance(&iterator) { next = nil }
         self.iterator = consume iterator
     }
 
@@ -220,8 +236,12 @@ public final class QueryExecution: @unchecked Sendable {
         next = nil
     }
 
-    private static func advance(_ iterator: inout StoreIterator) throws(EngineError) -> Bool {
-        do throws(StorageError) { return try iterator.advance() } catch { throw EngineError(error) }
+    private func advance(_ iterator: inout StoreIterator) throws(EngineError) -> Bool {
+        do throws(StorageError) {
+            return try isReverseScan ? iterator.retreat() : iterator.advance()
+        } catch {
+            throw EngineError(error)
+        }
     }
 
     // MARK: Taking
@@ -249,7 +269,7 @@ public final class QueryExecution: @unchecked Sendable {
         }
         if count == options.limit {
             isDone = true
-        } else if let page = options.page, options.transaction == nil, !options.isCountOnly,
+        } else if let page = options.page, options.transaction == nil, !options.isCountOnly, !isReverseScan,
             documentCount >= page.documents || writer.count >= page.bytes
         {
             if let cursor, let plan = choice?.plan {
@@ -294,6 +314,7 @@ public final class QueryExecution: @unchecked Sendable {
 
     private func finish() throws(EngineError) {
         release()
+        defer { elapsed = began.duration(to: .now) }
         guard let sorter else { return }
         self.sorter = nil
         for document in sorter.sorted().dropFirst(options.skip) {

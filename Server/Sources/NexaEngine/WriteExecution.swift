@@ -42,13 +42,16 @@ public final class WriteExecution: @unchecked Sendable {
     private var isAtomic: Bool { options.isAtomic && options.transaction == nil }
 
     /// Goes on with up to `budget` documents. What fails is told by `finish`.
-    public func step(budget: Int) -> Progress {
+    ///
+    /// - Parameter largestDocument: larger ones, which may take long to change, are left to the next step.
+    public func step(budget: Int, largestDocument: Int = .max) -> Progress {
         var budget = budget
         while failure == nil, outcomes.count < writes.count {
             guard budget > 0, !tracker.isFull else { return .more }
             do throws(EngineError) {
                 if current == nil { current = try makeStep() }
                 guard let step = current else { break }
+                step.largestDocument = largestDocument
                 guard case .done = try step.step(&budget) else { return .more }
                 outcomes.append(.done(step.result))
             } catch {

@@ -26,6 +26,9 @@ final class WriteStep {
     private var chunkSize = 8
     private var attempts = 0
     private(set) var result = WriteResult()
+    /// Larger documents are left to the next step.
+    var largestDocument = Int.max
+    private var isTooLarge = false
 
     /// How often a write to one document starts over when others change what it found.
     private static let maximumAttempts = 1000
@@ -57,6 +60,7 @@ final class WriteStep {
             guard budget > 0 else { return .more }
             if nextWaiting < waiting.count {
                 try takeChunk(collection, &budget)
+                if isTooLarge { return .more }
                 continue
             }
             if compiled.ids != nil || isFinderDone { break }
@@ -133,6 +137,7 @@ final class WriteStep {
             chunkSize = 1
             return
         }
+        if isTooLarge { return }
         nextWaiting += ids.count
         budget -= ids.count
     }
@@ -148,6 +153,8 @@ final class WriteStep {
             attempt = try engine.commit(in: collection, keys: keys, options: options) {
                 (found) throws(EngineError) in
                 (done, failure, bytes) = (WriteResult(), nil, 0)
+                isTooLarge = found.contains { ($0?.count ?? 0) > largestDocument }
+                if isTooLarge { return [] }
                 var changes: [DocumentChange] = []
                 for (position, old) in found.enumerated() {
                     guard let old, try compiled.means(old) else { continue }

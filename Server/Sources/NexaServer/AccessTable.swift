@@ -9,7 +9,9 @@ enum AccessTable: String, Sendable, CaseIterable {
     case connect, ping, disconnect
     case createDatabase, dropDatabase, dropDatabaseViaCollection, listDatabases, listDatabasesViaCollections
     case listCollections, dropCollection
-    case insert, insertMany, read, update, delete, query, updateMany, deleteMany, findAndModify, bulkWrite
+    case insert, insertMany, read, update, delete, query
+    case updateMany, deleteMany, findAndModify, bulkWrite
+    case createIndex, dropIndex, listIndexes, explain, collectionStats, databaseStats
     case subscribe, subscribeToEverything, unsubscribe
     case beginTransaction, commitTransaction, abortTransaction
     case createUser, deleteUser, listUsers, changePassword, updateUser, apiKeys
@@ -53,6 +55,12 @@ enum AccessTable: String, Sendable, CaseIterable {
         case .deleteMany: (.deleteMany, .database(.write))
         case .findAndModify: (.findAndModify, .database(.write))
         case .bulkWrite: (.bulkWrite, .database(.write))
+        case .createIndex: (.createIndex, .database(.write))
+        case .dropIndex: (.dropIndex, .database(.write))
+        case .listIndexes: (.listIndexes, .database(.read))
+        case .explain: (.explain, .database(.read))
+        case .collectionStats: (.collectionStats, .database(.read))
+        case .databaseStats: (.databaseStats, .database(.read))
         case .subscribe: (.subscribeChanges, .database(.read))
         case .subscribeToEverything: (.subscribeChanges, .someDatabase)
         case .unsubscribe: (.unsubscribeChanges, .nothing)

@@ -48,6 +48,12 @@ struct RequiredAccess: Sendable, Equatable {
         case .deleteMany(let write): self.init(row: .deleteMany, write.namespace.database)
         case .findAndModify(let modify): self.init(row: .findAndModify, modify.namespace.database)
         case .bulkWrite(let bulk): self.init(row: .bulkWrite, bulk.namespace.database)
+        case .createIndex(let create): self.init(row: .createIndex, create.namespace.database)
+        case .dropIndex(let drop): self.init(row: .dropIndex, drop.namespace.database)
+        case .listIndexes(let namespace): self.init(row: .listIndexes, namespace.database)
+        case .explain(let query): self.init(row: .explain, query.namespace.database)
+        case .collectionStats(let namespace): self.init(row: .collectionStats, namespace.database)
+        case .databaseStats(let database): self.init(row: .databaseStats, database)
         }
     }
 

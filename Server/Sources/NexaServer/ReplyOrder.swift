@@ -47,6 +47,9 @@ struct ReplyOrder: Sendable {
         return Slot(sequence: first + UInt64(replies.count - head - 1))
     }
 
+    /// Lets nothing else start before all replies that are awaited have left.
+    mutating func holdBack() { isExclusive = !isIdle }
+
     /// Records a reply. Each slot is completed once; a second completion is ignored.
     mutating func complete(_ slot: Slot, with reply: PendingReply) {
         guard slot.sequence >= first else { return }

@@ -35,6 +35,9 @@ extension Session {
         case .beginTransaction(let begin): self.begin(begin)
         case .commitTransaction(let commit): self.commit(commit)
         case .abortTransaction: abortTransaction()
+        case .updateMany(let write), .deleteMany(let write): self.write(write)
+        case .findAndModify(let modify): findAndModify(modify)
+        case .bulkWrite(let bulk): bulkWrite(bulk)
         case .createUser(let create): createUser(create)
         case .deleteUser(let name): deleteUser(name)
         case .listUsers: listUsers()
@@ -44,9 +47,12 @@ extension Session {
         case .backup(let directory): backUp(to: directory)
         case .compact: compact()
         case .importMongo(let request): importMongo(request)
-        case .updateMany(let write), .deleteMany(let write): self.write(write)
-        case .findAndModify(let modify): findAndModify(modify)
-        case .bulkWrite(let bulk): bulkWrite(bulk)
+        case .createIndex(let create): createIndex(create)
+        case .dropIndex(let drop): dropIndex(drop)
+        case .listIndexes(let namespace): listIndexes(namespace)
+        case .explain(let query): explain(query)
+        case .collectionStats(let namespace): collectionStats(namespace)
+        case .databaseStats(let database): databaseStats(database)
         }
     }
 
@@ -140,18 +146,6 @@ extension Session {
             durability: durability(batch.durability), isDeferred: true, transaction: transaction
         ) { [self] result in
             complete(slot, with: PendingReply(result) { .insertedMany(namespace, ids: $0) })
-        }
-    }
-
-    private func update(_ update: Request.Update) {
-        let slot = begin(.write)
-        shared.engine.update(
-            database: update.namespace.database, collection: update.namespace.collection, id: update.id,
-            updates: update.updates, durability: durability(update.durability), isDeferred: true,
-            transaction: transaction
-        ) { [self] result in
-            complete(
-                slot, with: PendingReply(result) { $0 ? .done(.updated, update.namespace, id: update.id) : .notFound })
         }
     }
 
@@ -249,6 +243,7 @@ extension QueryOptions {
         self.maximumResultBytes = maximumResultBytes
         page = query.page.map { Page(documents: $0.documents, bytes: min($0.bytes, maximumResultBytes)) }
         after = query.after
+        hint = query.hint
     }
 }
 

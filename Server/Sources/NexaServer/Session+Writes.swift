@@ -6,6 +6,36 @@ import NexaValue
 extension Session {
     /// How many documents a write may look at before it moves to a worker thread.
     private static var inlineBudget: Int { 64 }
+    /// Larger documents are changed by a worker thread.
+    private static var inlineDocumentBytes: Int { 64 << 10 }
+
+    func update(_ update: Request.Update) {
+        let (namespace, slot) = (update.namespace, begin(.write))
+        let durability = durability(update.durability)
+        let isTaken = shared.engine.update(
+            database: namespace.database, collection: namespace.collection, id: update.id,
+            updates: update.updates, durability: durability, isDeferred: true,
+            transaction: transaction, largest: Self.inlineDocumentBytes
+        ) { [self] result in
+            complete(slot, with: PendingReply(result) { $0 ? .done(.updated, namespace, id: update.id) : .notFound })
+        }
+        guard !isTaken else { return }
+        var options = WriteSetOptions()
+        options.durability = durability
+        options.transaction = transaction
+        do throws(EngineError) {
+            let execution = try shared.engine.write(
+                database: namespace.database, collection: namespace.collection,
+                [CollectionWrite(.id(update.id), .update(update.updates))], options: options)
+            runOnWorker(answering: slot) { (control) throws(EngineError) in
+                PendingReply(try execution.run(control)) {
+                    $0.matched > 0 ? .done(.updated, namespace, id: update.id) : .notFound
+                }
+            }
+        } catch {
+            complete(slot, with: .failure(RequestError(error)))
+        }
+    }
 
     func write(_ request: Request.WriteOne) {
         let namespace = request.namespace
@@ -51,19 +81,24 @@ extension Session {
         } catch {
             return self.reply(.failure(RequestError(error)))
         }
-        if execution.step(budget: Self.inlineBudget) == .done {
+        if execution.step(budget: Self.inlineBudget, largestDocument: Self.inlineDocumentBytes) == .done {
             let slot = begin(.exclusive)
             execution.finish { [self] result in complete(slot, with: PendingReply(result, reply)) }
             return
         }
-        runOnWorker { (control) throws(EngineError) in
-            repeat {
-                try control.check()
-                execution.settle()
-            } while execution.step(budget: 1024) != .done
-            execution.settle()
-            return reply(try execution.outcomesNow())
-        }
+        runOnWorker { (control) throws(EngineError) in reply(try execution.run(control)) }
+    }
+}
+
+extension WriteExecution {
+    /// Runs to the end on a thread that may block.
+    fileprivate func run(_ control: WorkControl) throws(EngineError) -> [WriteOutcome] {
+        repeat {
+            try control.check()
+            settle()
+        } while step(budget: 1024) != .done
+        settle()
+        return try outcomesNow()
     }
 }
 

@@ -38,7 +38,7 @@ final class Session: @unchecked Sendable {
     var scramExchange: ScramExchange?
     /// Before login: the last CONNECT asked for the codes of errors.
     var wantsErrorCodes = false
-    private var order = ReplyOrder()
+    var order = ReplyOrder()
     private var decoder: FrameDecoder
     private var requests = RequestDecoder()
     /// What the request at hand says about how long it may take.

@@ -43,8 +43,14 @@ final class WorkControl: Sendable {
 extension Session {
     /// Does the request at hand on a worker thread, and answers it with what `work` returns; nothing else of the
     /// connection starts before.
-    func runOnWorker(_ work: @escaping @Sendable (WorkControl) throws(EngineError) -> PendingReply) {
-        let slot = begin(.exclusive)
+    ///
+    /// - Parameter slot: the place of the reply, where it has one already.
+    func runOnWorker(
+        answering slot: ReplyOrder.Slot? = nil,
+        _ work: @escaping @Sendable (WorkControl) throws(EngineError) -> PendingReply
+    ) {
+        if slot != nil { order.holdBack() }
+        let slot = slot ?? begin(.exclusive)
         let control = WorkControl(requestControl, for: self)
         running = control
         let isAccepted = shared.workers.submit { [self] in
