@@ -46,7 +46,8 @@ extension Request {
             writer.writeRaw(batch.documents)
             writer.write(durability: batch.durability)
         case .subscribe(let subscribe): subscribe.encode(into: &writer)
-        case .ping, .disconnect, .unsubscribe, .abortTransaction, .listUsers, .compact, .listDatabases(viaCollections: false):
+        case .ping, .disconnect, .unsubscribe, .abortTransaction, .listUsers, .compact,
+            .listDatabases(viaCollections: false):
             writer.writeMapHead(count: 0)
         case .createUser(let create): create.encode(into: &writer)
         case .deleteUser(let name):

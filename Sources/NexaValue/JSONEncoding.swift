@@ -161,18 +161,22 @@ struct JSONWriter {
         // MongoDB has no such integers; its tools refuse them rather than change them.
         case .uint(let number) where isCanonical: write("{\"$numberLong\":\"\(number)\"}")
         case .double(let number) where isCanonical || !number.isFinite:
-            let text = number.isNaN ? "NaN" : number.isFinite ? number.description : number < 0 ? "-Infinity" : "Infinity"
+            let text =
+                number.isNaN ? "NaN" : number.isFinite ? number.description : number < 0 ? "-Infinity" : "Infinity"
             write("{\"$numberDouble\":\"\(text)\"}")
         case .timestamp(let time):
-            let milliseconds = time.seconds.multipliedReportingOverflow(by: 1000)
-            let isExact = time.nanoseconds % 1_000_000 == 0 && !milliseconds.overflow
-            // Years that RFC 3339 can say, and those from 1970 on in the relaxed form, as the specification has it.
-            let hasText = (isCanonical ? -62_167_219_200 : 0)...253_402_300_799 ~= time.seconds
-            if isExact, isCanonical || !hasText {
-                let number = milliseconds.partialValue &+ Int64(time.nanoseconds / 1_000_000)
-                write("{\"$date\":{\"$numberLong\":\"\(number)\"}}")
-            } else {
+            // RFC 3339 can say the years up to 9999; the specification has it for those from 1970 on, in the relaxed
+            // form. Parts of a millisecond have no other form, and are lost in other years.
+            let isExact = time.nanoseconds % 1_000_000 == 0
+            let first: Int64 = isExact ? 0 : -62_167_219_200
+            if (first...253_402_300_799).contains(time.seconds), !(isExact && isCanonical) {
                 write("{\"$date\":\"\(time.rfc3339)\"}")
+            } else {
+                let (product, overflow) = time.seconds.multipliedReportingOverflow(by: 1000)
+                let milliseconds = overflow ? (time.seconds < 0 ? .min : .max) : product
+                write(
+                    "{\"$date\":{\"$numberLong\":\"\(milliseconds &+ (overflow ? 0 : Int64(time.nanoseconds / 1_000_000)))\"}}"
+                )
             }
         default: return false
         }

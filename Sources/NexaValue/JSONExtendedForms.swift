@@ -79,7 +79,9 @@ extension JSON {
         guard let text = value.string, !text.isEmpty, text.utf8.count <= 64,
             ["NaN", "Infinity", "-Infinity"].contains(text)
                 || text.utf8.contains(where: { (0x30...0x39).contains($0) })
-                    && text.utf8.allSatisfy({ (0x30...0x39).contains($0) || [0x2B, 0x2D, 0x2E, 0x45, 0x65].contains($0) })
+                    && text.utf8.allSatisfy({
+                        (0x30...0x39).contains($0) || [0x2B, 0x2D, 0x2E, 0x45, 0x65].contains($0)
+                    })
         else { return nil }
         return .string(text)
     }
@@ -107,7 +109,8 @@ extension JSON {
             let (quotient, remainder) = milliseconds.quotientAndRemainder(dividingBy: 1000)
             let seconds = remainder < 0 ? quotient - 1 : quotient
             return .timestamp(
-                Timestamp(seconds: seconds, nanoseconds: UInt32(remainder < 0 ? remainder + 1000 : remainder) * 1_000_000))
+                Timestamp(
+                    seconds: seconds, nanoseconds: UInt32(remainder < 0 ? remainder + 1000 : remainder) * 1_000_000))
         case .string(let text): return Timestamp(rfc3339: text).map(Value.timestamp)
         default: return nil
         }

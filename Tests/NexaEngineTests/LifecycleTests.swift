@@ -125,7 +125,9 @@ import Testing
         let place = try TemporaryDirectory(inMemory: true)
         _ = try fixture.engine.backUp(to: place["backup"])
         var files = ["MANIFEST", "FORMAT", "CHECKPOINT"]
-        for folder in ["tables", "log"] { files += Files.names(in: place["backup/" + folder]).map { folder + "/" + $0 } }
+        for folder in ["tables", "log"] {
+            files += Files.names(in: place["backup/" + folder]).map { folder + "/" + $0 }
+        }
         let seed = UInt64.random(in: .min ... .max)
         var random = SplitMix64(seed: seed)
         for file in files {

@@ -16,8 +16,8 @@ struct BSONError: Error {
 /// | binary | bytes; a UUID (subtype 4) its usual text |
 /// | Decimal128 | its text, such as `"12.50"`: nothing is rounded |
 /// | regular expression | `"/pattern/options"` |
-/// | JavaScript code, symbol | its text; code with scope: `{code, scope}` |
-/// | DBPointer | `{ref, id}` |
+/// | JavaScript code, symbol | its text; code with scope: `{$code, $scope}` |
+/// | DBPointer | `{$ref, $id}` |
 /// | undefined | null |
 /// | MinKey, MaxKey | `"MinKey"`, `"MaxKey"` |
 ///
@@ -136,18 +136,18 @@ struct BSONTranscoder: ~Copyable, ~Escapable {
         case 0x0C:
             let collection = try text(until: end)
             writer.writeMapHead(count: 2)
-            writer.write("ref")
+            writer.write("$ref")
             Self.write(bytes.extracting(collection), to: &writer)
-            writer.write("id")
+            writer.write("$id")
             writer.write(try hexadecimal(12))
         case 0x0F:
             let size = Int(try int32())
             guard size >= 4 + 4 + 1 + 5, size - 4 <= end - position else { throw fault("code does not fit") }
             let codeEnd = position + size - 4
             writer.writeMapHead(count: 2)
-            writer.write("code")
+            writer.write("$code")
             Self.write(bytes.extracting(try text(until: codeEnd)), to: &writer)
-            writer.write("scope")
+            writer.write("$scope")
             try container(isArray: false, depth: depth + 1, end: codeEnd, into: &writer)
             guard position == codeEnd else { throw fault("code with scope has another length than it says") }
         case 0x10: writer.write(Int64(try int32()))

@@ -30,7 +30,8 @@ extension Engine {
     ///
     /// - Parameter directory: empty, or not there yet. In the same file system, tables are shared as hard links.
     /// - Throws: `.badRequest` when the directory is not empty, `.storage`.
-    public func backUp(to directory: String, progress: Progress = { _, _ in }) throws(EngineError) -> BackupDescription {
+    public func backUp(to directory: String, progress: Progress = { _, _ in }) throws(EngineError) -> BackupDescription
+    {
         try translating { () throws(StorageError) in
             BackupDescription(try store.backUp(to: directory, progress: progress))
         }
@@ -95,7 +96,8 @@ extension Engine {
         let collections = catalog.collections
         report.collections = collections.count
         try translating { () throws(StorageError) in
-            try checkDocuments(Dictionary(collections.map { ($0.number, $0) }, uniquingKeysWith: { one, _ in one }), &report, progress)
+            try checkDocuments(
+                Dictionary(collections.map { ($0.number, $0) }, uniquingKeysWith: { one, _ in one }), &report, progress)
             try checkEntries(collections, &report)
         }
         for collection in collections.sorted(by: { ($0.database, $0.name) < ($1.database, $1.name) }) {
@@ -146,7 +148,9 @@ extension Engine {
         while isThere {
             let prefix = iterator.key.withUnsafeBytes { Array($0.prefix(4)) }
             let number = prefix.reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
-            if !known.contains(prefix) { report.add("There are entries of index number \(number), which does not exist") }
+            if !known.contains(prefix) {
+                report.add("There are entries of index number \(number), which does not exist")
+            }
             guard number < .max else { return }
             let next = DocumentKey.prefix(number + 1)
             isThere = try iterator.seek(to: next.span.bytes)

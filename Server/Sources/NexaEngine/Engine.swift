@@ -25,7 +25,8 @@ public final class Engine: Sendable {
         onNotice = options.onNotice
         sweeper = ExpirySweeper(interval: options.expiryInterval)
         catalog = Catalog(store, contents)
-        users = UserDirectory(store, contents.users, loginSecret: contents.loginSecret ?? [], onChange: options.onUsersChange)
+        users = UserDirectory(
+            store, contents.users, loginSecret: contents.loginSecret ?? [], onChange: options.onUsersChange)
     }
 
     /// Opens a data directory, making it if there is none, and recovers what a crash left in its log.

@@ -61,23 +61,20 @@ final class ExportFile {
                 buffer.removeFirst(start)
                 start = 0
             }
-            let before = buffer.count
-            let wanted = max(Self.chunkBytes, min(count - (before - start), 4 << 20))
+            let wanted = max(Self.chunkBytes, min(count - (buffer.count - start), 4 << 20))
+            var got = 0
             var failure: CInt = 0
-            buffer.append(contentsOf: repeatElement(0, count: wanted))
-            let got = buffer.withUnsafeMutableBytes { bytes -> Int in
-                while true {
-                    let got = Glibc.read(descriptor, bytes.baseAddress.map { $0 + before }, wanted)
-                    if got >= 0 || errno != EINTR {
-                        failure = errno
-                        return got
-                    }
-                }
+            let chunk = [UInt8](unsafeUninitializedCapacity: wanted) { space, initializedCount in
+                repeat {
+                    got = Glibc.read(descriptor, space.baseAddress, wanted)
+                    failure = errno
+                } while got < 0 && failure == EINTR
+                initializedCount = max(0, got)
             }
-            buffer.removeLast(wanted - max(0, got))
             guard got >= 0 else {
                 throw EngineError(.badRequest, "Cannot read \(path): \(String(cString: strerror(failure)))")
             }
+            buffer += chunk
             isAtEnd = got == 0
         }
         return buffer.count - start >= count
@@ -141,16 +138,22 @@ final class ExportFile {
                 throw fault("an object is longer than \(Self.maximumDocumentBytes) bytes")
             }
             guard try fill(position + 1) else { throw fault("the file is cut off in an object") }
-            switch buffer[start + position] {
-            case 0x5C where isText: position += 1
-            case 0x22: isText.toggle()
-            case 0x7B where !isText: depth += 1
-            case 0x7D where !isText:
-                depth -= 1
-                if depth == 0 { return position + 1 }
-            default: break
+            let end = buffer.withUnsafeBytes { bytes -> Int? in
+                while start + position < bytes.count {
+                    switch bytes[start + position] {
+                    case 0x5C where isText: position += 1
+                    case 0x22: isText.toggle()
+                    case 0x7B where !isText: depth += 1
+                    case 0x7D where !isText:
+                        depth -= 1
+                        if depth == 0 { return position + 1 }
+                    default: break
+                    }
+                    position += 1
+                }
+                return nil
             }
-            position += 1
+            if let end { return end }
         }
     }
 }

@@ -166,7 +166,9 @@ public struct MongoImport {
             ] {
                 definition[new] = index[old]
             }
-            let special = ["collation", "wildcardProjection", "weights", "2dsphereIndexVersion"].filter { index[$0] != nil }
+            let special = ["collation", "wildcardProjection", "weights", "2dsphereIndexVersion"].filter {
+                index[$0] != nil
+            }
             do throws(EngineError) {
                 guard special.isEmpty else { throw EngineError(.badRequest, "\(special[0]) is not supported") }
                 let checked = try IndexDefinition(definition)

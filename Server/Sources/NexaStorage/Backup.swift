@@ -35,7 +35,9 @@ extension Store {
                 return (try log.openFiles(), log.lastSequence)
             }
             try File.createDirectory(target + "/log")
-            for file in files { try BackupFiles.copy(file.file, byteCount: file.byteCount, to: target + "/log/" + file.name) }
+            for file in files {
+                try BackupFiles.copy(file.file, byteCount: file.byteCount, to: target + "/log/" + file.name)
+            }
             try File.replace(target + "/FORMAT", with: FormatVersion.text)
             try Checkpoint(sequence: first, salt: log.salt).write(directory: target)
             return try BackupFiles.seal(target, sequence: sequence, progress: progress)
@@ -80,7 +82,8 @@ public enum BackupFiles {
             try File.createDirectory(target + "/log")
             var done = 0
             // The format comes last: without it nobody takes the directory for a whole one.
-            for entry in manifest.files.filter({ $0.path != "FORMAT" }) + manifest.files.filter({ $0.path == "FORMAT" }) {
+            for entry in manifest.files.filter({ $0.path != "FORMAT" }) + manifest.files.filter({ $0.path == "FORMAT" })
+            {
                 try check(entry, in: backup, copyingTo: target + "/" + entry.path) { bytes in
                     done += bytes
                     progress(done, manifest.byteCount)

@@ -247,7 +247,8 @@ struct Options {
             help: "compare documents, indexes and log with each other, while no server runs"
         ) { _ in .check },
         Command(
-            word: "compact", placeholder: nil, help: "rewrite the tables without what was deleted, also while a server runs"
+            word: "compact", placeholder: nil,
+            help: "rewrite the tables without what was deleted, also while a server runs"
         ) { _ in .compact }
     ]
 
