@@ -108,7 +108,8 @@ let package = Package(
             name: "NexaServerTests",
             dependencies: [
                 "NexaValue", "NexaProtocol", "NexaSCRAM", "NexaTransport", "TestKit",
-                .product(name: "NexaServer", package: "nexa-server")
+                .product(name: "NexaServer", package: "nexa-server"),
+                .product(name: "NexaEngine", package: "nexa-server")
             ],
             swiftSettings: swiftSettings),
         .testTarget(

@@ -150,7 +150,7 @@ extension NexaCollection {
     /// - Throws: `NexaError`: `.encoding` or `.unsupported` before anything is sent; for an atomic bulk whatever failed.
     ///   What becomes of each write otherwise is in the result.
     @discardableResult
-    public func bulk(
+    public nonisolated(nonsending) func bulk(
         ordered: Bool = true, atomic: Bool = false, options: CallOptions = .standard,
         _ build: (inout BulkWrite<Model>) -> Void
     ) async throws(NexaError) -> BulkWriteResult {

@@ -214,6 +214,7 @@ extension Request {
                 || subscribe.selects(ChangeKind.dropDatabase.rawValue)
                 || (subscribe.database != nil && subscribe.collection == nil)
             if usesTokens { required.insert(.resumeTokens) }
+        case .aggregate, .distinct: required.insert(.aggregation)
         case .beginTransaction, .commitTransaction, .abortTransaction: required.insert(.transactions)
         default: break
         }

@@ -138,7 +138,7 @@ public struct NexaQuery<Element: NexaModel>: AsyncSequence, Sendable {
 
 extension NexaQuery {
     /// One page of encoded documents, decoded one by one by whoever consumes them.
-    fileprivate struct Page: Sendable {
+    struct Page: Sendable {
         private var reply: Answer?
         private var position = 0
         private var left = 0

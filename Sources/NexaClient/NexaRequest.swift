@@ -91,14 +91,19 @@ public struct NexaCollectionRequests<Model: NexaModel>: Sendable {
     /// Applies update operators to a document; the reply is false when there is no such document.
     public func update(_ id: DocumentID, _ update: Update) -> NexaRequest<Bool> {
         NexaRequest("update") { (_) throws(NexaError) in
-            .init(
-                request: .updateMany(
-                    .init(
-                        namespace: collection.namespace,
-                        write: .init(.id(id.wireValue), try update.action(), arrayFilters: update.encodedFilters))),
+            let operators = try update.encoded()
+            guard !update.arrayFilters.isEmpty else {
+                return .init(
+                    request: .update(.init(namespace: collection.namespace, id: id.wireValue, updates: operators)),
+                    required: [.updateOperators])
+            }
+            let write = Request.Write(.id(id.wireValue), .update(operators), arrayFilters: update.encodedFilters)
+            return .init(
+                request: .updateMany(.init(namespace: collection.namespace, write: write)),
                 required: [.updateOperators])
-        } read: { (answer, _) throws(NexaError) in
-            Reply.Written(try answer.fields()).matched > 0
+        } read: { (answer, draft) throws(NexaError) in
+            guard answer.isFound, case .updateMany = draft.request else { return answer.isFound }
+            return Reply.Written(try answer.fields()).matched > 0
         }
     }
 

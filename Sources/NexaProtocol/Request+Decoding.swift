@@ -64,7 +64,7 @@ extension Request {
             .updateMany, .deleteMany, .findAndModify, .bulkWrite,
             .createUser, .deleteUser, .changePassword, .updateUser, .apiKeys,
             .backup, .importMongoDatabase, .importMongoCollection,
-            .createIndex, .dropIndex, .listIndexes, .explain, .collectionStats, .databaseStats:
+            .aggregate, .distinct, .createIndex, .dropIndex, .listIndexes, .explain, .collectionStats, .databaseStats:
             let fields = try RequestFields(payload)
             control = Self.mayTakeLong(type) ? try RequestControl(fields) : RequestControl()
             try self.init(type: type, fields: fields, recent: &recent)
@@ -141,6 +141,8 @@ extension Request {
         case .changePassword: self = .changePassword(try ChangePassword(fields))
         case .updateUser: self = .updateUser(try UpdateUser(fields))
         case .apiKeys: self = .apiKeys(try APIKeys(fields))
+        case .aggregate: self = .aggregate(try Aggregate(fields, &recent))
+        case .distinct: self = .distinct(try Distinct(fields, &recent))
         case .backup: self = .backup(directory: try fields.backupDirectory())
         case .importMongoDatabase: self = .importMongo(try ImportMongo(fields, isCollection: false))
         case .importMongoCollection: self = .importMongo(try ImportMongo(fields, isCollection: true))
@@ -184,12 +186,7 @@ extension Request.Query {
         if fields.isFalsy("sort") { sort = .null }
         projection = try fields.document("projection", maximumByteCount: Self.maximumOptionByteCount)
         isCountOnly = fields.isTrue("count")
-        if fields.isPresent("page") {
-            let sizes = try fields.document("page", maximumByteCount: 256)
-            page = Page()
-            if let documents = sizes["documents"]?.int { page?.documents = Int(clamping: max(1, documents)) }
-            if let bytes = sizes["bytes"]?.int { page?.bytes = Int(clamping: max(1, bytes)) }
-        }
+        page = try fields.page()
         after = try fields.value("after", maximumByteCount: 65_536)?.bytes
         hint = try fields.string("hint")
     }

@@ -39,6 +39,8 @@ extension Request {
             writer.write(key: "key", delete.id)
             writer.write(durability: delete.durability)
         case .query(let query): query.encode(into: &writer)
+        case .aggregate(let aggregate): aggregate.encode(into: &writer)
+        case .distinct(let distinct): distinct.encode(into: &writer)
         case .insertMany(let batch):
             writer.writeMapHead(count: 3 + (batch.durability == nil ? 0 : 1))
             batch.namespace.encode(into: &writer)

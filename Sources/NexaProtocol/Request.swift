@@ -32,6 +32,8 @@ public enum Request: Sendable, Hashable {
     case beginTransaction(BeginTransaction)
     case commitTransaction(CommitTransaction)
     case abortTransaction
+    case aggregate(Aggregate)
+    case distinct(Distinct)
     /// UPDATE_MANY.
     case updateMany(WriteOne)
     /// DELETE_MANY.
@@ -261,6 +263,8 @@ public enum Request: Sendable, Hashable {
         case .beginTransaction: .beginTransaction
         case .commitTransaction: .commitTransaction
         case .abortTransaction: .abortTransaction
+        case .aggregate: .aggregate
+        case .distinct: .distinct
         case .updateMany: .updateMany
         case .deleteMany: .deleteMany
         case .findAndModify: .findAndModify
@@ -288,6 +292,9 @@ public enum Request: Sendable, Hashable {
     public var isRead: Bool {
         switch self {
         case .read, .query, .ping, .listCollections, .listDatabases, .listUsers: true
+        case .distinct: true
+        // A cursor that goes on moves, and $merge writes.
+        case .aggregate(let aggregate): if case .begin = aggregate.step { aggregate.target == nil } else { false }
         case .listIndexes, .explain, .collectionStats, .databaseStats: true
         default: false
         }

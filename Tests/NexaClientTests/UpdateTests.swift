@@ -201,6 +201,26 @@
                 }
             }
 
+            @MainActor private func countBuilt(_ numbers: NexaCollection<Document>) async throws -> Int {
+                var made: [Int64] = []
+                try await numbers.bulk { bulk in
+                    for number in 0..<10 as Range<Int64> {
+                        bulk.insert(["n": .int(number)])
+                        made.append(number)
+                    }
+                }
+                return made.count
+            }
+
+            @Test func bulksAreBuiltWhereTheyAreCalled() async throws {
+                try await LiveServer.run { client in
+                    let numbers = client.database().collection("numbers")
+                    let built = try await countBuilt(numbers)
+                    #expect(built == 10)
+                    #expect(try await numbers.count() == 10)
+                }
+            }
+
             @Test func aLongBulkIsSentInParts() async throws {
                 try await LiveServer.run { client in
                     let numbers = client.database().collection("numbers")
@@ -225,6 +245,14 @@
                     #expect(isFound)
                     let (changed, deleted) = (try many.get(), try gone.get())
                     #expect(changed == UpdateResult(matched: 6, modified: 6) && deleted == 1)
+                    let (none, some) = await client.pipeline(
+                        pages.requests.update("nobody", .inc("visits", 5)),
+                        pages.requests.update("p1", .push("tags", "x").set("tags.$[t]", "y").arrayFilter(["t": "z"])))
+                    #expect(try !none.get())
+                    #expect(throws: NexaError.self) { try some.get() }
+                    let absent = await client.pipeline(
+                        pages.requests.update("nobody", .set("tags.$[t]", "y").arrayFilter(["t": "z"])))
+                    #expect(try !absent.get())
                 }
             }
 

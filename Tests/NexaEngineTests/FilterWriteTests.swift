@@ -284,6 +284,55 @@ import Testing
         #expect(try engine.find(collection: "c").allSatisfy { $0["hits"] == 200 })
     }
 
+    /// Large documents are changed without a latch, and looked at again under it.
+    @Test func noIncrementOfALargeDocumentIsLost() async throws {
+        let fixture = try Fixture()
+        let engine = fixture.engine
+        try await engine.insert(
+            ["_id": "big", "text": .string(String(repeating: "x", count: 100_000)), "n": 0], collection: "c")
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for worker in 0..<6 {
+                group.addTask {
+                    for round in 0..<40 {
+                        if (worker + round).isMultiple(of: 3) {
+                            try await engine.update(id: "big", ["$inc": ["n": 1]], collection: "c", durability: .os)
+                        } else {
+                            let result = try await engine.write(.update([:], ["$inc": ["n": 1]]), collection: "c")
+                            #expect(result.modified == 1)
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try engine.document(id: "big", collection: "c")?["n"] == 240)
+    }
+
+    /// Others come first again and again; each set of writes is made nevertheless.
+    @Test func atomicWritesOfTheSameDocumentsAllSucceed() async throws {
+        let fixture = try Fixture()
+        let engine = fixture.engine
+        try await fill(engine, 2)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    var options = WriteSetOptions()
+                    options.isAtomic = true
+                    for _ in 0..<15 {
+                        try await engine.write(
+                            [
+                                .update(["_id": "d0"], ["$inc": ["a": 1]]),
+                                .update(["_id": "d1"], ["$inc": ["a": -1]])
+                            ], collection: "c", options: options)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try engine.document(id: "d0", collection: "c")?["a"] == 120)
+        #expect(try engine.document(id: "d1", collection: "c")?["a"] == -120)
+    }
+
     @Test func upsertsOfOneIDMakeOneDocument() async throws {
         let fixture = try Fixture()
         let engine = fixture.engine

@@ -101,6 +101,30 @@ import Testing
         #expect(try engine.count(["a": nil]) == 100)
     }
 
+    /// A document with many entries is looked at once or twice, not at each of them.
+    @Test func longArraysAreNotReadAgainAndAgain() async throws {
+        let fixture = try Fixture()
+        let engine = fixture.engine
+        for id in 0..<5 as Range<Int64> {
+            let values: [Value] = (0..<5000).map { .int($0 * 7 + id) }
+            try await engine.insert(["_id": .int(id), "a": .array(values), "odd": .bool(id % 2 == 1)], collection: "c")
+        }
+        try await engine.makeIndex(IndexDefinition(keys: [.init("a")]))
+        for page in [nil, 1] {
+            let found = try engine.find(["a": ["$gte": 0], "odd": true]) { options in
+                options.hint = "a_1"
+                if let page { options.page = .init(documents: page, bytes: 1 << 20) }
+            }
+            #expect(found.compactMap { $0["_id"]?.int }.sorted() == [1, 3])
+        }
+        var options = QueryOptions()
+        options.hint = "a_1"
+        let execution = try engine.query(
+            database: "default", collection: "c", filter: ["a": ["$gte": 0], "odd": true], options: options)
+        while try execution.step(budget: 1000) == .more {}
+        #expect(execution.keysExamined == 25_000 && execution.examined == 5)
+    }
+
     // MARK: Writes
 
     @Test(arguments: [1, UInt64.random(in: 0 ... .max)])

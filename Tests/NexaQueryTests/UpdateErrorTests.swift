@@ -119,6 +119,21 @@ import Testing
         #expect(refusal(["a": thousand], ["$push": ["a.$[].c": ["$each": list]]]) == .limitExceeded)
     }
 
+    @Test func whatTakesTooMuchMemoryIsNotDecoded() throws {
+        let nulls: [UInt8] = [0xDD, 0x00, 0x1E, 0x84, 0x81] + [UInt8](repeating: 0xC0, count: 2_000_001)
+        let document = [0x81, 0xA1, 0x61] + nulls
+        #expect(QueryError.of { try UpdateProgram.checkValueCount(document.span.bytes) }?.code == .limitExceeded)
+        let program = try UpdateProgram(compiling: ["$push": ["a": 1]])
+        let error = QueryError.of { _ = try program.changes(to: document.span.bytes, now: Timestamp(seconds: 0)) }
+        #expect(error?.code == .limitExceeded)
+        // Other fields are not looked at.
+        let other = try UpdateProgram(compiling: ["$set": ["b": 1]])
+        #expect(try other.changes(to: document.span.bytes, now: Timestamp(seconds: 0)) != nil)
+        let text: [UInt8] =
+            [0x81, 0xA1, 0x61, 0xDB, 0x00, 0x2D, 0xC6, 0xC0] + [UInt8](repeating: 0x61, count: 3_000_000)
+        #expect(QueryError.of { try UpdateProgram.checkValueCount(text.span.bytes) } == nil)
+    }
+
     @Test func damagedDocumentsAreNoCrash() throws {
         let program = try UpdateProgram(compiling: ["$set": ["a.b": 1]])
         let bytes = MessagePack.encode(["x": 1, "a": ["b": "text"]] as Document)

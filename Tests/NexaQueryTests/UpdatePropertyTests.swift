@@ -41,7 +41,7 @@ import Testing
     @Test(arguments: [1, 2, 3, 4] as [UInt64]) func updatesDoWhatTheyShould(seed: UInt64) throws {
         var values = RandomValues(seed: seed)
         var (done, refused, unchanged) = (0, 0, 0)
-        for round in 0..<8000 {
+        for round in 0..<4000 {
             let document = values.document()
             let update = Self.update(&values)
             guard Self.isPlain(.document(document)), Self.isPlain(.document(update)) else { continue }
@@ -67,7 +67,7 @@ import Testing
                 return
             }
         }
-        #expect(done > 1000 && refused > 500 && unchanged > 500)
+        #expect(done > 500 && refused > 300 && unchanged > 300)
     }
 
     /// The document that a filter makes is one that the filter finds.
@@ -99,7 +99,7 @@ import Testing
         ]
         let paths = ["a", "a.b", "a.$", "a.$[]", "a.$[x]", "a.0", "$", "", ".", "a.", "_id", "a.$[].b", "0.1.2"]
         var refused = 0
-        for _ in 0..<20_000 {
+        for _ in 0..<8_000 {
             var update = Document()
             for _ in 0..<2 {
                 var operand = values.value()
@@ -118,6 +118,6 @@ import Testing
                 refused += 1
             }
         }
-        #expect(refused > 5000 && refused < 20_000)
+        #expect(refused > 2000 && refused < 8_000)
     }
 }

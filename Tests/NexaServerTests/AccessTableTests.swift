@@ -36,6 +36,11 @@ import Testing
         ),
         .findAndModify: (.findAndModify(.init(namespace: shop, write: setting)), "aw-- -WA --"),
         .bulkWrite: (.bulkWrite(.init(namespace: shop, writes: [setting])), "aw-- -WA --"),
+        .aggregate: (.aggregate(.init(namespace: shop, step: .begin([]))), "awr- RWA --"),
+        .aggregateWriting: (
+            .aggregate(.init(namespace: shop, step: .begin([["$merge": ["into": "d"]]]))), "aw-- -WA --"
+        ),
+        .distinct: (.distinct(.init(namespace: shop, field: "a")), "awr- RWA --"),
         .createIndex: (.createIndex(.init(namespace: shop, definition: ["keys": ["a": 1]])), "aw-- -WA --"),
         .dropIndex: (.dropIndex(.init(namespace: shop, name: "a_1")), "aw-- -WA --"),
         .listIndexes: (.listIndexes(shop), "awr- RWA --"),

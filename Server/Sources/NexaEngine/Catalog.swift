@@ -174,10 +174,7 @@ final class Catalog: Sendable {
     }
 
     private static func drop(_ collection: Collection, in batch: inout WriteBatch) {
-        for index in collection.queryIndexes {
-            index.markDropped()
-            CatalogRecord.dropIndex(index.number, in: &batch)
-        }
+        for index in collection.queryIndexes { CatalogRecord.dropIndex(index.number, in: &batch) }
         batch.delete(.catalog, key: CatalogRecord.collectionKey(collection.database, collection.name))
         batch.deleteRange(
             .documents, lower: DocumentKey.prefix(collection.number), upper: DocumentKey.end(collection.number))

@@ -67,7 +67,11 @@ final class Collection: Sendable {
 
     /// True once it is dropped. Set while all latches are held, so under a latch it does not change.
     var isDropped: Bool { dropped.load(ordering: .acquiring) }
-    func markDropped() { dropped.store(true, ordering: .releasing) }
+    func markDropped() {
+        dropped.store(true, ordering: .releasing)
+        // A query that uses one meanwhile finds neither entries nor documents: they go in one commit.
+        for index in queryIndexes { index.markDropped() }
+    }
 }
 
 /// The collection that somebody used last, so that the next use need not look it up.

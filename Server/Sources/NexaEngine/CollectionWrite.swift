@@ -20,6 +20,14 @@ public struct CollectionWrite: Sendable {
         case replace([UInt8])
         /// The document is deleted.
         case delete
+
+        /// The size of what is sent.
+        var byteCount: Int {
+            switch self {
+            case .insert(let bytes), .update(let bytes), .replace(let bytes): bytes.count
+            case .delete: 0
+            }
+        }
     }
 
     /// Which state of the changed document is returned.

@@ -66,6 +66,7 @@ struct CompiledWrite {
     /// Compiles encoded operators.
     static func program(_ update: [UInt8], arrayFilters: [UInt8] = []) throws(EngineError) -> UpdateProgram {
         try Engine.validate(update)
+        try translatingQuery { () throws(QueryError) in try UpdateProgram.checkValueCount(update.span.bytes) }
         let document: Document
         var filters: [Document] = []
         do throws(MessagePackError) {
@@ -155,6 +156,7 @@ struct CompiledWrite {
                 return document
             }
         case .replace(let bytes):
+            try translatingQuery { () throws(QueryError) in try UpdateProgram.checkValueCount(bytes.span.bytes) }
             var decoded: Document
             do throws(MessagePackError) { decoded = try MessagePack.decodeDocument(bytes) } catch {
                 throw EngineError(error)

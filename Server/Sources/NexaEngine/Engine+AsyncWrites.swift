@@ -12,6 +12,9 @@ extension Engine {
         while execution.step(budget: 4096) == .more {
             flushPending()
             await withCheckedContinuation { continuation in execution.whenSettled { continuation.resume() } }
+            let pause = execution.pauseMicroseconds()
+            // Without the pause, when the task is cancelled, it is tried again at once.
+            if pause > 0 { try? await Task.sleep(for: .microseconds(pause)) }
         }
         flushPending()
         let result = await withCheckedContinuation { continuation in

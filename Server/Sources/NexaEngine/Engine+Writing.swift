@@ -70,8 +70,8 @@ extension Engine {
     ///
     /// Fields replace those of the same name, whole; others are appended. `_created_at` stays. Concurrent updates
     /// of one document are made one after the other; none is lost. Operators that change nothing write nothing.
-    /// - Parameter largest: a document with more bytes is not changed by operators: that may take long.
-    /// - Returns: false when the document is that large; the completion is not called then.
+    /// - Parameter largest: operators with more bytes, and documents, take long: nothing is done then.
+    /// - Returns: false when nothing was done because of `largest`; the completion is not called then.
     /// - Errors: `.badRequest` for operators that are none or do not fit the document, a changed `_id` or a vector of the
     ///   wrong length, and as `insert`.
     @discardableResult
@@ -83,6 +83,8 @@ extension Engine {
         let options = WriteOptions(durability: durability, isDeferred: isDeferred, transaction: transaction)
         var program: UpdateProgram?
         var isTooLarge = false
+        let hasOperators = Self.hasOperators(updates)
+        if hasOperators, updates.count > largest { return false }
         change(database, name, id, options, completion) {
             (collection, key, id, old) throws(EngineError) in
             let stamping = stamping(collection.vectorDimensions)
@@ -93,7 +95,7 @@ extension Engine {
             return DocumentChange(key: key, kind: .update, old: old, new: new, fields: updates)
         } validating: { () throws(EngineError) in
             try Self.validate(updates)
-            if Self.hasOperators(updates) { program = try CompiledWrite.program(updates) }
+            if hasOperators { program = try CompiledWrite.program(updates) }
         } whenUnchanged: {
             if !isTooLarge { completion(.success(true)) }
         }

@@ -19,8 +19,13 @@ public final class Engine: Sendable {
     let builder = IndexBuilder()
     let sweeper: ExpirySweeper
     let onNotice: @Sendable (EngineNotice) -> Void
+    /// Where files without names are made that outgrow the memory.
+    let temporaryDirectory: String
 
-    private init(_ store: Store, _ contents: CatalogRecord.Contents, _ options: EngineOptions) {
+    private init(
+        _ store: Store, _ contents: CatalogRecord.Contents, _ options: EngineOptions, temporaryDirectory: String
+    ) {
+        self.temporaryDirectory = temporaryDirectory
         self.store = store
         onNotice = options.onNotice
         sweeper = ExpirySweeper(interval: options.expiryInterval)
@@ -44,7 +49,7 @@ public final class Engine: Sendable {
         }
         var contents = try CatalogRecord.load(store)
         if contents.loginSecret == nil { contents.loginSecret = try makeLoginSecret(store) }
-        let engine = Engine(store, contents, options)
+        let engine = Engine(store, contents, options, temporaryDirectory: path + "/tmp")
         try engine.resumeIndexes(contents)
         return engine
     }

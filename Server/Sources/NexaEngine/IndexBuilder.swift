@@ -25,6 +25,8 @@ final class IndexBuilder: Sendable {
     /// Writers wait for a chunk: about two milliseconds.
     private static let chunkDocuments = 1000
     private static let chunkBytes = 4 << 20
+    /// Chunks that are being committed while the next one is made.
+    private static let maximumInFlight = 2
 
     private let state = Monitor(State())
 
@@ -45,21 +47,25 @@ final class IndexBuilder: Sendable {
 
     /// Ends after the chunk at hand.
     func shutDown() {
-        state.withLock { state in
+        let thread = state.withLock { state in
             state.isClosing = true
             state.jobs = []
             let thread = state.thread
             state.thread = nil
             return thread
-        }?.join()
+        }
+        state.wakeAll()
+        thread?.join()
     }
 
     private var isClosing: Bool { state.withLock { $0.isClosing } }
 
     private func run(_ engine: Engine) {
+        let committer = CommitHelper(engine)
+        defer { committer.end() }
         while let job = next() {
             do throws(EngineError) {
-                try build(job, in: engine)
+                try build(job, in: engine, committer)
             } catch {
                 // When the server ends, the index is built after the next start.
                 if error.code != .shuttingDown { fail(job, error, in: engine) }
@@ -77,27 +83,31 @@ final class IndexBuilder: Sendable {
         }
     }
 
-    private func build(_ job: Job, in engine: Engine) throws(EngineError) {
+    private func build(_ job: Job, in engine: Engine, _ committer: CommitHelper) throws(EngineError) {
         var after = job.progress?.after ?? []
         var scanned = job.progress?.scanned ?? 0
         job.index.build.scanned.store(scanned, ordering: .relaxed)
         let estimate = engine.estimatedDocumentCount(of: job.collection)
         job.index.build.total.store(max(estimate, scanned), ordering: .relaxed)
+        var inFlight: [CommitWait] = []
         while true {
             guard !isClosing else { throw EngineError(.shuttingDown, "The server is shutting down") }
-            let outcome = CommitWait()
-            let chunk = try engine.latches.holdingAll { () throws(EngineError) -> IndexChunk? in
-                guard !job.collection.isDropped, job.index.state == .building else { return nil }
-                var chunk = IndexChunk(job.index, job.collection, after: after, scanned: scanned)
-                try chunk.fill(engine, documents: Self.chunkDocuments, bytes: Self.chunkBytes)
-                try engine.enqueue(chunk.batch, WriteOptions(durability: .os), noting: chunk.noted) {
-                    outcome.finish($0)
+            if inFlight.count == Self.maximumInFlight { try inFlight.removeFirst().wait() }
+            let chunk: IndexChunk
+            do throws(EngineError) {
+                let outcome = CommitWait()
+                guard let made = try self.chunk(job, after: after, scanned: scanned, in: engine, outcome) else {
+                    return
                 }
-                return chunk
+                committer.wake()
+                inFlight.append(outcome)
+                chunk = made
+            } catch {
+                // Writers come first when there is too much to do.
+                guard error.code == .overloaded else { throw error }
+                pause(milliseconds: 50)
+                continue
             }
-            guard let chunk else { return }
-            engine.store.commitPending()
-            try outcome.wait()
             after = chunk.after
             scanned = chunk.scanned
             job.index.build.scanned.store(scanned, ordering: .relaxed)
@@ -106,6 +116,7 @@ final class IndexBuilder: Sendable {
             }
             if chunk.isLast { break }
         }
+        for outcome in inFlight { try outcome.wait() }
         var batch = WriteBatch()
         batch.put(
             .catalog, key: CatalogRecord.indexKey(job.index.number),
@@ -126,6 +137,25 @@ final class IndexBuilder: Sendable {
         engine.sweeper.start(engine)
     }
 
+    /// Queues the entries of the next documents; `nil` when the index was dropped.
+    private func chunk(
+        _ job: Job, after: [UInt8], scanned: Int, in engine: Engine, _ outcome: CommitWait
+    ) throws(EngineError) -> IndexChunk? {
+        try engine.latches.holdingAll { () throws(EngineError) -> IndexChunk? in
+            guard !job.collection.isDropped, job.index.state == .building else { return nil }
+            var chunk = IndexChunk(job.index, job.collection, after: after, scanned: scanned)
+            try chunk.fill(engine, documents: Self.chunkDocuments, bytes: Self.chunkBytes)
+            try engine.enqueue(chunk.batch, WriteOptions(durability: .os), noting: chunk.noted) {
+                outcome.finish($0)
+            }
+            return chunk
+        }
+    }
+
+    private func pause(milliseconds: Int) {
+        state.wait(until: { $0.isClosing }, deadline: { _ in milliseconds }, then: { _ in })
+    }
+
     private func fail(_ job: Job, _ error: EngineError, in engine: Engine) {
         engine.latches.holdingAll {
             guard job.index.state == .building, !job.collection.isDropped else { return }
@@ -140,6 +170,52 @@ final class IndexBuilder: Sendable {
             EngineNotice(
                 isWarning: true,
                 message: "Index '\(job.index.name)' of collection '\(job.collection.name)' was not built: \(error)"))
+    }
+}
+
+/// Commits what is queued on a thread of its own, so that its owner can make the next batch meanwhile.
+private final class CommitHelper: Sendable {
+    private struct State {
+        var isWoken = false
+        var isEnding = false
+    }
+
+    private let engine: Engine
+    private let state = Monitor(State())
+    private let thread = Monitor<WorkerThread?>(nil)
+
+    init(_ engine: Engine) {
+        self.engine = engine
+        let worker = try? WorkerThread(name: "nexa-index-log") { [self] in run() }
+        thread.withLock { $0 = worker }
+    }
+
+    func wake() {
+        // Without a thread of its own, on that of the caller.
+        guard thread.withLock({ $0 != nil }) else { return engine.store.commitPending() }
+        state.withLock { $0.isWoken = true }
+        state.wakeAll()
+    }
+
+    func end() {
+        state.withLock { $0.isEnding = true }
+        state.wakeAll()
+        thread.withLock { thread in
+            let running = thread
+            thread = nil
+            return running
+        }?.join()
+    }
+
+    private func run() {
+        while true {
+            let isEnding = state.wait(until: { $0.isWoken || $0.isEnding }, deadline: { _ in nil }) { state in
+                state.isWoken = false
+                return state.isEnding
+            }
+            engine.store.commitPending()
+            if isEnding { return }
+        }
     }
 }
 
@@ -169,6 +245,7 @@ private struct IndexChunk {
     var batch = WriteBatch(capacity: 64 << 10)
     var noted: [(key: [UInt8], value: [UInt8]?)] = []
     private var taken: [[UInt8]: [UInt8]] = [:]
+    private var entries: [IndexEntry] = []
 
     init(_ index: Index, _ collection: Collection, after: [UInt8], scanned: Int) {
         self.index = index
@@ -199,6 +276,10 @@ private struct IndexChunk {
                 try add(iterator.value, engine)
             }
         }
+        // The tables take keys faster in their order.
+        entries.sort { $0.key.precedes($1.key) }
+        for entry in entries { batch.put(.indexes, key: entry.key, value: entry.value) }
+        entries = []
         let progress = CatalogRecord.IndexProgress(after: after, scanned: scanned)
         batch.put(
             .catalog, key: CatalogRecord.indexProgressKey(index.number),
@@ -218,7 +299,7 @@ private struct IndexChunk {
                 taken[entry.key] = entry.value
                 noted.append((CommitContents.latchKey(entry.key), entry.value))
             }
-            batch.put(.indexes, key: entry.key, value: entry.value)
+            entries.append(entry)
         }
     }
 

@@ -23,6 +23,10 @@ final class IndexCursor {
     private(set) var documentKey: [UInt8]
     /// How much of the key of the entry at hand is before the `_id`.
     private(set) var valueLength = 0
+    private var remembered: Set<[UInt8]> = []
+    private var rememberedBytes = 0
+    private static let smallDocument = 256
+    private static let maximumRememberedBytes = 8 << 20
     /// How many entries were met.
     private(set) var keysExamined = 0
 
@@ -52,7 +56,55 @@ final class IndexCursor {
         }
     }
 
+    /// Counts up to `limit` further entries that need not be read; fewer at the end.
+    func count(upTo limit: Int) throws(EngineError) -> Int {
+        var found = 0
+        while scan < scans.count, scans[scan].ranges.count == 1, resume == nil, found < limit {
+            let range = scans[scan].ranges[0]
+            do throws(StorageError) {
+                if iterator == nil {
+                    iterator = try snapshot.makeIterator(.indexes, lower: range.lower, upper: range.upper)
+                }
+                // Taken out while it is used, so that nobody else can move it.
+                guard var iterator = iterator.take() else { break }
+                while found < limit, try iterator.advance() { found += 1 }
+                self.iterator = consume iterator
+            } catch {
+                throw EngineError(error)
+            }
+            if found < limit {
+                scan += 1
+                iterator = nil
+            }
+        }
+        keysExamined += found
+        while found < limit, try advance() { found += 1 }
+        return found
+    }
+
+    /// Looks up the entries of single values in a unique index one by one.
+    private func lookUp(in current: IndexScan) throws(StorageError) -> Bool {
+        while range < current.ranges.count {
+            let key =
+                current.isReverse
+                ? current.ranges[current.ranges.count - 1 - range].lower : current.ranges[range].lower
+            range += 1
+            if let resume, current.isReverse ? !key.precedes(resume.key) : !resume.key.precedes(key) { continue }
+            var isFound = false
+            try snapshot.get(.indexes, key.span.bytes) { value in
+                isFound = current.index.read(key: key.span.bytes, value: value, to: &documentKey) != nil
+            }
+            guard isFound else { continue }
+            keysExamined += 1
+            entryKey = key
+            valueLength = key.count
+            return true
+        }
+        return false
+    }
+
     private func advance(in current: IndexScan) throws(StorageError) -> Bool {
+        if current.isPoint, current.index.definition.isUnique { return try lookUp(in: current) }
         guard let first = current.ranges.first, let last = current.ranges.last else { return false }
         // Taken out while it is used, so that nobody else can move it.
         if iterator == nil {
@@ -131,6 +183,18 @@ final class IndexCursor {
 
     /// The stored key of the entry at hand.
     private(set) var entryKey: [UInt8] = []
+
+    /// Whether the document at hand was met before, and remembered; it need not be looked at again.
+    var isRemembered: Bool { !remembered.isEmpty && remembered.contains(documentKey) }
+
+    /// Notes that the document at hand was looked at, if it is so large that it may have many entries: looking at it at
+    /// each of them would take time with the square of their number. There is room for a few megabytes of keys.
+    func remember(_ document: RawSpan) {
+        guard document.byteCount > Self.smallDocument, scans.count > 1 || scans[scan].mayRepeat,
+            rememberedBytes < Self.maximumRememberedBytes
+        else { return }
+        if remembered.insert(documentKey).inserted { rememberedBytes += documentKey.count + 64 }
+    }
 
     /// Whether the document at hand, which an entry led to, is to be taken: no other entry did or does so before.
     func isFirstMeeting(with document: RawSpan) throws(EngineError) -> Bool {

@@ -91,6 +91,9 @@ public struct IndexDefinition: Sendable, Hashable {
     /// Refuses what cannot be an index, and prepares the rest.
     func checked() throws(EngineError) -> (pattern: IndexKeyPattern, partial: QueryFilter?) {
         try Names.check(name, of: "index")
+        guard name != "_id_" else {
+            throw EngineError(.badRequest, "An index cannot be called '_id_', which stands for the order of ids")
+        }
         let pattern = try translatingQuery { () throws(QueryError) in try IndexKeyPattern(keys) }
         if let expireAfterSeconds {
             guard keys.count == 1 else {
@@ -103,7 +106,9 @@ public struct IndexDefinition: Sendable, Hashable {
         }
         guard !partialFilter.isEmpty else { return (pattern, nil) }
         guard !isSparse else { throw EngineError(.badRequest, "An index is sparse or partial, not both") }
-        let filter = try translatingQuery { () throws(QueryError) in try QueryFilter(compiling: partialFilter) }
+        let filter = try translatingQuery { () throws(QueryError) in
+            try QueryFilter(compiling: partialFilter, allowsExpressions: false)
+        }
         let constraints = filter.constraints
         let isUsable = constraints.fields.allSatisfy { field in
             field.isExact || (field.requiresValue && field.intervals.isEverything)

@@ -11,7 +11,7 @@ struct IndexScan: Sendable {
     }
 
     /// The ranges that lists of values on several fields may multiply to.
-    private static let maximumRanges = 10_000
+    private static let maximumRanges = 1000
 
     let index: Index
     let marks: Index.Marks

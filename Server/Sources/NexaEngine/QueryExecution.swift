@@ -16,6 +16,8 @@ public final class QueryExecution: @unchecked Sendable {
         case done
     }
 
+    /// Where a sort that outgrows its memory goes on.
+    private let spillDirectory: String
     let store: Store
     let collection: Collection?
     let filter: QueryFilter
@@ -32,6 +34,7 @@ public final class QueryExecution: @unchecked Sendable {
     private var cursor: IndexCursor?
     /// The source as it was planned; `source` is let go of at the end.
     private(set) var plannedSource = QuerySource.nothing
+    private var isPlanPostponed = false
     /// The documents are walked from the last to the first.
     private(set) var isReverseScan = false
     /// The source has the order that is asked for.
@@ -45,6 +48,10 @@ public final class QueryExecution: @unchecked Sendable {
     private let overlaid: Set<[UInt8]>
     private var toSkip: Int
     private var isDone = false
+    /// The source is at its end, and the sorted documents leave.
+    private var isDrainingSorter = false
+    /// Takes the documents of the result in place of the writer; returns false when it wants no more.
+    var sink: ((RawSpan) throws(EngineError) -> Bool)?
     private var writer = MessagePackWriter(capacity: 1024)
     private var scratch = MessagePackWriter(capacity: 16)
 
@@ -60,8 +67,9 @@ public final class QueryExecution: @unchecked Sendable {
     public private(set) var keysExamined = 0
 
     init(
-        _ store: Store, _ collection: Collection?, filter: Document, options: QueryOptions
+        _ store: Store, _ collection: Collection?, filter: Document, options: QueryOptions, spillDirectory: String
     ) throws(EngineError) {
+        self.spillDirectory = spillDirectory
         try options.check()
         let compiled = try translatingQuery { () throws(QueryError) in try QueryFilter(compiling: filter) }
         self.store = store
@@ -102,6 +110,9 @@ public final class QueryExecution: @unchecked Sendable {
     private static let idDescending = IndexDefinition.Key("_id", isDescending: true)
     private var isInIDOrder: Bool { overlay.isEmpty && order?.terms == [IndexDefinition.Key("_id")] }
 
+    /// So many values are listed that choosing among indexes takes longer than a listener has.
+    private var isLongPlan: Bool { filter.listedValues > 1000 && collection?.indexes.isEmpty == false }
+
     /// Decides how the documents are found.
     private func plan() throws(EngineError) {
         let choice = try chosenPlan()
@@ -117,7 +128,7 @@ public final class QueryExecution: @unchecked Sendable {
         guard let order, !isSortedBySource else { return }
         sorter = TopSorter(
             order, keeping: options.limit == 0 ? nil : options.skip.addingReportingOverflow(options.limit),
-            maximumBytes: options.maximumSortBytes)
+            maximumBytes: options.maximumSortBytes, directory: spillDirectory)
     }
 
     /// The encoded documents of the result, one behind the other; the execution has none afterwards.
@@ -135,20 +146,29 @@ public final class QueryExecution: @unchecked Sendable {
     public func step(budget: Int) throws(EngineError) -> Progress {
         guard !isDone else { return .done }
         do throws(EngineError) {
-            if choice == nil { try plan() }
+            if choice == nil {
+                // A listener takes the first step itself, and leaves work to others when there is more.
+                if isLongPlan, !isPlanPostponed {
+                    isPlanPostponed = true
+                    return .more
+                }
+                try plan()
+            }
+            if isDrainingSorter { return try drainSorter(budget) }
             switch source {
             case _ where cursor != nil: try walkIndex(budget)
             case .nothing: try endOfSource()
             case .keys(let keys): try lookUp(keys, budget)
             case .scan(let lower, let upper): try scan(lower, upper, budget)
             }
-            if isDone { try finish() }
+            if isDone { return try finish() }
         } catch {
             isDone = true
+            isDrainingSorter = false
             release()
             throw error
         }
-        return isDone ? .done : .more
+        return .more
     }
 
     // MARK: Finding
@@ -197,27 +217,38 @@ public final class QueryExecution: @unchecked Sendable {
         let isCovered = choice?.plan?.isCovered == true
         var budget = budget
         defer { keysExamined = cursor.keysExamined }
+        if isCovered { return try countEntries(cursor, budget) }
         while !isDone, budget > 0 {
             budget -= 1
             guard try cursor.advance() else {
                 self.cursor = nil
                 return try endOfSource()
             }
-            if isCovered {
-                if toSkip > 0 { toSkip -= 1 } else { count += 1 }
-                if count == options.limit { isDone = true }
-                continue
-            }
+            if cursor.isRemembered { continue }
             var outcome: Result<Void, EngineError> = .success(())
             let key = cursor.documentKey
             try translating { () throws(StorageError) in
                 try snapshot.get(.documents, key.span.bytes) { document in
                     outcome = Result { () throws(EngineError) in try self.examine(document, key.span.bytes) }
+                    cursor.remember(document)
                 }
             }
             try outcome.get()
         }
         if isDone, next != nil, try !cursor.advance() { next = nil }
+    }
+
+    /// Counts entries of an index, which take a fraction of the time of a document.
+    private func countEntries(_ cursor: IndexCursor, _ budget: Int) throws(EngineError) {
+        let left = options.limit == 0 ? Int.max : options.limit - count
+        let (needed, isOverflow) = left.addingReportingOverflow(toSkip)
+        let wanted = min(16 * min(max(1, budget), 1 << 20), isOverflow ? .max : needed)
+        let found = try cursor.count(upTo: wanted)
+        let skipped = min(found, toSkip)
+        toSkip -= skipped
+        count += found - skipped
+        if found < wanted { return try endOfSource() }
+        if count == options.limit, options.limit > 0 { isDone = true }
     }
 
     private func makeIterator(_ lower: [UInt8], _ upper: [UInt8]) throws(EngineError) -> StoreIterator {
@@ -264,7 +295,11 @@ public final class QueryExecution: @unchecked Sendable {
         }
         count += 1
         if !options.isCountOnly {
-            try append(document)
+            if let sink {
+                if try !sink(document) { isDone = true }
+            } else {
+                try append(document)
+            }
             documentCount += 1
         }
         if count == options.limit {
@@ -312,17 +347,41 @@ public final class QueryExecution: @unchecked Sendable {
 
     // MARK: Ending
 
-    private func finish() throws(EngineError) {
+    private func finish() throws(EngineError) -> Progress {
         release()
-        defer { elapsed = began.duration(to: .now) }
-        guard let sorter else { return }
-        self.sorter = nil
-        for document in sorter.sorted().dropFirst(options.skip) {
-            writer.writeRaw(document)
-            try checkSize()
-            documentCount += 1
+        elapsed = began.duration(to: .now)
+        guard let sorter else { return .done }
+        try sorter.finish(skipping: options.skip)
+        isDone = false
+        isDrainingSorter = true
+        return try drainSorter(64)
+    }
+
+    /// Passes some of the sorted documents on.
+    private func drainSorter(_ budget: Int) throws(EngineError) -> Progress {
+        for _ in 0..<budget {
+            guard let document = try sorter?.next(), options.limit == 0 || count < options.limit else {
+                sorter = nil
+                isDone = true
+                isDrainingSorter = false
+                elapsed = began.duration(to: .now)
+                return .done
+            }
             count += 1
+            documentCount += 1
+            if let sink {
+                if try !sink(document.span.bytes) {
+                    sorter = nil
+                    isDone = true
+                    isDrainingSorter = false
+                    return .done
+                }
+            } else {
+                writer.writeRaw(document)
+                try checkSize()
+            }
         }
+        return .more
     }
 
     /// Lets go of the moment that the query looks at; the store can drop old versions again.
@@ -343,6 +402,8 @@ extension Engine {
     public func query(
         database: String, collection: String, filter: Document = [:], options: QueryOptions = QueryOptions()
     ) throws(EngineError) -> QueryExecution {
-        try QueryExecution(store, catalog.collection(database, collection), filter: filter, options: options)
+        try QueryExecution(
+            store, catalog.collection(database, collection), filter: filter, options: options,
+            spillDirectory: temporaryDirectory)
     }
 }

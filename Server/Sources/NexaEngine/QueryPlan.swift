@@ -153,9 +153,12 @@ struct QueryPlanner {
     // MARK: Choosing
 
     private func best(of candidates: [IndexPlan]) throws(EngineError) -> Int? {
-        // Nothing beats one key.
-        if let first = candidates.first, Self.rank(first) >= 1000, first.scans[0].ranges.count == 1 { return 0 }
-        let wanted = options.limit == 0 ? Int.max : options.limit &+ options.skip
+        // Nothing beats a few unique keys.
+        if let first = candidates.first, Self.rank(first) >= 1000, first.scans[0].ranges.count <= Self.trialKeys {
+            return 0
+        }
+        let (sum, isOverflow) = options.limit.addingReportingOverflow(options.skip)
+        let wanted = options.limit == 0 || isOverflow ? Int.max : sum
         var fewest: (plan: Int, keys: Int)?
         var isOpen: [Int] = []
         for (position, plan) in candidates.enumerated().prefix(Self.trialPlans) {
@@ -187,9 +190,7 @@ struct QueryPlanner {
     }
 
     private func count(_ plan: IndexPlan, upTo cap: Int) throws(EngineError) -> Int {
-        let cursor = IndexCursor(plan.scans, collection: collection.number, snapshot)
-        while cursor.keysExamined < cap, try cursor.advance() {}
-        return cursor.keysExamined
+        try IndexCursor(plan.scans, collection: collection.number, snapshot).count(upTo: cap)
     }
 
     /// Whether walking an index in the order that is asked for finds enough documents before too long.
@@ -202,7 +203,7 @@ struct QueryPlanner {
             if matches >= wanted { return true }
         }
         // Reading documents in the order of an index costs several times as much as in their own.
-        return matches > 0 && wanted / matches * Self.trialKeys < 50_000
+        return matches > 0 && wanted / matches < 50_000 / Self.trialKeys
     }
 
     private func isMatch(_ key: [UInt8]) throws(EngineError) -> Bool {

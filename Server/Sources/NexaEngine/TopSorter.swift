@@ -2,8 +2,8 @@ import NexaQuery
 
 /// Sorts documents, keeping only as many as can be in the result.
 ///
-/// Without a bound everything is kept and sorted at the end. With one, a heap holds the best documents seen so far,
-/// the worst of them on top. Equal documents stay in the order in which they came.
+/// Without a bound everything is kept and sorted at the end, in a file if it outgrows the memory. With one, a heap
+/// holds the best documents seen so far, the worst of them on top. Equal documents stay in the order in which they came.
 final class TopSorter {
     private struct Entry {
         var key: SortKey
@@ -24,10 +24,15 @@ final class TopSorter {
     private var entries: [Entry] = []
     private var bytes = 0
     private var seen = 0
+    /// Takes everything, without a bound or when the bound is too large for the memory.
+    private var spilling: SpillingSorter?
+    private let directory: String
+    private var position = 0
 
     /// - Parameter keeping: how many documents can be in the result, with whether the number overflowed; `nil` for all.
-    init(_ order: SortOrder, keeping: (partialValue: Int, overflow: Bool)?, maximumBytes: Int) {
+    init(_ order: SortOrder, keeping: (partialValue: Int, overflow: Bool)?, maximumBytes: Int, directory: String) {
         self.order = order
+        self.directory = directory
         bound = keeping.flatMap { $0.overflow ? nil : $0.partialValue }
         self.maximumBytes = maximumBytes
     }
@@ -39,6 +44,7 @@ final class TopSorter {
         let key: SortKey
         do throws(QueryError) { key = try order.key(of: document) } catch { throw EngineError(error) }
         seen += 1
+        if let spilling { return try spilling.add(key.bytes, try copy(document)) }
         if let bound, entries.count == bound, let worst = entries.first {
             guard key < worst.key else { return }
             let entry = Entry(key: key, number: seen, document: try copy(document))
@@ -52,16 +58,32 @@ final class TopSorter {
             if bound != nil { siftUp() }
         }
         guard bytes > maximumBytes else { return }
-        throw EngineError(
-            .limit, "The sort keeps more than its limit of \(maximumBytes) bytes",
-            advice: "Give the query a limit, a narrower filter or a projection")
+        // From here on everything is kept, in a file: the bound was no help.
+        let spilling = SpillingSorter(maximumBytes: maximumBytes, directory: directory)
+        for entry in entries.sorted(by: { $0.number < $1.number }) { try spilling.add(entry.key.bytes, entry.document) }
+        entries = []
+        self.spilling = spilling
     }
 
-    /// The kept documents in order; the sorter is empty afterwards.
-    func sorted() -> [[UInt8]] {
-        let all = entries.sorted(by: Entry.precedes)
-        entries = []
-        return all.map(\.document)
+    /// Everything was added; the first `count` documents are passed over.
+    func finish(skipping count: Int) throws(EngineError) {
+        guard let spilling else {
+            entries.sort(by: Entry.precedes)
+            position = count
+            return
+        }
+        try spilling.finish()
+        for _ in 0..<count {
+            if try spilling.next() == nil { return }
+        }
+    }
+
+    /// The next document in order; `nil` at the end. With a bound that went to a file, there are more than wanted.
+    func next() throws(EngineError) -> [UInt8]? {
+        if let spilling { return try spilling.next() }
+        guard position < entries.count else { return nil }
+        defer { position += 1 }
+        return entries[position].document
     }
 
     // The first entry is the one that comes last.

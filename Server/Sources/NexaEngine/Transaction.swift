@@ -165,7 +165,7 @@ public final class Transaction: Sendable {
         }
         state.bytes += bytes
         state.count += changes.count
-        if let last = state.changes.last, last.collection === collection {
+        if state.changes.last?.collection === collection {
             state.changes[state.changes.count - 1].changes += changes
         } else {
             state.changes.append(CollectionChanges(collection: collection, changes: changes))

@@ -1,3 +1,4 @@
+import Glibc
 import NexaStorage
 import NexaValue
 
@@ -27,6 +28,7 @@ public final class WriteExecution: @unchecked Sendable {
     private var outcomes: [WriteOutcome] = []
     private var failure: EngineError?
     private var conflicts = 0
+    private var isInConflict = false
     private var isCommitted = false
 
     /// How often writes that are to be one commit start over when others come first.
@@ -43,13 +45,16 @@ public final class WriteExecution: @unchecked Sendable {
 
     /// Goes on with up to `budget` documents. What fails is told by `finish`.
     ///
-    /// - Parameter largestDocument: larger ones, which may take long to change, are left to the next step.
+    /// - Parameter largestDocument: larger ones, and larger updates, may take long and are left to the next step.
     public func step(budget: Int, largestDocument: Int = .max) -> Progress {
         var budget = budget
         while failure == nil, outcomes.count < writes.count {
             guard budget > 0, !tracker.isFull else { return .more }
             do throws(EngineError) {
-                if current == nil { current = try makeStep() }
+                if current == nil {
+                    if writes[outcomes.count].action.byteCount > largestDocument { return .more }
+                    current = try makeStep()
+                }
                 guard let step = current else { break }
                 step.largestDocument = largestDocument
                 guard case .done = try step.step(&budget) else { return .more }
@@ -66,10 +71,19 @@ public final class WriteExecution: @unchecked Sendable {
         return commitIfAtomic()
     }
 
-    /// Blocks until what was queued is committed, so that `step` can go on.
+    /// Blocks until what was queued is committed, so that `step` can go on. After a conflict with other writers it also
+    /// waits for a random time that grows with their number, so that theirs is committed.
     public func settle() {
         engine.flushPending()
         tracker.settle()
+        let microseconds = pauseMicroseconds()
+        if microseconds > 0 { usleep(UInt32(microseconds)) }
+    }
+
+    /// How long to wait before the next step, because of a conflict; told once.
+    func pauseMicroseconds() -> Int {
+        defer { isInConflict = false }
+        return isInConflict ? Int.random(in: 0...500 << min(conflicts, 7)) : 0
     }
 
     /// Calls `body` once what was queued is committed: `settle` for those who may not block.
@@ -136,6 +150,7 @@ public final class WriteExecution: @unchecked Sendable {
     private func startOver() -> Bool {
         guard conflicts < Self.maximumConflicts else { return false }
         conflicts += 1
+        isInConflict = true
         own?.abort(because: "Other writers came first")
         own = nil
         current = nil

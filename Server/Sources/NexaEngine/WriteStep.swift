@@ -142,52 +142,86 @@ final class WriteStep {
         budget -= ids.count
     }
 
-    private func change(_ ids: [Value], _ keys: [[UInt8]], _ collection: Collection) throws(EngineError) {
-        var done = WriteResult()
+    /// What becomes of some documents.
+    private struct Decision {
+        /// The documents that it is about.
+        var found: [[UInt8]?]
+        var changes: [DocumentChange] = []
+        var result = WriteResult()
+        /// Why the rest stays as it is.
         var failure: EngineError?
         var bytes = 0
-        tracker.begin()
-        let attempt: WriteAttempt
-        do throws(EngineError) {
-            let stamping = engine.stamping(collection.vectorDimensions)
-            attempt = try engine.commit(in: collection, keys: keys, options: options) {
-                (found) throws(EngineError) in
-                (done, failure, bytes) = (WriteResult(), nil, 0)
-                isTooLarge = found.contains { ($0?.count ?? 0) > largestDocument }
-                if isTooLarge { return [] }
-                var changes: [DocumentChange] = []
-                for (position, old) in found.enumerated() {
-                    guard let old, try compiled.means(old) else { continue }
-                    do throws(EngineError) {
-                        let change = try compiled.change(keys[position], ids[position], old, stamping)
-                        done.matched += 1
-                        try note(change, old, in: &done)
-                        if let change {
-                            changes.append(change)
-                            bytes += old.count + (change.new?.count ?? 0)
-                        }
-                    } catch {
-                        failure = error
-                        break
+    }
+
+    /// Larger documents are not changed while a latch is held, because others may wait for it.
+    private static let largestUnderLatch = 64 << 10
+
+    private func change(_ ids: [Value], _ keys: [[UInt8]], _ collection: Collection) throws(EngineError) {
+        let stamping = engine.stamping(collection.vectorDimensions)
+        var made = Decision(found: [])
+        var unmade: [[UInt8]?]?
+        var attempts = 0
+        while true {
+            tracker.begin()
+            let attempt: WriteAttempt
+            do throws(EngineError) {
+                attempt = try engine.commit(in: collection, keys: keys, options: options) {
+                    (found) throws(EngineError) in
+                    unmade = nil
+                    isTooLarge = found.contains { ($0?.count ?? 0) > largestDocument }
+                    if isTooLarge { return [] }
+                    if attempts > 0, made.found == found { return made.changes }
+                    if attempts < 3, found.contains(where: { ($0?.count ?? 0) > Self.largestUnderLatch }) {
+                        unmade = found
+                        return []
                     }
+                    made = try decision(found, ids, keys, stamping)
+                    return made.changes
+                } completion: { [tracker, number] in
+                    tracker.end($0, of: number)
                 }
-                return changes
-            } completion: { [tracker, number] in
-                tracker.end($0, of: number)
+            } catch {
+                tracker.end(.success(()), of: number)
+                throw error
             }
-        } catch {
-            tracker.end(.success(()), of: number)
-            throw error
+            if attempt == .queued { tracker.add(bytes: made.bytes) } else { tracker.end(.success(()), of: number) }
+            if let found = unmade {
+                made = try decision(found, ids, keys, stamping)
+                attempts += 1
+                continue
+            }
+            // Dropped meanwhile: there is nothing more to change in it.
+            if attempt == .dropped || isTooLarge { return }
+            break
         }
-        if attempt == .queued { tracker.add(bytes: bytes) } else { tracker.end(.success(()), of: number) }
-        // Dropped meanwhile: there is nothing more to change in it.
-        if attempt == .dropped { return }
-        adapt(bytes, done.matched)
-        result.matched += done.matched
-        result.modified += done.modified
-        result.deleted += done.deleted
-        if let document = done.document { result.document = document }
-        if let failure { throw failure.after(result, isMany: compiled.write.isMany) }
+        adapt(made.bytes, made.result.matched)
+        result.matched += made.result.matched
+        result.modified += made.result.modified
+        result.deleted += made.result.deleted
+        if let document = made.result.document { result.document = document }
+        if let failure = made.failure { throw failure.after(result, isMany: compiled.write.isMany) }
+    }
+
+    private func decision(
+        _ found: [[UInt8]?], _ ids: [Value], _ keys: [[UInt8]], _ stamping: DocumentStamping
+    ) throws(EngineError) -> Decision {
+        var decision = Decision(found: found)
+        for (position, old) in found.enumerated() {
+            guard let old, try compiled.means(old) else { continue }
+            do throws(EngineError) {
+                let change = try compiled.change(keys[position], ids[position], old, stamping)
+                decision.result.matched += 1
+                try note(change, old, in: &decision.result)
+                if let change {
+                    decision.changes.append(change)
+                    decision.bytes += old.count + (change.new?.count ?? 0)
+                }
+            } catch {
+                decision.failure = error
+                break
+            }
+        }
+        return decision
     }
 
     /// Counts what happens to a document, and keeps what is to be returned of it.

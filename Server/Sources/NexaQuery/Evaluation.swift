@@ -39,6 +39,10 @@ struct Evaluation: ~Escapable {
         case .none(let programs):
             for program in programs where try holds(program, at: offset) { return false }
             return true
+        case .expression(let expression, let now):
+            // Only where the document is the whole one: the compiler refuses it elsewhere.
+            var context = ExpressionContext(now: now)
+            return try expression.isTrue(encoded: span, &context)
         }
     }
 

@@ -4,16 +4,22 @@ import NexaValue
 struct FilterCompiler {
     let limits: QueryFilter.Limits
     private var conditions = 0
-    private var listedValues = 0
+    private(set) var listedValues = 0
     private var patterns = 0
+    /// Whether `$expr` has its place here: it speaks of whole documents.
+    private var allowsExpressions: Bool
 
     static let logicalOperators = ["$and", "$or", "$nor"]
+    static let topLevelOperators = logicalOperators + ["$expr"]
     static let fieldOperators = [
         "$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$exists", "$regex", "$options", "$not", "$size",
         "$all", "$elemMatch", "$type", "$mod"
     ]
 
-    init(limits: QueryFilter.Limits) { self.limits = limits }
+    init(limits: QueryFilter.Limits, allowsExpressions: Bool) {
+        self.limits = limits
+        self.allowsExpressions = allowsExpressions
+    }
 
     // MARK: Filters
 
@@ -38,11 +44,22 @@ struct FilterCompiler {
                 for part in try filters(name, value) { try add(part, to: &builder, depth: depth + 1) }
             case "$or": builder.add(.any(try conjunctions(name, value, depth: depth + 1)))
             case "$nor": builder.add(.none(try conjunctions(name, value, depth: depth + 1)))
+            case "$expr": builder.add(try expression(value))
             case _ where Self.fieldOperators.contains(name):
                 throw QueryError(.unknownOperator, "\(name) needs a field: write {field: {\(name): …}}")
-            default: throw .unknownOperator(name, known: Self.logicalOperators)
+            default: throw .unknownOperator(name, known: Self.topLevelOperators)
             }
         }
+    }
+
+    private mutating func expression(_ value: Value) throws(QueryError) -> Node {
+        guard allowsExpressions else {
+            throw QueryError(.invalidOperand, "$expr stands where a filter speaks of whole documents, not here")
+        }
+        let expression = try Expression(compiling: value)
+        try countCondition(expression.nodeCount)
+        try countPattern(expression.patternCount)
+        return .expression(expression, now: ExpressionContext().now)
     }
 
     private func filters(_ name: String, _ value: Value) throws(QueryError) -> [Document] {
@@ -128,7 +145,7 @@ struct FilterCompiler {
         case "$mod": return try remainder(name, operand)
         case "$type": return .kind(try kinds(name, operand))
         case "$elemMatch": return try element(operand, depth: depth + 1)
-        case _ where Self.logicalOperators.contains(name):
+        case _ where Self.topLevelOperators.contains(name):
             throw QueryError(.unknownOperator, "\(name) stands beside fields, not in the condition of one")
         default: throw .unknownOperator(name, known: Self.fieldOperators)
         }
@@ -167,11 +184,14 @@ struct FilterCompiler {
         guard case .document(let document) = operand else {
             throw .operand("$elemMatch", needs: "a document", found: operand)
         }
-        if let first = document.first?.key, first.utf8.first == 0x24, !Self.logicalOperators.contains(first),
+        if let first = document.first?.key, first.utf8.first == 0x24, !Self.topLevelOperators.contains(first),
             try hasOperators(document)
         {
             return .elementValue(try operators(document, depth: depth))
         }
+        let outer = allowsExpressions
+        allowsExpressions = false
+        defer { allowsExpressions = outer }
         return .elementDocument(try conjunction(document, depth: depth))
     }
 
@@ -197,11 +217,15 @@ struct FilterCompiler {
     private mutating func pattern(_ operand: Value, options: Value) throws(QueryError) -> Pattern {
         guard case .string(let text) = operand else { throw .operand("$regex", needs: "a string", found: operand) }
         guard case .string(let letters) = options else { throw .operand("$options", needs: "a string", found: options) }
-        patterns += 1
+        try countPattern(1)
+        return try Pattern(text, options: letters)
+    }
+
+    private mutating func countPattern(_ count: Int) throws(QueryError) {
+        patterns += count
         guard patterns <= limits.maximumPatterns else {
             throw .limit("the filter has more than \(limits.maximumPatterns) regular expressions")
         }
-        return try Pattern(text, options: letters)
     }
 
     private func boolean(_ name: String, _ operand: Value) throws(QueryError) -> Bool {
@@ -271,8 +295,8 @@ struct FilterCompiler {
         }
     }
 
-    private mutating func countCondition() throws(QueryError) {
-        conditions += 1
+    private mutating func countCondition(_ count: Int = 1) throws(QueryError) {
+        conditions += count
         guard conditions <= limits.maximumConditions else {
             throw .limit("the filter has more than \(limits.maximumConditions) conditions")
         }

@@ -26,6 +26,17 @@ enum Operand: Sendable {
         }
     }
 
+    /// The place of its kind in the order of values.
+    var bracket: ValueOrder.Bracket {
+        switch self {
+        case .null: .null
+        case .bool: .boolean
+        case .number: .number
+        case .string: .string
+        case .encoded(_, let bracket): bracket
+        }
+    }
+
     var isNull: Bool {
         if case .null = self { true } else { false }
     }

@@ -80,11 +80,34 @@ final class Pattern: @unchecked Sendable {  // the code pointer: PCRE2 never wri
     /// Whether the pattern is found anywhere in UTF-8 text.
     func matches(_ text: RawSpan) throws(QueryError) -> Bool {
         guard text.isUTF8 else { throw QueryError(corrupt: MessagePackError(.invalidUTF8, at: 0)) }
-        guard let scratch = spare.exchange(nil, ordering: .acquiring) ?? Scratch.make() else {
+        guard let scratch = spare.exchange(nil, ordering: .acquiring) ?? Scratch.make(code) else {
             throw .limit("no memory is left to match $regex")
         }
         defer { spare.exchange(scratch, ordering: .acquiringAndReleasing).map(Scratch.free) }
-        let result = text.withUnsafeBytes { bytes in search(bytes, scratch.pointee) }
+        return try isMatch(text.withUnsafeBytes { bytes in search(bytes, scratch.pointee) })
+    }
+
+    /// Where the pattern is found in UTF-8 text from an offset on: the whole match, then each group, `nil` for one that
+    /// took no part.
+    func firstMatch(in text: [UInt8], from offset: Int) throws(QueryError) -> [Range<Int>?]? {
+        guard let scratch = spare.exchange(nil, ordering: .acquiring) ?? Scratch.make(code) else {
+            throw .limit("no memory is left to match $regex")
+        }
+        defer { spare.exchange(scratch, ordering: .acquiringAndReleasing).map(Scratch.free) }
+        let result = text.withUnsafeBytes { bytes in search(bytes, from: offset, scratch.pointee) }
+        guard try isMatch(result) else { return nil }
+        let pairs = pcre2_get_ovector_pointer_8(scratch.pointee.data)
+        let count = Int(pcre2_get_ovector_count_8(scratch.pointee.data))
+        return (0..<count).map { group in
+            guard group < Int(result), let start = pairs?[2 * group], let end = pairs?[2 * group + 1] else {
+                return nil
+            }
+            // \K can end a match before it begins; a group that took no part is -1 in both places.
+            return start >= 0 && start <= end && end <= text.count ? start..<end : nil
+        }
+    }
+
+    private func isMatch(_ result: CInt) throws(QueryError) -> Bool {
         if result >= 0 { return true }
         switch result {
         case PCRE2_ERROR_NOMATCH: return false
@@ -108,16 +131,17 @@ final class Pattern: @unchecked Sendable {  // the code pointer: PCRE2 never wri
     ///
     /// The limits of PCRE2 hold for each starting point. In a long text many of them add up, so they are tried
     /// in blocks, and the clock is read between two blocks.
-    private func search(_ text: UnsafeRawBufferPointer, _ scratch: Scratch) -> CInt {
+    private func search(_ text: UnsafeRawBufferPointer, from first: Int = 0, _ scratch: Scratch) -> CInt {
         withUnsafePointer(to: UInt8(0)) { empty in
             let start = text.baseAddress?.assumingMemoryBound(to: UInt8.self) ?? empty
             let block = max(4096, text.count / 64)
-            if text.count <= block || isAnchored {
+            if text.count - first <= block || isAnchored {
                 pcre2_set_offset_limit_8(scratch.context, Int(bitPattern: UInt.max))
-                return pcre2_match_8(code, start, text.count, 0, PCRE2_NO_UTF_CHECK, scratch.data, scratch.context)
+                return pcre2_match_8(
+                    code, start, text.count, first, PCRE2_NO_UTF_CHECK, scratch.data, scratch.context)
             }
             let began = Self.now()
-            var offset = 0
+            var offset = first
             while true {
                 let last = offset + block - 1
                 pcre2_set_offset_limit_8(scratch.context, last)
@@ -132,7 +156,7 @@ final class Pattern: @unchecked Sendable {  // the code pointer: PCRE2 never wri
     }
 
     /// Processor time of this thread: a busy machine must not make a pattern fail.
-    private static func now() -> Double {
+    static func now() -> Double {
         var time = timespec()
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
@@ -151,9 +175,9 @@ final class Pattern: @unchecked Sendable {  // the code pointer: PCRE2 never wri
         let stack: OpaquePointer?
 
         /// Allocates one; `nil` when memory is short.
-        static func make() -> UnsafeMutablePointer<Scratch>? {
+        static func make(_ code: OpaquePointer) -> UnsafeMutablePointer<Scratch>? {
             guard let context = pcre2_match_context_create_8(nil) else { return nil }
-            guard let data = pcre2_match_data_create_8(1, nil) else {
+            guard let data = pcre2_match_data_create_from_pattern_8(code, nil) else {
                 pcre2_match_context_free_8(context)
                 return nil
             }

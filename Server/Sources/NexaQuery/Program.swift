@@ -40,6 +40,8 @@ enum Node: Sendable {
     case all(Conjunction)
     case any([Conjunction])
     case none([Conjunction])
+    /// `$expr`, with the moment for `$$NOW`.
+    case expression(Expression, now: Timestamp)
 }
 
 /// A condition on what a path leads to.

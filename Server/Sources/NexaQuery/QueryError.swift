@@ -48,6 +48,11 @@ extension QueryError {
         return QueryError(.unknownOperator, "unknown operator \(name); did you mean \(near)?")
     }
 
+    /// The error for a stage or an accumulator that does not exist.
+    package static func unknownStage(_ name: String, known: [String]) -> QueryError {
+        unknownOperator(name, known: known)
+    }
+
     static func operand(_ name: String, needs what: String, found value: Value) -> QueryError {
         QueryError(.invalidOperand, "\(name) needs \(what), found \(value.kindName)")
     }

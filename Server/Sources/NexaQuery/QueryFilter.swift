@@ -5,7 +5,8 @@ public import NexaValue
 /// The meaning is MongoDB's: a condition on a field holds when the value, or an element of an array there, fulfils
 /// it; a value of another kind than the operand never does; null also matches a missing field; a dotted path
 /// goes through documents, through the documents in arrays, and by number into arrays.
-/// Matching reads the MessagePack bytes in place: it decodes nothing, and allocates nothing except for `$regex`.
+/// Matching reads the MessagePack bytes in place: it decodes nothing, and allocates nothing except for `$regex` and
+/// `$expr`.
 /// A filter may be used by many threads at once.
 public struct QueryFilter: Sendable {
     /// How large a filter may be.
@@ -35,16 +36,26 @@ public struct QueryFilter: Sendable {
     }
 
     let program: Conjunction
+    /// How many values all lists of the filter have.
+    public let listedValues: Int
     /// What the filter says about `_id`; every document it matches fulfils this.
     public let idConstraint: IDConstraint
 
     /// Compiles a filter. An empty one matches every document.
     ///
+    /// `$$NOW` in `$expr` is the moment of the compilation.
+    /// - Parameters:
+    ///   - filter: the conditions.
+    ///   - limits: how large it may be.
+    ///   - allowsExpressions: whether it may have `$expr`; not where its answers must stay the same, as in an index.
     /// - Throws: `QueryError` for an unknown operator, an operand of the wrong kind, a pattern that is none, or a
     ///   filter beyond the limits; the message names the operator.
-    public init(compiling filter: Document, limits: Limits = .standard) throws(QueryError) {
-        var compiler = FilterCompiler(limits: limits)
+    public init(compiling filter: Document, limits: Limits = .standard, allowsExpressions: Bool = true)
+        throws(QueryError)
+    {
+        var compiler = FilterCompiler(limits: limits, allowsExpressions: allowsExpressions)
         program = try compiler.conjunction(filter, depth: 0)
+        listedValues = compiler.listedValues
         idConstraint = IDConstraint(requiredBy: filter)
     }
 
@@ -54,7 +65,8 @@ public struct QueryFilter: Sendable {
     /// Whether an encoded document fulfils the filter.
     ///
     /// The bytes should have passed `MessagePack.validate`; others are read safely, with any answer or an error.
-    /// - Throws: `QueryError` when a `$regex` takes too much work, or when the bytes are not a well-formed map.
+    /// - Throws: `QueryError` when a `$regex` or `$expr` takes too much work, when an operator of `$expr` cannot work with its
+    ///   arguments, or when the bytes are not a well-formed map.
     public func matches(_ document: RawSpan) throws(QueryError) -> Bool {
         try Self.translating {
             var evaluation = Evaluation(document)

@@ -253,9 +253,9 @@ struct UpdateCompiler {
     private func pull(_ operand: Value) throws(QueryError) -> UpdatePull {
         guard case .document(let document) = operand else { return .equal([operand.ordered]) }
         if let first = document.first?.key, first.utf8.first == 0x24, !FilterCompiler.logicalOperators.contains(first) {
-            return .values(try QueryFilter(compiling: ["v": operand]))
+            return .values(try QueryFilter(compiling: ["v": operand], allowsExpressions: false))
         }
-        return .documents(try QueryFilter(compiling: document))
+        return .documents(try QueryFilter(compiling: document, allowsExpressions: false))
     }
 }
 
@@ -287,7 +287,7 @@ struct UpdateArrayFilter: Sendable {
                     + " a lowercase letter, found '\(name)'")
         }
         self.name = name
-        self.filter = try QueryFilter(compiling: filter)
+        self.filter = try QueryFilter(compiling: filter, allowsExpressions: false)
     }
 
     /// Whether an element fulfils the condition.

@@ -123,14 +123,16 @@ extension UpdateProgram {
                     try reader.skip()
                     continue
                 }
-                if isTouched { try Self.checkValueCount(document, at: end) }
+                if isTouched, try !Self.holdsFewValues(document, at: end) {
+                    throw MessagePackError(.truncated, at: -1)
+                }
                 let name = key.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
                 let value = try reader.readValue()
                 if isID { id = value }
                 if isTouched { working[name] = .some(value) }
             }
         } catch {
-            // The check of the count has no error of its own kind; see there.
+            // Too many values are no error of MessagePack; its position says so.
             if error.offset < 0 {
                 throw .limit("the fields of the update have more than \(Self.maximumValues) values in one document")
             }
@@ -155,10 +157,23 @@ extension UpdateProgram {
 
     private static let idName = Array("_id".utf8)
 
-    /// Refuses a field that would take too much memory decoded.
-    private static func checkValueCount(_ span: RawSpan, at offset: Int) throws(MessagePackError) {
+    /// Refuses an encoded value that would take too much memory decoded.
+    ///
+    /// - Throws: `.limitExceeded` for more than `maximumValues` values, `.corruptDocument`.
+    public static func checkValueCount(_ value: RawSpan) throws(QueryError) {
+        do throws(MessagePackError) {
+            guard try holdsFewValues(value, at: 0) else {
+                throw MessagePackError(.truncated, at: -1)
+            }
+        } catch {
+            throw error.offset < 0
+                ? .limit("the update has more than \(maximumValues) values") : QueryError(corrupt: error)
+        }
+    }
+
+    private static func holdsFewValues(_ span: RawSpan, at offset: Int) throws(MessagePackError) -> Bool {
         let end = try span.endOfValue(at: offset)
-        guard end - offset > maximumValues else { return }  // every value has a byte at least
+        guard end - offset > maximumValues else { return true }  // every value has a byte at least
         var reader = MessagePackReader(span, at: offset)
         var count = 0
         while reader.position < end {
@@ -167,7 +182,8 @@ extension UpdateProgram {
             default: break
             }
             count += 1
-            guard count <= maximumValues else { throw MessagePackError(.truncated, at: -1) }
+            guard count <= maximumValues else { return false }
         }
+        return true
     }
 }

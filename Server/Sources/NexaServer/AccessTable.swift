@@ -11,6 +11,7 @@ enum AccessTable: String, Sendable, CaseIterable {
     case listCollections, dropCollection
     case insert, insertMany, read, update, delete, query
     case updateMany, deleteMany, findAndModify, bulkWrite
+    case aggregate, aggregateWriting, distinct
     case createIndex, dropIndex, listIndexes, explain, collectionStats, databaseStats
     case subscribe, subscribeToEverything, unsubscribe
     case beginTransaction, commitTransaction, abortTransaction
@@ -55,6 +56,10 @@ enum AccessTable: String, Sendable, CaseIterable {
         case .deleteMany: (.deleteMany, .database(.write))
         case .findAndModify: (.findAndModify, .database(.write))
         case .bulkWrite: (.bulkWrite, .database(.write))
+        case .aggregate: (.aggregate, .database(.read))
+        // $merge writes into the database that is read.
+        case .aggregateWriting: (.aggregate, .database(.write))
+        case .distinct: (.distinct, .database(.read))
         case .createIndex: (.createIndex, .database(.write))
         case .dropIndex: (.dropIndex, .database(.write))
         case .listIndexes: (.listIndexes, .database(.read))

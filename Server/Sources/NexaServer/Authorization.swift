@@ -48,6 +48,9 @@ struct RequiredAccess: Sendable, Equatable {
         case .deleteMany(let write): self.init(row: .deleteMany, write.namespace.database)
         case .findAndModify(let modify): self.init(row: .findAndModify, modify.namespace.database)
         case .bulkWrite(let bulk): self.init(row: .bulkWrite, bulk.namespace.database)
+        case .aggregate(let aggregate):
+            self.init(row: aggregate.target == nil ? .aggregate : .aggregateWriting, aggregate.namespace.database)
+        case .distinct(let distinct): self.init(row: .distinct, distinct.namespace.database)
         case .createIndex(let create): self.init(row: .createIndex, create.namespace.database)
         case .dropIndex(let drop): self.init(row: .dropIndex, drop.namespace.database)
         case .listIndexes(let namespace): self.init(row: .listIndexes, namespace.database)

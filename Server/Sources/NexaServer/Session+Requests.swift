@@ -44,6 +44,8 @@ extension Session {
         case .changePassword(let change): changePassword(change)
         case .updateUser(let update): updateUser(update)
         case .apiKeys(let keys): apiKeys(keys)
+        case .aggregate(let aggregate): self.aggregate(aggregate)
+        case .distinct(let distinct): self.distinct(distinct)
         case .backup(let directory): backUp(to: directory)
         case .compact: compact()
         case .importMongo(let request): importMongo(request)

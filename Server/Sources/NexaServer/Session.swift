@@ -58,6 +58,8 @@ final class Session: @unchecked Sendable {
     /// What the requests of this connection belong to, until it is committed or aborted.
     var transaction: Transaction?
     var transactionTimer: Reactor.TimerID?
+    /// Results that are fetched in pages.
+    let cursors = OpenCursors()
     /// The change events that this connection gets.
     var subscription: ChangeSubscription?
     private let gone = Atomic<Bool>(false)
@@ -314,6 +316,7 @@ extension Session: ChannelHandler {
         }
         self.channel = nil
         running = nil
+        cursors.removeAll()
         endSubscription()
         endOfTransaction()?.abort(because: "The connection was closed")
         if let loginTimer { reactor.cancel(loginTimer) }

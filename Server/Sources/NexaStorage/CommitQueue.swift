@@ -243,7 +243,9 @@ final class CommitQueue: Sendable {
         var change = ValueCache.Change()
         if cache.isEnabled { for payload in payloads { forget(payload, &change) } }
         defer { cache.endChange(change) }
+        cache.generation.wrappingAdd(1, ordering: .acquiringAndReleasing)
         try database.apply(payloads, lastSequence: last)
+        cache.generation.wrappingAdd(1, ordering: .acquiringAndReleasing)
     }
 
     private func forget(_ payload: UnsafeRawBufferPointer, _ change: inout ValueCache.Change) {

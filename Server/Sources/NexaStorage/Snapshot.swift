@@ -1,4 +1,5 @@
 import CRocksDB
+import Synchronization
 
 /// The state of a store at one moment. Keeps the tables open while it lives.
 ///
@@ -9,9 +10,17 @@ public final class Snapshot: @unchecked Sendable {
     private let readOptions: OpaquePointer
     /// A commit that the snapshot has, with all before it; it may also have later ones.
     public let sequence: UInt64
+    /// What the tables held when the snapshot was taken, as long as their generation has not changed.
+    private let cache: ValueCache
+    private let generation: UInt64
+    /// How many values the snapshot may still put into the cache: one long walk must not take all of it.
+    private let offers = Atomic<Int>(10_000)
 
-    init?(_ database: RocksDatabase, sequence: UInt64) {
+    init?(_ database: RocksDatabase, _ cache: ValueCache, sequence: UInt64) {
         self.sequence = sequence
+        self.cache = cache
+        // Odd when it is taken in the middle of a change; then the cache is of no use.
+        generation = cache.isEnabled ? cache.generation.load(ordering: .acquiring) : 1
         guard database.enter() else { return nil }
         self.database = database
         snapshot = rocksdb_create_snapshot(database.db)
@@ -29,7 +38,27 @@ public final class Snapshot: @unchecked Sendable {
     public func get<Result>(
         _ family: ColumnFamily, _ key: RawSpan, _ body: (RawSpan) -> Result
     ) throws(StorageError) -> Result? {
-        try database.get(family, key, options: readOptions, body)
+        guard family == Store.cachedFamily, isCurrent else {
+            return try database.get(family, key, options: readOptions, body)
+        }
+        switch key.withUnsafeBytes({ cache.find($0) }) {
+        case .hit(let hit):
+            guard isCurrent else { break }
+            let bytes = hit.bytes.span.bytes
+            return body(bytes.extracting(hit.start..<bytes.byteCount))
+        case .miss(let ticket):
+            guard offers.wrappingSubtract(1, ordering: .relaxed).newValue > 0, isCurrent else { break }
+            return try database.get(family, key, options: readOptions) { value in
+                key.withUnsafeBytes { key in value.withUnsafeBytes { cache.offer(key, $0, ticket) } }
+                return body(value)
+            }
+        }
+        return try database.get(family, key, options: readOptions, body)
+    }
+
+    /// Whether nothing was committed since the snapshot was taken.
+    private var isCurrent: Bool {
+        generation & 1 == 0 && cache.generation.load(ordering: .acquiring) == generation
     }
 
     /// Walks the keys `lower ..< upper` in order; a missing bound is open.

@@ -195,7 +195,7 @@ public final class Store: Sendable {
 
     /// The state as of now, unchanged for as long as the snapshot lives.
     public func snapshot() throws(StorageError) -> Snapshot {
-        guard let snapshot = Snapshot(database, sequence: commitSequence) else { throw .closed }
+        guard let snapshot = Snapshot(database, cache, sequence: commitSequence) else { throw .closed }
         return snapshot
     }
 

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// A bounded cache of values by key, in front of RocksDB.
 ///
 /// Coherent by construction: before a commit changes the tables it removes its keys here and closes their
@@ -5,6 +7,10 @@
 /// new epoch. A reader that looked into the tables in between carries the old epoch, and what it found is
 /// not taken. Eviction is CLOCK: an entry that was read since the hand last passed gets a second chance.
 final class ValueCache: Sendable {
+    /// Raised before and after each change of the tables: odd while one is being made. Whoever finds it as it was
+    /// knows that the tables, and with them the cache, hold what they held then.
+    let generation = Atomic<UInt64>(0)
+
     /// A value that was found: the bytes from `start` on.
     struct Hit {
         let bytes: [UInt8]
