@@ -162,7 +162,9 @@ import Testing
                 continuation.resume(returning: $0)
             }
         }.get()
-        while fixture.engine.indexes(database: "shop", collection: "films").first?.state != .ready { await Task.yield() }
+        while fixture.engine.indexes(database: "shop", collection: "films").first?.state != .ready {
+            await Task.yield()
+        }
         #expect(try fixture.engine.check().findings.isEmpty)
         fixture.engine.close()
         do {
