@@ -1,5 +1,7 @@
 import Glibc
 @_spi(Testing) import NexaEngine
+import NexaQuery
+import NexaStorage
 import NexaValue
 import Synchronization
 import TestKit
@@ -148,6 +150,46 @@ import Testing
             try Files.write(bytes, to: path)
         }
         _ = try Engine.restore(place["backup"], to: place["data"])
+    }
+
+    /// Damage that only a comparison finds: every part of the store is readable.
+    @Test func aCheckFindsWhatDoesNotBelongTogether() async throws {
+        let fixture = try Fixture()
+        try await fill(fixture.engine, 0..<20)
+        let definition = IndexDefinition(keys: [.init("n")])
+        _ = try await withCheckedContinuation { continuation in
+            fixture.engine.createIndex(database: "shop", collection: "films", definition: definition) {
+                continuation.resume(returning: $0)
+            }
+        }.get()
+        while fixture.engine.indexes(database: "shop", collection: "films").first?.state != .ready {
+            await Task.yield()
+        }
+        #expect(try fixture.engine.check().findings.isEmpty)
+        fixture.engine.close()
+        do {
+            let store = try Store(at: fixture.directory.path)
+            var documents: [[UInt8]] = []
+            var iterator = try store.makeIterator(.documents)
+            while try iterator.advance() { documents.append(iterator.key.withUnsafeBytes { Array($0) }) }
+            var batch = WriteBatch()
+            batch.put(.documents, key: documents[0], value: [0x81, 0xA1])
+            batch.put(.documents, key: documents[1], value: MessagePack.encode(["_id": "other"] as Document))
+            batch.delete(.documents, key: documents[2])
+            batch.put(.documents, key: [9, 9, 9, 9] + documents[3].dropFirst(4), value: [0x80])
+            batch.put(.documents, key: [1], value: [0x80])
+            batch.put(.indexes, key: [9, 9, 9, 9, 1], value: [])
+            _ = try store.write(batch)
+            store.close()
+        }
+        try fixture.reopen()
+        let findings = try fixture.engine.check().findings
+        for word in [
+            "cannot be read", "says that its _id is another one", "collection number 151587081",
+            "key of an unknown form", "entries of index number 151587081", "Index 'n_1'"
+        ] {
+            #expect(findings.contains { $0.contains(word) }, "\(word): \(findings)")
+        }
     }
 
     @Test func aManifestNamesNoOtherFiles() async throws {
