@@ -32,7 +32,9 @@ let package = Package(
         .target(
             name: "NexaServer", dependencies: [core, "NexaEngine", .product(name: "NexaTLS", package: "nexa")],
             swiftSettings: swiftSettings),
-        .executableTarget(name: "nexadb", dependencies: ["NexaServer"], swiftSettings: swiftSettings)
+        .executableTarget(
+            name: "nexadb", dependencies: ["NexaServer", .product(name: "NexaClient", package: "nexa")],
+            swiftSettings: swiftSettings)
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,3 +1,5 @@
+public import NexaValue
+
 /// Updates of the fields of a model: `.set(User.Fields.age, 36)`.
 extension Update {
     /// Sets a field.
@@ -16,4 +18,19 @@ extension Update {
     public func unset<T>(_ field: Field<T>) -> Update { unset(field.path) }
     /// Removes a field.
     public static func unset<T>(_ field: Field<T>) -> Update { .unset(field.path) }
+}
+
+extension Array: NexaValueConvertible where Element: NexaValueConvertible {
+    /// An array.
+    public var nexaValue: Value { .array(map(\.nexaValue)) }
+}
+
+extension Document: NexaValueConvertible {
+    /// A sub-document.
+    public var nexaValue: Value { .document(self) }
+}
+
+extension Timestamp: NexaValueConvertible {
+    /// A point in time.
+    public var nexaValue: Value { .timestamp(self) }
 }

@@ -57,11 +57,13 @@ extension Request {
         case .unsubscribeChanges: self = .unsubscribe
         case .abortTransaction: self = .abortTransaction
         case .listUsers: self = .listUsers
+        case .compact: self = .compact
         case .listDatabases: self = .listDatabases(viaCollections: false)
         case .connect, .create, .read, .update, .delete, .query, .batchWrite, .listCollections, .dropCollection,
             .dropDatabase, .subscribeChanges, .beginTransaction, .commitTransaction,
             .updateMany, .deleteMany, .findAndModify, .bulkWrite,
             .createUser, .deleteUser, .changePassword, .updateUser, .apiKeys,
+            .backup, .importMongoDatabase, .importMongoCollection,
             .aggregate, .distinct, .createIndex, .dropIndex, .listIndexes, .explain, .collectionStats, .databaseStats:
             let fields = try RequestFields(payload)
             control = Self.mayTakeLong(type) ? try RequestControl(fields) : RequestControl()
@@ -141,6 +143,9 @@ extension Request {
         case .apiKeys: self = .apiKeys(try APIKeys(fields))
         case .aggregate: self = .aggregate(try Aggregate(fields, &recent))
         case .distinct: self = .distinct(try Distinct(fields, &recent))
+        case .backup: self = .backup(directory: try fields.backupDirectory())
+        case .importMongoDatabase: self = .importMongo(try ImportMongo(fields, isCollection: false))
+        case .importMongoCollection: self = .importMongo(try ImportMongo(fields, isCollection: true))
         case .createIndex: self = .createIndex(try CreateIndex(fields, &recent))
         case .dropIndex: self = .dropIndex(try DropIndex(fields, &recent))
         case .listIndexes: self = .listIndexes(try fields.namespace(missing: "Missing 'collection' field", &recent))

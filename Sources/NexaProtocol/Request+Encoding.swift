@@ -48,12 +48,17 @@ extension Request {
             writer.writeRaw(batch.documents)
             writer.write(durability: batch.durability)
         case .subscribe(let subscribe): subscribe.encode(into: &writer)
-        case .ping, .disconnect, .unsubscribe, .abortTransaction, .listUsers, .listDatabases(viaCollections: false):
+        case .ping, .disconnect, .unsubscribe, .abortTransaction, .listUsers, .compact,
+            .listDatabases(viaCollections: false):
             writer.writeMapHead(count: 0)
         case .createUser(let create): create.encode(into: &writer)
         case .deleteUser(let name):
             writer.writeMapHead(count: 1)
             writer.write(key: "username", name)
+        case .backup(let directory):
+            writer.writeMapHead(count: 1)
+            writer.write(key: "directory", directory)
+        case .importMongo(let request): request.encode(into: &writer)
         case .changePassword(let change): change.encode(into: &writer)
         case .updateUser(let update): update.encode(into: &writer)
         case .apiKeys(let keys): keys.encode(into: &writer)

@@ -46,6 +46,9 @@ public enum Request: Sendable, Hashable {
     case changePassword(ChangePassword)
     case updateUser(UpdateUser)
     case apiKeys(APIKeys)
+    case backup(directory: String)
+    case compact
+    case importMongo(ImportMongo)
 
     /// A collection in a database.
     public struct Namespace: Sendable, Hashable {
@@ -272,6 +275,10 @@ public enum Request: Sendable, Hashable {
         case .changePassword: .changePassword
         case .updateUser: .updateUser
         case .apiKeys: .apiKeys
+        case .backup: .backup
+        case .compact: .compact
+        case .importMongo(let request):
+            request.sourceCollection == nil ? .importMongoDatabase : .importMongoCollection
         case .createIndex: .createIndex
         case .dropIndex: .dropIndex
         case .listIndexes: .listIndexes

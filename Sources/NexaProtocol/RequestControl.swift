@@ -28,7 +28,9 @@ extension Request {
 
     static func mayTakeLong(_ type: MessageType) -> Bool {
         switch type {
-        case .query, .aggregate, .distinct, .explain, .updateMany, .deleteMany, .findAndModify, .bulkWrite: true
+        case .query, .aggregate, .distinct, .explain, .updateMany, .deleteMany, .findAndModify, .bulkWrite,
+            .importMongoDatabase, .importMongoCollection:
+            true
         default: false
         }
     }

@@ -11,24 +11,42 @@ extension JSON {
             case extendedForm
         }
 
+        /// How values without a JSON form are told apart from those with one.
+        public enum ExtendedJSON: Sendable, Hashable {
+            /// Only binary data, extensions and, if wanted, non-finite numbers have a form of their own.
+            case none
+            /// MongoDB's relaxed Extended JSON: points in time are `{"$date":"…"}`, non-finite numbers have a form.
+            case relaxed
+            /// MongoDB's canonical Extended JSON: numbers say their kind too, such as `{"$numberInt":"5"}`.
+            case canonical
+        }
+
         /// One field or element per line, indented by two blanks for each level.
         public var isPretty: Bool
         /// Fields in bytewise order of their keys instead of the document's order.
         public var sortsKeys: Bool
         /// What becomes of NaN and the infinities.
         public var nonFiniteNumbers: NonFiniteNumbers
+        /// How values without a JSON form are told apart from those with one.
+        public var extendedJSON: ExtendedJSON
 
         /// Creates options; without arguments the text is compact and in the order of the document.
         public init(
-            isPretty: Bool = false, sortsKeys: Bool = false, nonFiniteNumbers: NonFiniteNumbers = .refuse
+            isPretty: Bool = false, sortsKeys: Bool = false, nonFiniteNumbers: NonFiniteNumbers = .refuse,
+            extendedJSON: ExtendedJSON = .none
         ) {
             self.isPretty = isPretty
             self.sortsKeys = sortsKeys
             self.nonFiniteNumbers = nonFiniteNumbers
+            self.extendedJSON = extendedJSON
         }
 
         /// Everything on one line, without blanks.
         public static let compact = EncodingOptions()
+        /// Relaxed Extended JSON on one line.
+        public static let relaxedExtended = EncodingOptions(extendedJSON: .relaxed)
+        /// Canonical Extended JSON on one line.
+        public static let canonicalExtended = EncodingOptions(extendedJSON: .canonical)
         /// One field or element per line, indented by two blanks for each level.
         public static let pretty = EncodingOptions(isPretty: true)
     }
@@ -100,6 +118,7 @@ struct JSONWriter {
     let options: JSON.EncodingOptions
 
     mutating func write(_ value: Value, depth: Int) throws(JSONEncodingError) {
+        if options.extendedJSON != .none, writeExtended(value) { return }
         switch value {
         case .null: write("null")
         case .bool(let value): write(value ? "true" : "false")
@@ -119,8 +138,11 @@ struct JSONWriter {
             }
         case .document(let document): try write(document, depth: depth)
         case .vector(let components):
+            let isCanonical = options.extendedJSON == .canonical
             try writeList(count: components.count, 0x5B, 0x5D, depth) { (writer, index) throws(JSONEncodingError) in
-                try writer.writeNumber(Double(components[index]), text: components[index].description)
+                let component = components[index]
+                if isCanonical, writer.writeExtended(.double(Double(component))) { return }
+                try writer.writeNumber(Double(component), text: component.description)
             }
         case .timestamp(let value): writeText(value.rfc3339)
         case .extended(let value):
@@ -128,6 +150,37 @@ struct JSONWriter {
             JSON.appendBase64(value.bytes, to: &output)
             write("\",\"type\":\(value.type)}}")
         }
+    }
+
+    /// Writes what Extended JSON has a form of its own for; false for other values.
+    private mutating func writeExtended(_ value: Value) -> Bool {
+        let isCanonical = options.extendedJSON == .canonical
+        switch value {
+        case .int(let number) where isCanonical:
+            write("{\"\(Int32(exactly: number) == nil ? "$numberLong" : "$numberInt")\":\"\(number)\"}")
+        // MongoDB has no such integers; its tools refuse them rather than change them.
+        case .uint(let number) where isCanonical: write("{\"$numberLong\":\"\(number)\"}")
+        case .double(let number) where isCanonical || !number.isFinite:
+            let text =
+                number.isNaN ? "NaN" : number.isFinite ? number.description : number < 0 ? "-Infinity" : "Infinity"
+            write("{\"$numberDouble\":\"\(text)\"}")
+        case .timestamp(let time):
+            // RFC 3339 can say the years up to 9999; the specification has it for those from 1970 on, in the relaxed
+            // form. Parts of a millisecond have no other form, and are lost in other years.
+            let isExact = time.nanoseconds % 1_000_000 == 0
+            let first: Int64 = isExact ? 0 : -62_167_219_200
+            if (first...253_402_300_799).contains(time.seconds), !(isExact && isCanonical) {
+                write("{\"$date\":\"\(time.rfc3339)\"}")
+            } else {
+                let (product, overflow) = time.seconds.multipliedReportingOverflow(by: 1000)
+                let milliseconds = overflow ? (time.seconds < 0 ? .min : .max) : product
+                write(
+                    "{\"$date\":{\"$numberLong\":\"\(milliseconds &+ (overflow ? 0 : Int64(time.nanoseconds / 1_000_000)))\"}}"
+                )
+            }
+        default: return false
+        }
+        return true
     }
 
     private mutating func write(_ document: Document, depth: Int) throws(JSONEncodingError) {

@@ -1,5 +1,9 @@
-/// The objects that stand for values without a JSON form, after MongoDB's canonical Extended JSON:
+/// The objects that stand for values without a JSON form, after MongoDB's Extended JSON (version 2):
 /// https://github.com/mongodb/specifications/blob/master/source/extended-json/extended-json.md.
+///
+/// Both of its forms are read, canonical and relaxed. Kinds that there are in MongoDB only become what is nearest: an
+/// ObjectId and a UUID their text, a Decimal128 its digits as text, a regular expression `/pattern/options`, code and
+/// symbols their text, a timestamp a point in time whose nanoseconds are the ordinal, `undefined` null.
 extension JSON {
     enum ExtendedForm {
         case ordinary
@@ -7,28 +11,36 @@ extension JSON {
         case value(Value)
     }
 
+    private static let readers: [String: @Sendable (Value) -> Value?] = [
+        "$binary": binary, "$extension": extended, "$numberDouble": double, "$numberInt": integer,
+        "$numberLong": integer, "$numberDecimal": decimal, "$oid": objectID, "$uuid": uuid, "$date": date,
+        "$timestamp": timestamp, "$regularExpression": regularExpression,
+        "$undefined": { $0.bool == true ? .null : nil }, "$minKey": { $0.int == 1 ? "MinKey" : nil },
+        "$maxKey": { $0.int == 1 ? "MaxKey" : nil }, "$symbol": { $0.string.map(Value.string) },
+        "$code": { $0.string.map(Value.string) }
+    ]
+
     /// Whether an object with this single field may be one.
-    static func isExtendedForm(_ name: String) -> Bool {
-        name == "$binary" || name == "$extension" || name == "$numberDouble"
-    }
+    static func isExtendedForm(_ name: String) -> Bool { readers[name] != nil }
 
     /// Reads the only field of an object as an extended form, if its name is one's.
     static func extendedForm(_ name: String, _ value: Value) -> ExtendedForm {
-        let read: Value?
-        switch name {
-        case "$binary": read = binary(value)
-        case "$extension": read = extended(value)
-        case "$numberDouble": read = nonFiniteNumber(value)
-        default: return .ordinary
-        }
-        return read.map(ExtendedForm.value) ?? .malformed
+        guard let read = readers[name] else { return .ordinary }
+        return read(value).map(ExtendedForm.value) ?? .malformed
     }
 
     private static func binary(_ value: Value) -> Value? {
         guard let form = value.document, form.count == 2, let text = form["base64"]?.string,
-            form["subType"]?.string == "00"
+            let subtype = form["subType"]?.string, (1...2).contains(subtype.utf8.count),
+            let number = UInt8(subtype, radix: 16), let bytes = base64Decoded(text)
         else { return nil }
-        return base64Decoded(text).map(Value.bytes)
+        guard number == 4, bytes.count == 16 else { return .bytes(bytes) }
+        var digits = ""
+        for (index, byte) in bytes.enumerated() {
+            if [4, 6, 8, 10].contains(index) { digits += "-" }
+            digits += (byte < 16 ? "0" : "") + String(byte, radix: 16)
+        }
+        return .string(digits)
     }
 
     private static func extended(_ value: Value) -> Value? {
@@ -38,13 +50,84 @@ extension JSON {
         return .extended(ExtendedValue(type: type, bytes: bytes))
     }
 
-    private static func nonFiniteNumber(_ value: Value) -> Value? {
+    private static func double(_ value: Value) -> Value? {
         switch value.string {
-        case "NaN": return .double(.nan)
-        case "Infinity": return .double(.infinity)
-        case "-Infinity": return .double(-.infinity)
+        case nil: nil
+        case "NaN": .double(.nan)
+        case "Infinity": .double(.infinity)
+        case "-Infinity": .double(-.infinity)
+        case let text?: finite(text).map(Value.double)
+        }
+    }
+
+    /// A number in the grammar of JSON, more or less: `Double` alone also takes hexadecimal ones and words.
+    private static func finite(_ text: String) -> Double? {
+        guard let first = text.utf8.last, (0x30...0x39).contains(first) || first == 0x2E,
+            text.utf8.allSatisfy({ (0x2B...0x39).contains($0) && $0 != 0x2C && $0 != 0x2F || $0 | 0x20 == 0x65 }),
+            let number = Double(text), number.isFinite
+        else { return nil }
+        return number
+    }
+
+    private static func integer(_ value: Value) -> Value? {
+        guard let text = value.string, text.utf8.first != 0x2B else { return nil }
+        if let number = Int64(text) { return .int(number) }
+        return UInt64(text).map { Value($0) }
+    }
+
+    private static func decimal(_ value: Value) -> Value? {
+        guard let text = value.string, !text.isEmpty, text.utf8.count <= 64,
+            ["NaN", "Infinity", "-Infinity"].contains(text)
+                || text.utf8.contains(where: { (0x30...0x39).contains($0) })
+                    && text.utf8.allSatisfy({
+                        (0x30...0x39).contains($0) || [0x2B, 0x2D, 0x2E, 0x45, 0x65].contains($0)
+                    })
+        else { return nil }
+        return .string(text)
+    }
+
+    private static func objectID(_ value: Value) -> Value? {
+        guard let text = value.string, text.utf8.count == 24, isHexadecimal(text) else { return nil }
+        return .string(text.lowercased())
+    }
+
+    private static func uuid(_ value: Value) -> Value? {
+        guard let text = value.string, text.utf8.count == 36 else { return nil }
+        let groups = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard groups.map(\.utf8.count) == [8, 4, 4, 4, 12], groups.allSatisfy({ isHexadecimal($0) }) else { return nil }
+        return .string(text.lowercased())
+    }
+
+    private static func isHexadecimal(_ text: some StringProtocol) -> Bool {
+        text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0 | 0x20) }
+    }
+
+    /// Milliseconds since 1970 (a `$numberLong` has been read already), or a text of RFC 3339.
+    private static func date(_ value: Value) -> Value? {
+        switch value {
+        case .int(let milliseconds):
+            let (quotient, remainder) = milliseconds.quotientAndRemainder(dividingBy: 1000)
+            let seconds = remainder < 0 ? quotient - 1 : quotient
+            return .timestamp(
+                Timestamp(
+                    seconds: seconds, nanoseconds: UInt32(remainder < 0 ? remainder + 1000 : remainder) * 1_000_000))
+        case .string(let text): return Timestamp(rfc3339: text).map(Value.timestamp)
         default: return nil
         }
+    }
+
+    private static func timestamp(_ value: Value) -> Value? {
+        guard let form = value.document, form.count == 2, case .int(let seconds)? = form["t"],
+            case .int(let ordinal)? = form["i"], UInt32(exactly: seconds) != nil, let ordinal = UInt32(exactly: ordinal)
+        else { return nil }
+        return .timestamp(Timestamp(seconds: seconds, nanoseconds: min(ordinal, 999_999_999)))
+    }
+
+    private static func regularExpression(_ value: Value) -> Value? {
+        guard let form = value.document, form.count == 2, let pattern = form["pattern"]?.string,
+            let options = form["options"]?.string
+        else { return nil }
+        return .string("/\(pattern)/\(options)")
     }
 
     private static let base64Alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
@@ -91,6 +174,67 @@ extension JSON {
 }
 
 extension Timestamp {
+    /// Reads RFC 3339, with `Z` or an offset such as `+01:00`, and up to nine decimals; `nil` for anything else.
+    init?(rfc3339 text: String) {
+        let bytes = Array(text.utf8)
+        guard bytes.count >= 20, bytes.count <= 35 else { return nil }
+        func number(_ range: Range<Int>) -> Int? {
+            var result = 0
+            for position in range {
+                guard position < bytes.count, (0x30...0x39).contains(bytes[position]) else { return nil }
+                result = result * 10 + Int(bytes[position] - 0x30)
+            }
+            return result
+        }
+        guard bytes[4] == 0x2D, bytes[7] == 0x2D, bytes[10] | 0x20 == 0x74, bytes[13] == 0x3A, bytes[16] == 0x3A,
+            let year = number(0..<4), let month = number(5..<7), let day = number(8..<10), let hour = number(11..<13),
+            let minute = number(14..<16), let second = number(17..<19), (1...12).contains(month),
+            (1...Self.days(in: month, of: year)).contains(day), hour < 24, minute < 60, second < 60
+        else { return nil }
+        var position = 19
+        var nanoseconds = 0
+        if bytes[position] == 0x2E {
+            let start = position + 1
+            position = start
+            while position < bytes.count, (0x30...0x39).contains(bytes[position]) { position += 1 }
+            guard (1...9).contains(position - start), var fraction = number(start..<position) else { return nil }
+            for _ in (position - start)..<9 { fraction *= 10 }
+            nanoseconds = fraction
+        }
+        var offset = 0
+        guard position < bytes.count else { return nil }
+        switch bytes[position] {
+        case 0x5A, 0x7A: position += 1
+        case 0x2B, 0x2D:
+            let colon = position + 3 < bytes.count && bytes[position + 3] == 0x3A ? 1 : 0
+            guard let hours = number(position + 1..<position + 3), hours < 24,
+                let minutes = number(position + 3 + colon..<position + 5 + colon), minutes < 60
+            else { return nil }
+            offset = (hours * 60 + minutes) * (bytes[position] == 0x2B ? 60 : -60)
+            position += 5 + colon
+        default: return nil
+        }
+        guard position == bytes.count else { return nil }
+        // The inverse of what `rfc3339` does.
+        let shiftedYear = month <= 2 ? year - 1 : year
+        let era = (shiftedYear >= 0 ? shiftedYear : shiftedYear - 399) / 400
+        let yearOfEra = shiftedYear - era * 400
+        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+        let days = era * 146_097 + dayOfEra - 719_468
+        self.init(
+            seconds: Int64(days * 86_400 + hour * 3600 + minute * 60 + second - offset),
+            nanoseconds: UInt32(nanoseconds))
+    }
+
+    private static func days(in month: Int, of year: Int) -> Int {
+        switch month {
+        case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
+        case 4, 6, 9, 11: 30
+        default: 31
+        }
+    }
+
     /// The point in time as RFC 3339 text in UTC, with as many of 0, 3, 6 or 9 decimals as it needs.
     ///
     /// Years beyond 0…9999, which RFC 3339 cannot say, get the sign and the extra digits of ISO 8601.

@@ -2,6 +2,7 @@
     import NexaClient
     import NexaServer
     import NexaTestSupport
+    import NexaValue
     import TestKit
     import Testing
 
@@ -39,12 +40,19 @@
                     #expect(try await pages["p1"] == Page(_id: "p1", visits: 5, tags: ["b"]))
                     #expect(try await pages.update("p1", .set("tags.$[t]", "c").arrayFilter(["t": "b"])))
                     #expect(try await pages["p1"]?.tags == ["c"])
+                    #expect(try await pages.update("p1", .set("tags", ["x", "y"])))
+                    #expect(try await pages.update("p1", .pullAll("tags", ["y", "z"])))
+                    #expect(try await pages["p1"]?.tags == ["x"])
                     #expect(try await pages.update("p1", .unset("tags")))
                     #expect(try await pages["p1"]?.tags == nil)
                     #expect(try await !pages.update("nobody", .inc("visits", 1)))
                     let free = client.database().collection("pages")
-                    try await free.update("p2", .set("a.b", 1).currentDate("seen").rename("visits", to: "hits"))
+                    try await free.update(
+                        "p2",
+                        .set("a.b", 1).currentDate("seen").rename("visits", to: "hits")
+                            .set("born", Timestamp(seconds: 5)).push("list", ["k": 1] as Document))
                     let document = try #require(try await free["p2"])
+                    #expect(document["born"] == .timestamp(Timestamp(seconds: 5)) && document["list"] == [["k": 1]])
                     #expect(document["a"] == ["b": 1] && document["hits"] == 2 && document["visits"] == nil)
                 }
             }
@@ -73,7 +81,7 @@
                     let same = try await pages.updateOne(["_id": "p5"], .set("visits", 7))
                     #expect(same == UpdateResult(matched: 1, modified: 0))
                     let made = try await pages.updateOne(
-                        ["_id": "new"], .inc("visits", 3).setOnInsert("tags", Value.array(["x"])), upsert: true)
+                        ["_id": "new"], .inc("visits", 3).setOnInsert("tags", ["x"]), upsert: true)
                     #expect(made.upsertedID == "new" && made.matched == 0)
                     #expect(try await pages["new"] == Page(_id: "new", visits: 3, tags: ["x"]))
                     #expect(try await pages.deleteOne(["_id": "new"]))
@@ -301,7 +309,7 @@
 
             @Test func watchersSeeWhatWasSetAndRemoved() async throws {
                 try await withPages { client, pages in
-                    try await pages.update("p1", .set("tags", Value.array(["a"])))
+                    try await pages.update("p1", .set("tags", ["a"]))
                     var changes = pages.watch().makeAsyncIterator()
                     _ = try await changes.begin()
                     try await pages.update("p1", .inc("visits", 1).unset("tags"))

@@ -137,6 +137,10 @@ struct IndexWorkload {
                 filter = filter.filter { $0.key.hasPrefix("$") }.reduce(into: Document()) { $0[$1.key] = $1.value }
             }
         }
+        if chance(10) {
+            filter["_id"] = .document([pick(["$gt", "$lt", "$gte"]): .int(Int64(number(300)))])
+            if chance(30) { filter["_id"] = ["$gte": .int(Int64(number(300))), "$lt": .int(Int64(number(300)))] }
+        }
         if chance(10) { filter["d"] = ["$elemMatch": .document(["x": condition(), "y": condition()])] }
         return filter
     }

@@ -44,6 +44,13 @@ import Testing
         .init(filter: ["tags": 7], sort: ["tags": 1], stage: "IXSCAN", index: "tags_1", sortedBy: "memory"),
         .init(filter: ["flag": true], stage: "COLLSCAN", documents: 2000),
         .init(filter: ["_id": 7], stage: "IDHACK", documents: 1),
+        .init(
+            filter: ["_id": ["$gt": 1000], "k": 3], sort: ["_id": 1], limit: 5, stage: "IDSCAN", documents: 83,
+            sortedBy: "source"),
+        .init(filter: ["_id": ["$gt": 1990], "k": ["$gte": 3]], stage: "IDSCAN", documents: 9),
+        .init(
+            filter: ["_id": ["$gt": 1000], "sub.x": 4], sort: ["_id": 1], limit: 7, stage: "IXSCAN", index: "sub.x_1",
+            keys: 7, documents: 7, sortedBy: "source"),
         .init(filter: ["_id": 7, "n": 7], stage: "IDHACK", documents: 1),
         .init(filter: ["$or": [["n": 5], ["tags": 7]]], stage: "OR"),
         .init(filter: ["$or": [["n": 5], ["n": 9]]], stage: "IXSCAN", index: "n_1", keys: 2, documents: 2),

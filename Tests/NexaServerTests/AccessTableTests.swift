@@ -58,6 +58,12 @@ import Testing
         .listUsers: (.listUsers, "a--- --- --"),
         .changePassword: (.changePassword(.init(username: "victim", newPassword: "x")), "a--- --- --"),
         .updateUser: (.updateUser(.init(username: "victim", role: "admin")), "a--- --- --"),
+        .backup: (.backup(directory: "x"), "a--- --- --"),
+        .compact: (.compact, "a--- --- --"),
+        .importMongoDatabase: (.importMongo(.init(uri: "x", sourceDatabase: "shop")), "a--- --- --"),
+        .importMongoCollection: (
+            .importMongo(.init(uri: "x", sourceDatabase: "shop", sourceCollection: "c")), "a--- --- --"
+        ),
         .apiKeys: (.apiKeys(.init(username: "victim", action: .create(label: ""))), "a--- --- --")
     ]
 

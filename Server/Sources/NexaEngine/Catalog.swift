@@ -219,7 +219,7 @@ final class Catalog: Sendable {
             do throws(EngineError) {
                 try enqueue(batch, durability: .sync, completion)
             } catch {
-                if before == .ready { index.markReady(since: index.readySequence) }
+                index.restore(before)
                 throw error
             }
             collection.indexes = collection.queryIndexes.filter { $0 !== index }

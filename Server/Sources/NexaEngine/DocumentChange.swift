@@ -39,7 +39,7 @@ enum WriteAttempt {
     case dropped
 }
 
-/// The bytes of one commit: index entries first, then the documents with their notes.
+/// The bytes of one commit: the documents with their notes first, then the index entries.
 struct CommitContents {
     private(set) var batch: WriteBatch
     /// What becomes the value of which latched key: documents, and the owners of unique entries.

@@ -64,8 +64,9 @@ extension Engine {
             }
         }
         var contents = CommitContents(capacity: capacity)
-        if !difference.isEmpty { try add(difference, to: &contents) }
+        // A commit that does not begin with a note is passed over by those who read the change history.
         for group in groups { contents.add(group) }
+        if !difference.isEmpty { try add(difference, to: &contents) }
         try enqueue(contents.batch, options, noting: contents.noted, completion)
         return true
     }

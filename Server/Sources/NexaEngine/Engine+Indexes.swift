@@ -114,7 +114,8 @@ extension Engine {
         completion: @escaping @Sendable (Result<Void, EngineError>) -> Void
     ) {
         do throws(EngineError) {
-            let missing = EngineError(.notFound, "Index '\(index)' not found in collection '\(name)'")
+            let missing = EngineError(
+                .notFound, "Index '\(index.prefix(EngineLimits.maximumNameBytes))' not found in collection '\(name)'")
             guard let collection = catalog.collection(database, name) else { throw missing }
             try latches.holdingAll { () throws(EngineError) in
                 guard !collection.isDropped, let found = collection.queryIndexes.first(where: { $0.name == index })
@@ -131,7 +132,9 @@ extension Engine {
     public func indexes(database: String, collection name: String) -> [IndexStatus] {
         guard let collection = catalog.collection(database, name) else { return [] }
         let failed = collection.failedBuilds.withLock { $0 }
-        return collection.queryIndexes.map { Self.status(of: $0) }
+        // One that failed may still wait for being dropped.
+        let kept = collection.queryIndexes.filter { index in !failed.contains { $0.definition.name == index.name } }
+        return kept.map { Self.status(of: $0) }
             + failed.map {
                 IndexStatus(definition: $0.definition, state: .failed, scanned: 0, total: 0, failure: $0.error)
             }

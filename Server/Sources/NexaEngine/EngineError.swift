@@ -24,6 +24,8 @@ public struct EngineError: Error, Sendable, Hashable, CustomStringConvertible {
         case overloaded
         /// The changes behind a position are not in the log any more, or the position is of other data.
         case historyLost
+        /// Another server has the data directory.
+        case inUse
         /// The data directory or the device failed; see the message.
         case storage
         /// The engine is being closed.
@@ -48,6 +50,8 @@ public struct EngineError: Error, Sendable, Hashable, CustomStringConvertible {
         switch error.code {
         case .overloaded: self.init(.overloaded, error.message, advice: error.advice)
         case .batchTooLarge: self.init(.limit, error.message, advice: error.advice)
+        case .notEmpty, .notABackup: self.init(.badRequest, error.message, advice: error.advice)
+        case .locked: self.init(.inUse, error.message, advice: error.advice)
         case .historyLost: self.init(.historyLost, error.message, advice: error.advice)
         case .closed: self.init(.shuttingDown, "The server is shutting down", advice: "Connect again in a moment")
         default: self.init(.storage, error.message, advice: error.advice)

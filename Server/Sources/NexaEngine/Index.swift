@@ -72,6 +72,9 @@ final class Index: IndexMaintaining, Sendable {
         stateBits.store(State.ready.rawValue, ordering: .releasing)
     }
 
+    /// Takes `markDropped` back.
+    func restore(_ state: State) { stateBits.store(state.rawValue, ordering: .releasing) }
+
     func markDropped() { stateBits.store(State.dropped.rawValue, ordering: .releasing) }
 
     /// The first commit at which it was complete.

@@ -157,15 +157,25 @@ final class IndexBuilder: Sendable {
     }
 
     private func fail(_ job: Job, _ error: EngineError, in engine: Engine) {
-        engine.latches.holdingAll {
-            guard job.index.state == .building, !job.collection.isDropped else { return }
-            job.collection.failedBuilds.withLock { failed in
-                failed.removeAll { $0.definition.name == job.index.name }
-                failed = failed.suffix(IndexDefinition.maximumCount - 1) + [(job.index.definition, error)]
+        var isDropped = false
+        while !isDropped, !isClosing {
+            isDropped = engine.latches.holdingAll {
+                guard job.index.state == .building, !job.collection.isDropped else { return true }
+                job.collection.failedBuilds.withLock { failed in
+                    failed.removeAll { $0.definition.name == job.index.name }
+                    failed = failed.suffix(IndexDefinition.maximumCount - 1) + [(job.index.definition, error)]
+                }
+                do throws(EngineError) {
+                    try engine.catalog.dropIndex(job.index, of: job.collection) { _ in }
+                    return true
+                } catch {
+                    // Anything but having too much to do lasts until the server is started again.
+                    return error.code != .overloaded
+                }
             }
-            try? engine.catalog.dropIndex(job.index, of: job.collection) { _ in }
+            engine.store.commitPending()
+            if !isDropped { pause(milliseconds: 50) }
         }
-        engine.store.commitPending()
         engine.onNotice(
             EngineNotice(
                 isWarning: true,

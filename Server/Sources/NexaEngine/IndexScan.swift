@@ -18,7 +18,7 @@ struct IndexScan: Sendable {
     /// What is looked for in each field, as a person reads it; in ascending terms.
     let bounds: [KeyIntervals]
     /// In the order of the keys, without overlaps.
-    let ranges: [KeyRange]
+    private(set) var ranges: [KeyRange]
     /// The leading fields that have one value each.
     let singleFields: Int
     /// The leading fields that the ranges speak of.
@@ -83,6 +83,12 @@ struct IndexScan: Sendable {
         isExact =
             constraints.isComplete && marks.multikey == 0 && marks.cut & (1 << UInt32(bounded) - 1) == 0
             && constraints.fields.allSatisfy { $0.isExact && paths.contains($0.path) }
+    }
+
+    /// Leaves out ids that the filter does not mean, where the entries of one value are in the order of the ids.
+    mutating func narrow(toIDs lower: ArraySlice<UInt8>, _ upper: ArraySlice<UInt8>) {
+        guard isPoint, marks.multikey == 0, !index.definition.isUnique else { return }
+        ranges = ranges.map { KeyRange(lower: $0.lower + lower, upper: $0.lower + upper) }
     }
 
     /// Whether a document can be found more than once.

@@ -72,6 +72,8 @@ struct QueryPlanner {
     let indexes: [Index]
     /// Nothing of what a transaction wrote has to be put in between.
     let isPlain: Bool
+    /// Where the ids are that the filter means; `nil` when it says nothing of them.
+    let ids: (lower: [UInt8], upper: [UInt8])?
     private let constraints: FilterConstraints
     private let terms: [IndexDefinition.Key]
 
@@ -87,6 +89,13 @@ struct QueryPlanner {
         // One that is being dropped may have no entries in the snapshot any more.
         self.indexes = indexes.filter { $0.state == .ready }
         self.isPlain = isPlain
+        if case .range = filter.idConstraint,
+            case .scan(let lower, let upper) = QuerySource(collection.number, filter.idConstraint, after: nil)
+        {
+            ids = (lower, upper)
+        } else {
+            ids = nil
+        }
         constraints = filter.constraints
         terms = order?.terms ?? []
     }
@@ -112,6 +121,10 @@ struct QueryPlanner {
     private func plan(_ index: Index, isHinted: Bool = false) -> IndexPlan? {
         var scan = IndexScan(index, index.marks, constraints)
         guard scan.hasEverything(constraints) else { return nil }
+        if let ids {
+            scan.narrow(
+                toIDs: ids.lower[DocumentKey.prefixLength...], ids.upper[DocumentKey.prefixLength...])
+        }
         var isSorted = false
         if !terms.isEmpty, isPlain, let reverse = scan.reverse(for: terms) {
             scan.isReverse = reverse
@@ -159,8 +172,18 @@ struct QueryPlanner {
         }
         let (sum, isOverflow) = options.limit.addingReportingOverflow(options.skip)
         let wanted = options.limit == 0 || isOverflow ? Int.max : sum
-        var fewest: (plan: Int, keys: Int)?
+        var fewest: (plan: Int?, keys: Int)?
         var isOpen: [Int] = []
+        if ids != nil {
+            let documents = try countDocuments()
+            if documents.read < Self.trialKeys { fewest = (nil, documents.read) }
+            // Few are read until there are enough, and in the right order.
+            if fewest == nil, options.limit > 0, terms.isEmpty || terms == [IndexDefinition.Key("_id")],
+                documents.matched >= wanted
+            {
+                return nil
+            }
+        }
         for (position, plan) in candidates.enumerated().prefix(Self.trialPlans) {
             guard plan.scans.allSatisfy({ $0.boundedFields > 0 }) else {
                 isOpen.append(position)
@@ -187,6 +210,20 @@ struct QueryPlanner {
         guard let bounded = isOpen.first(where: { candidates[$0].scans[0].boundedFields > 0 }) else { return nil }
         if candidates[bounded].isCovered { return bounded }
         return try mostDocumentsMatch() ? nil : bounded
+    }
+
+    /// Looks at the first documents that have an id that the filter means.
+    private func countDocuments() throws(EngineError) -> (read: Int, matched: Int) {
+        guard let ids else { return (0, 0) }
+        var iterator = try translating { () throws(StorageError) in
+            try snapshot.makeIterator(.documents, lower: ids.lower, upper: ids.upper)
+        }
+        var counts = (read: 0, matched: 0)
+        while counts.read < Self.trialKeys, try Self.move(&iterator, false) {
+            counts.read += 1
+            if try matches(iterator.value) { counts.matched += 1 }
+        }
+        return counts
     }
 
     private func count(_ plan: IndexPlan, upTo cap: Int) throws(EngineError) -> Int {
@@ -253,7 +290,9 @@ struct QueryPlanner {
         if name == "_id_" || name == "$natural" { return nil }
         guard let index = indexes.first(where: { $0.name == name }) else {
             throw EngineError(
-                .badRequest, "The hint names no index of collection '\(collection.name)' that is ready: '\(name)'")
+                .badRequest,
+                "The hint names no index of collection '\(collection.name)' that is ready: "
+                    + "'\(name.prefix(EngineLimits.maximumNameBytes))'")
         }
         guard let plan = plan(index, isHinted: true) else {
             throw EngineError(

@@ -40,7 +40,15 @@ final class SpillingSorter {
         entries.sort { $0.key.span.bytes.precedes($1.key.span.bytes) }
     }
 
+    /// A sort of more runs is refused: each has a file and a buffer while they are merged.
+    static let maximumRuns = 256
+
     private func spill() throws(EngineError) {
+        guard runs.count < Self.maximumRuns else {
+            throw EngineError(
+                .limit, "The sort is larger than \(Self.maximumRuns) times its memory of \(maximumBytes) bytes",
+                advice: "Make an index for the order, or give the query a limit or a narrower filter")
+        }
         sort()
         let run = try SortedRun(in: directory)
         for entry in entries { try run.write(entry.key, entry.document) }

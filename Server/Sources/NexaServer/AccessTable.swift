@@ -16,6 +16,7 @@ enum AccessTable: String, Sendable, CaseIterable {
     case subscribe, subscribeToEverything, unsubscribe
     case beginTransaction, commitTransaction, abortTransaction
     case createUser, deleteUser, listUsers, changePassword, updateUser, apiKeys
+    case backup, compact, importMongoDatabase, importMongoCollection
 
     /// What a user must have.
     enum Need: Sendable, Hashable {
@@ -77,6 +78,11 @@ enum AccessTable: String, Sendable, CaseIterable {
         case .listUsers: (.listUsers, .administrator(action: "list users"))
         case .changePassword: (.changePassword, .sameUser(refusal: "You can only change your own password."))
         case .updateUser: (.updateUser, .administrator(action: "change users"))
+        // They touch the files of the server.
+        case .backup: (.backup, .administrator(action: "make backups"))
+        case .compact: (.compact, .administrator(action: "compact the tables"))
+        case .importMongoDatabase: (.importMongoDatabase, .administrator(action: "import from files of the server"))
+        case .importMongoCollection: (.importMongoCollection, .administrator(action: "import from files of the server"))
         case .apiKeys: (.apiKeys, .sameUser(refusal: "You can only manage your own API keys."))
         }
     }

@@ -39,6 +39,10 @@ struct RequiredAccess: Sendable, Equatable {
         case .listUsers: self.init(row: .listUsers)
         case .changePassword(let change): self.init(row: .changePassword, change.username)
         case .updateUser: self.init(row: .updateUser)
+        case .backup: self.init(row: .backup)
+        case .compact: self.init(row: .compact)
+        case .importMongo(let request):
+            self.init(row: request.sourceCollection == nil ? .importMongoDatabase : .importMongoCollection)
         case .apiKeys(let keys): self.init(row: .apiKeys, keys.username ?? "")
         case .updateMany(let write): self.init(row: .updateMany, write.namespace.database)
         case .deleteMany(let write): self.init(row: .deleteMany, write.namespace.database)

@@ -44,6 +44,11 @@ extension NexaServer {
         public var shutdownGrace: Duration = .seconds(10)
         /// How often a change stream without events is told how far it is, so that its token does not grow too old.
         public var changeProgressInterval: Duration = .seconds(10)
+        /// Below which clients may have backups made; `nil` for nowhere. A client over the Unix socket of the same user may
+        /// have them anywhere.
+        public var backupDirectory: String?
+        /// Below which clients may have exports of MongoDB imported; `nil` for nowhere.
+        public var importDirectory: String?
         /// Memory for caches and tuning of the storage.
         public var engine = EngineOptions()
         /// Where the server says what happens.

@@ -14,6 +14,8 @@ final class OpenCursors: Sendable {
     private struct Entry {
         var execution: AggregationExecution
         var control: CurrentControl
+        /// The pipeline ends in `$merge`.
+        var isWriting: Bool
         var lastUse: ContinuousClock.Instant
     }
 
@@ -25,14 +27,22 @@ final class OpenCursors: Sendable {
     private let state = Mutex(State())
 
     /// Keeps a pipeline, and returns the name by which it goes on; `nil` when there are too many.
-    func add(_ execution: AggregationExecution, _ control: CurrentControl) -> [UInt8]? {
+    func add(_ execution: AggregationExecution, _ control: CurrentControl, isWriting: Bool) -> [UInt8]? {
+        state.withLock { state in
+            guard state.entries.count < Self.maximumCount else { return nil }
+            state.last += 1
+            state.entries[state.last] = Entry(
+                execution: execution, control: control, isWriting: isWriting, lastUse: .now)
+            return withUnsafeBytes(of: state.last.bigEndian) { Array($0) }
+        }
+    }
+
+    /// Forgets those that were not used for long; false when none is left.
+    func sweep() -> Bool {
         state.withLock { state in
             let now = ContinuousClock.now
             state.entries = state.entries.filter { now - $0.value.lastUse < Self.idleTimeout }
-            guard state.entries.count < Self.maximumCount else { return nil }
-            state.last += 1
-            state.entries[state.last] = Entry(execution: execution, control: control, lastUse: now)
-            return withUnsafeBytes(of: state.last.bigEndian) { Array($0) }
+            return !state.entries.isEmpty
         }
     }
 
@@ -40,10 +50,10 @@ final class OpenCursors: Sendable {
     func removeAll() { state.withLock { $0.entries = [:] } }
 
     /// Takes a pipeline out, to go on with it.
-    func take(_ name: [UInt8]) -> (AggregationExecution, CurrentControl)? {
+    func take(_ name: [UInt8]) -> (AggregationExecution, CurrentControl, isWriting: Bool)? {
         guard name.count == 8 else { return nil }
         let number = name.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        return state.withLock { $0.entries.removeValue(forKey: number).map { ($0.execution, $0.control) } }
+        return state.withLock { $0.entries.removeValue(forKey: number).map { ($0.execution, $0.control, $0.isWriting) } }
     }
 }
 
@@ -68,19 +78,27 @@ extension Session {
                 let execution = try shared.engine.aggregate(
                     database: namespace.database, collection: namespace.collection, pipeline: pipeline,
                     options: options)
-                carryOn(execution, current, aggregate)
+                carryOn(execution, current, isWriting: aggregate.target != nil, aggregate)
             } catch {
                 reply(.failure(RequestError(error)))
             }
         case .goOn(let name):
-            guard let (execution, current) = cursors.take(name) else {
+            guard let (execution, current, isWriting) = cursors.take(name) else {
                 return reply(
                     .failure(
                         RequestError(
                             "There is no such cursor; it was read to its end, closed, or not used for 10 minutes",
                             code: .notFound)))
             }
-            carryOn(execution, current, aggregate)
+            // The user may have lost the right to write since the first page.
+            if isWriting, case .user(let user, _) = login, !user.may(.write, database: namespace.database) {
+                return reply(
+                    .failure(
+                        RequestError(
+                            "Permission denied: You don't have 'write' access to database '\(namespace.database)'",
+                            code: .permissionDenied)))
+            }
+            carryOn(execution, current, isWriting: isWriting, aggregate)
         case .close(let name):
             let isClosed = cursors.take(name) != nil
             reply(.fields(["closed": .bool(isClosed)]))
@@ -88,7 +106,10 @@ extension Session {
     }
 
     /// Works until a page is full, on another thread: a pipeline may sort, write and look things up.
-    private func carryOn(_ execution: AggregationExecution, _ current: CurrentControl, _ request: Request.Aggregate) {
+    private func carryOn(
+        _ execution: AggregationExecution, _ current: CurrentControl, isWriting: Bool, _ request: Request.Aggregate
+    ) {
+        if request.page != nil { sweepCursorsLater() }
         let maximumBytes = shared.configuration.maximumResultBytes
         let cursors = cursors
         runOnWorker { (control) throws(EngineError) in
@@ -109,7 +130,7 @@ extension Session {
             let (documents, count) = execution.take()
             var result = PendingReply.QueryResult(documents: documents, documentCount: count, count: count)
             if progress == .more {
-                result.next = cursors.add(execution, current)
+                result.next = cursors.add(execution, current, isWriting: isWriting)
                 guard result.next != nil else {
                     throw EngineError(
                         .limit, "The connection has \(OpenCursors.maximumCount) unfinished results, which is the limit",
@@ -117,6 +138,16 @@ extension Session {
                 }
             }
             return .documents(request.namespace, result)
+        }
+    }
+
+    /// Looks once a minute whether cursors are to be forgotten, as long as there are some.
+    private func sweepCursorsLater() {
+        guard cursorTimer == nil else { return }
+        cursorTimer = reactor.schedule(at: .now + .seconds(60)) { [weak self] in
+            guard let self else { return }
+            cursorTimer = nil
+            if cursors.sweep() { sweepCursorsLater() }
         }
     }
 

@@ -46,6 +46,9 @@ extension Session {
         case .apiKeys(let keys): apiKeys(keys)
         case .aggregate(let aggregate): self.aggregate(aggregate)
         case .distinct(let distinct): self.distinct(distinct)
+        case .backup(let directory): backUp(to: directory)
+        case .compact: compact()
+        case .importMongo(let request): importMongo(request)
         case .createIndex(let create): createIndex(create)
         case .dropIndex(let drop): dropIndex(drop)
         case .listIndexes(let namespace): listIndexes(namespace)
@@ -261,7 +264,7 @@ extension RequestError {
             case .limit: .limit
             case .historyLost: .historyLost
             case .overloaded: .overloaded
-            case .storage: .storage
+            case .storage, .inUse: .storage
             case .shuttingDown: .shuttingDown
             }
         self.init(error.description, code: code)

@@ -42,6 +42,7 @@ extension Session {
         userLogin = nil
         login = .none(failures: 0)
         endSubscription()
+        running?.cancel()
         endOfTransaction()?.abort(because: "The login has ended")
     }
 }

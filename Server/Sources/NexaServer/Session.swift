@@ -60,6 +60,7 @@ final class Session: @unchecked Sendable {
     var transactionTimer: Reactor.TimerID?
     /// Results that are fetched in pages.
     let cursors = OpenCursors()
+    var cursorTimer: Reactor.TimerID?
     /// The change events that this connection gets.
     var subscription: ChangeSubscription?
     private let gone = Atomic<Bool>(false)
@@ -317,6 +318,8 @@ extension Session: ChannelHandler {
         self.channel = nil
         running = nil
         cursors.removeAll()
+        if let cursorTimer { reactor.cancel(cursorTimer) }
+        cursorTimer = nil
         endSubscription()
         endOfTransaction()?.abort(because: "The connection was closed")
         if let loginTimer { reactor.cancel(loginTimer) }

@@ -35,6 +35,8 @@ final class CommitLog: @unchecked Sendable {
         /// The tables hold everything up to here.
         var checkpoint: UInt64
         var bytesSinceCheckpoint = 0
+        /// How many need all files to stay.
+        var holds = 0
     }
 
     private let directory: String
@@ -240,6 +242,7 @@ final class CommitLog: @unchecked Sendable {
     func trimHistory() {
         let oldest = LogSegment.now() - historySeconds
         let removed = shared.withLock { shared -> [LogSegment] in
+            guard shared.holds == 0 else { return [] }
             var byteCount = shared.full.reduce(shared.active.end) { $0 + $1.byteCount }
             var count = 0
             while count < shared.full.count, shared.full[count].lastSequence <= shared.checkpoint,
@@ -262,6 +265,32 @@ final class CommitLog: @unchecked Sendable {
         shared.withLock { shared in
             _ = ftruncate(shared.active.file.descriptor, off_t(shared.active.end))
         }
+    }
+
+    // MARK: Backups
+
+    /// Keeps all files until `release`.
+    func hold() { shared.withLock { $0.holds += 1 } }
+
+    func release() { shared.withLock { $0.holds -= 1 } }
+
+    /// All files with how much of them is written. The caller sees to it that nothing is appended meanwhile.
+    func openFiles() throws(StorageError) -> [(name: String, file: File, byteCount: Int)] {
+        try shared.withLock { shared throws(StorageError) in
+            var files: [(name: String, file: File, byteCount: Int)] = []
+            for segment in shared.full {
+                let file = try File(segment.path, flags: O_RDONLY)
+                files.append((LogFormat.fileName(segment.header.number), file, try file.size()))
+            }
+            let active = shared.active
+            files.append((LogFormat.fileName(active.number), active.file, active.end))
+            return files
+        }
+    }
+
+    /// The first commit that is in a file, or the next one.
+    var firstSequence: UInt64 {
+        shared.withLock { $0.full.first?.header.firstSequence ?? $0.active.header.firstSequence }
     }
 
     // MARK: Reading

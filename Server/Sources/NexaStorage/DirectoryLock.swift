@@ -46,17 +46,22 @@ enum FormatVersion {
                     .notADataDirectory, "\(directory) holds \(others[0]) but no FORMAT file, so it is not NexaDB data",
                     advice: "Choose an empty directory with --data-dir")
             }
-            return try File.replace(path, with: "\(magic)\(current)\n")
+            return try File.replace(path, with: Self.text)
         }
         let text = String(decoding: bytes, as: UTF8.self)
         guard text.hasPrefix(magic), let version = Int(text.dropFirst(magic.count).prefix { $0.isNumber }) else {
             throw StorageError(
                 .corrupted, "\(path) does not hold a format version", advice: "Restore the file from a backup")
         }
-        guard version <= current else {
-            throw StorageError(
-                .formatTooNew, "\(directory) has format \(version); this server reads formats up to \(current)",
-                advice: "Start a server of the version that wrote the directory, or a newer one")
-        }
+        guard version <= current else { throw tooNew(directory, version) }
+    }
+
+    /// The content of the file.
+    static let text = "\(magic)\(current)\n"
+
+    static func tooNew(_ directory: String, _ version: Int) -> StorageError {
+        StorageError(
+            .formatTooNew, "\(directory) has format \(version); this server reads formats up to \(current)",
+            advice: "Start a server of the version that wrote the directory, or a newer one")
     }
 }

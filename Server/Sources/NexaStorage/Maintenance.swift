@@ -107,6 +107,15 @@ final class Maintenance: Sendable {
         }
     }
 
+    /// Runs `body` with nothing of the log or the tables changing meanwhile.
+    func exclusively<Result>(_ body: () throws(StorageError) -> Result) throws(StorageError) -> Result {
+        guard let queue = queue.withLock({ $0 }) else { throw .closed }
+        var result: Result?
+        try queue.exclusively { () throws(StorageError) in result = try body() }
+        guard let result else { throw .closed }
+        return result
+    }
+
     private func report(_ error: StorageError, _ what: String) {
         onNotice(StorageNotice(.warning, "\(what): \(error)"))
     }

@@ -8,6 +8,10 @@ public struct StorageError: Error, Sendable, Hashable, CustomStringConvertible {
         case formatTooNew
         /// The directory holds files, but no NexaDB data.
         case notADataDirectory
+        /// The directory is no backup, or one that was not finished.
+        case notABackup
+        /// A directory that has to be empty is not.
+        case notEmpty
         /// The commit log is damaged before its end: going on would lose acknowledged writes.
         case logDamaged
         /// Stored data does not match its checksum or its format.

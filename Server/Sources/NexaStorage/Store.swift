@@ -13,11 +13,11 @@ public final class Store: Sendable {
     static let cachedFamily = ColumnFamily.documents
 
     private let directory: String
-    private let database: RocksDatabase
+    let database: RocksDatabase
     private let cache: ValueCache
-    private let log: CommitLog
+    let log: CommitLog
     private let queue: CommitQueue
-    private let maintenance: Maintenance
+    let maintenance: Maintenance
     private let isClosed = Atomic<Bool>(false)
 
     // MARK: Lifetime

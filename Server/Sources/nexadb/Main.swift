@@ -19,6 +19,7 @@ enum Main {
         case .version: print("nexadb \(NexaServer.version)")
         case .run: run(options)
         case .resetRootPassword: resetRootPassword(options)
+        case .backup, .restore, .verify, .check, .compact: exit(Maintenance(options).run())
         }
     }
 
@@ -91,6 +92,8 @@ enum Main {
         if let age = options.changeHistoryAge { configuration.engine.changeHistoryAge = age }
         if let bytes = options.changeHistoryBytes { configuration.engine.changeHistoryBytes = bytes }
         if let reactors = options.reactors { configuration.reactors = reactors }
+        configuration.backupDirectory = options.backupDirectory
+        configuration.importDirectory = options.importDirectory
         configuration.log = .standardError(minimumLevel: options.isVerbose ? .debug : .info)
         return configuration
     }
@@ -104,7 +107,7 @@ enum Main {
         waiter.start()
     }
 
-    private static func say(_ text: String) {
+    static func say(_ text: String) {
         var text = text
         text.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }

@@ -5,6 +5,11 @@ struct Options {
     enum Action: Equatable {
         case run
         case resetRootPassword
+        case backup(String)
+        case restore(String)
+        case verify(String)
+        case check
+        case compact
         case help
         case version
     }
@@ -25,6 +30,8 @@ struct Options {
     var reactors: Int?
     var changeHistoryAge: Duration?
     var changeHistoryBytes: Int?
+    var backupDirectory: String?
+    var importDirectory: String?
     var isVerbose = false
 
     /// One option: everything that help and parsing need to know of it.
@@ -121,6 +128,14 @@ struct Options {
             options.reactors = count
         },
         Definition(
+            flag: "--backup-directory", placeholder: "DIR", environment: "NEXADB_BACKUP_DIRECTORY",
+            help: "below which administrators may have backups made from elsewhere"
+        ) { $0.backupDirectory = $1 },
+        Definition(
+            flag: "--import-directory", placeholder: "DIR", environment: "NEXADB_IMPORT_DIRECTORY",
+            help: "below which administrators may have exports of MongoDB imported"
+        ) { $0.importDirectory = $1 },
+        Definition(
             flag: "--insecure-defaults", placeholder: nil, environment: nil,
             help: "first start: root gets the password of the old tutorials; loopback only"
         ) { options, _ in options.insecureDefaults = true },
@@ -170,6 +185,7 @@ struct Options {
 
     private mutating func readFlags(_ arguments: [String]) throws(Problem) {
         var rest = arguments[...]
+        try readCommand(&rest)
         while let argument = rest.popFirst() {
             let parts = argument.split(separator: "=", maxSplits: 1)
             let flag = argument == "-h" ? "--help" : argument == "-V" ? "--version" : String(parts.first ?? "")
@@ -192,9 +208,58 @@ struct Options {
         }
     }
 
+    /// A command in front of the flags.
+    private mutating func readCommand(_ rest: inout ArraySlice<String>) throws(Problem) {
+        guard let word = rest.first, !word.hasPrefix("-") else { return }
+        guard let command = Self.commands.first(where: { $0.word == word }) else {
+            throw Problem(message: "unknown command '\(word)'")
+        }
+        rest.removeFirst()
+        var path = ""
+        if let placeholder = command.placeholder {
+            guard let given = rest.popFirst(), !given.isEmpty, !given.hasPrefix("-") else {
+                throw Problem(message: "\(word) needs a \(placeholder)")
+            }
+            path = given
+        }
+        action = command.action(path)
+    }
+
+    /// One command: everything that help and parsing need to know of it.
+    struct Command {
+        var word: String
+        var placeholder: String?
+        var help: String
+        var action: @Sendable (String) -> Action
+    }
+
+    static let commands: [Command] = [
+        Command(
+            word: "backup", placeholder: "DIR",
+            help: "make a backup in a new directory, also while a server runs (see below)"
+        ) { .backup($0) },
+        Command(word: "restore", placeholder: "BACKUP", help: "make the data directory of a backup") { .restore($0) },
+        Command(word: "verify", placeholder: "BACKUP", help: "compare the files of a backup with their checksums") {
+            .verify($0)
+        },
+        Command(
+            word: "check", placeholder: nil,
+            help: "compare documents, indexes and log with each other, while no server runs"
+        ) { _ in .check },
+        Command(
+            word: "compact", placeholder: nil,
+            help: "rewrite the tables without what was deleted, also while a server runs"
+        ) { _ in .compact }
+    ]
+
     /// The text of `--help`, made of the definitions.
     static var help: String {
-        var text = "usage: nexadb [options]\n\nThe NexaDB server.\n\n"
+        var text = "usage: nexadb [options]\n       nexadb command [options]\n\nThe NexaDB server.\n\n"
+        for command in commands {
+            let left = "  \(command.word)" + (command.placeholder.map { " \($0)" } ?? "")
+            text += left + String(repeating: " ", count: max(1, 26 - left.count)) + command.help + "\n"
+        }
+        text += "\n"
         for definition in definitions {
             let left = "  \(definition.flag)" + (definition.placeholder.map { " \($0)" } ?? "")
             text += left + String(repeating: " ", count: max(1, 26 - left.count)) + definition.help + "\n"
@@ -205,6 +270,11 @@ struct Options {
             The first start makes the user root, with the password of NEXADB_ROOT_PASSWORD or one that is
             printed once. --reset-root-password takes the new password from NEXADB_ROOT_PASSWORD; without
             that it asks on a terminal, and elsewhere makes one and prints it on standard output.
+            backup and compact work on the data directory, or ask a server for it: the one of --socket, or of
+            --host and --port with the password of root in NEXADB_ROOT_PASSWORD. The backup is then made on
+            the server's machine, and from elsewhere only below its --backup-directory.
+            Commands end with code 0, or 1 when something failed, 2 for wrong usage, 3 when check or verify
+            found damage.
             SIGTERM and SIGINT answer what was received, then leave with code 0.
 
             """
