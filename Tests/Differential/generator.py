@@ -150,7 +150,7 @@ class Generator:
 
     def settable(self):
         """A path that $set may make, without conflicts with scalars on the way."""
-        return self.pick(FIELDS + ["s", "n", "d." + self.pick(FIELDS), "m.x", "m.y"])
+        return self.pick(FIELDS + ["n", "d." + self.pick(FIELDS), "m.x", "m.y"])
 
     def update(self):
         update = {}
@@ -222,11 +222,11 @@ class Generator:
         if kind == 0:
             return [{"$match": self.filter()}]
         if kind == 1:
-            return [{"$addFields": {"v": self.number()}}]
+            return [{"$addFields": {"v": {"$add": [self.number(), 1]}}}]
         if kind == 2:
             return [{"$unwind": {"path": "$l", "preserveNullAndEmptyArrays": self.chance(0.5)}}]
         if kind == 3:
-            return [{"$project": {"w": 1, "x": 1, "y": 1, "l": 1, "p": self.number()}}]
+            return [{"$project": {"w": 1, "x": 1, "y": 1, "l": 1, "p": {"$add": [self.number(), 2]}}}]
         if kind == 4:
             return [{"$sort": {"w": self.pick([1, -1]), "_id": 1}}]
         if kind == 5:

@@ -1,5 +1,6 @@
 import Glibc
 import NexaEngine
+import NexaQuery
 import NexaValue
 
 /// Answers the questions of `oracle.py`: a JSON object per line in, a JSON object per line out.
