@@ -56,6 +56,11 @@ class Generator:
             document["e"] = [self.map(1) for _ in range(self.random.randrange(4))]
         if self.chance(0.8):
             document["l"] = [self.scalar() for _ in range(self.random.randrange(4))]
+        # Numbers and words, for sums and groups.
+        for name in ("x", "y"):
+            if self.chance(0.8):
+                document[name] = self.pick(INTEGERS + DOUBLES)
+        document["w"] = self.pick(WORDS[:4])
         # To sort by: of one kind in a document, and no array.
         for name in ("s", "t"):
             if self.chance(0.9):
@@ -141,7 +146,115 @@ class Generator:
             projection["_id"] = 0
         return projection
 
+    # Updates
+
+    def settable(self):
+        """A path that $set may make, without conflicts with scalars on the way."""
+        return self.pick(FIELDS + ["n", "d." + self.pick(FIELDS), "m.x", "m.y"])
+
+    def update(self):
+        update = {}
+        used = set()
+        for _ in range(self.random.randrange(1, 3)):
+            operator = self.pick(
+                ["$set", "$unset", "$inc", "$mul", "$min", "$max", "$push", "$addToSet", "$pull", "$pop", "$rename"])
+            path = "l" if operator in ("$push", "$addToSet", "$pull", "$pop") else self.settable()
+            if operator in ("$inc", "$mul"):
+                path = self.pick(["x", "y", "m.z"])
+            if operator == "$rename":
+                path = self.pick(FIELDS)
+            if any(path == other or path.startswith(other + ".") or other.startswith(path + ".") for other in used):
+                continue
+            used.add(path)
+            update.setdefault(operator, {})[path] = self.operand(operator)
+        return update or {"$set": {"n": 1}}
+
+    def operand(self, operator):
+        if operator == "$unset":
+            return ""
+        if operator in ("$inc", "$mul"):
+            return self.pick([2, -2, 0.5, 3])
+        if operator in ("$min", "$max"):
+            return self.pick(INTEGERS)
+        if operator == "$push":
+            if self.chance(0.5):
+                return self.scalar()
+            push = {"$each": [self.pick(INTEGERS) for _ in range(self.random.randrange(3))]}
+            if self.chance(0.3):
+                push["$slice"] = self.pick([-2, 2, 3])
+            if self.chance(0.3):
+                push["$position"] = self.pick([0, 1])
+            return push
+        if operator == "$addToSet":
+            return self.scalar() if self.chance(0.5) else {"$each": [self.scalar() for _ in range(2)]}
+        if operator == "$pull":
+            return self.scalar() if self.chance(0.6) else {"$gt": self.pick(INTEGERS)}
+        if operator == "$pop":
+            return self.pick([1, -1])
+        if operator == "$rename":
+            return self.pick(["r1", "r2"])
+        return self.value(1)
+
+    def write(self):
+        kind = self.random.randrange(10)
+        filter = self.filter() if self.chance(0.7) else {"_id": self.random.randrange(25)}
+        if kind < 8:
+            return {"cmd": "update", "filter": filter, "update": self.update(), "many": True}
+        return {"cmd": "delete", "filter": filter, "many": True}
+
+    # Pipelines
+
+    def number(self):
+        """An expression that is a number, null or missing."""
+        kind = self.random.randrange(6)
+        if kind < 3:
+            return self.pick(["$x", "$y", "$_id"])
+        if kind < 4:
+            return self.pick(INTEGERS)
+        operator = self.pick(["$add", "$subtract", "$multiply"])
+        return {operator: [self.number(), self.number()]}
+
+    def key(self):
+        return self.pick(["$s", "$w", "$x", None, {"$mod": ["$_id", 3]}, {"w": "$w"}])
+
+    def stage(self):
+        kind = self.random.randrange(8)
+        if kind == 0:
+            return [{"$match": self.filter()}]
+        if kind == 1:
+            return [{"$addFields": {"v": {"$add": [self.number(), 1]}}}]
+        if kind == 2:
+            return [{"$unwind": {"path": "$l", "preserveNullAndEmptyArrays": self.chance(0.5)}}]
+        if kind == 3:
+            return [{"$project": {"w": 1, "x": 1, "y": 1, "l": 1, "p": {"$add": [self.number(), 2]}}}]
+        if kind == 4:
+            return [{"$sort": {"w": self.pick([1, -1]), "_id": 1}}]
+        if kind == 5:
+            return [{"$sort": {"_id": 1}}, {"$skip": self.random.randrange(4)}]
+        if kind == 6:
+            return [{"$sort": {"_id": 1}}, {"$limit": self.random.randrange(1, 15)}]
+        return [{"$addFields": {"q": {"$cond": [{"$gt": ["$x", 2]}, "$w", self.pick(WORDS)]}}}]
+
+    def pipeline(self):
+        stages = []
+        for _ in range(self.random.randrange(3)):
+            stages += self.stage()
+        kind = self.random.randrange(4)
+        if kind == 0:
+            stages.append({"$count": "n"})
+        elif kind < 3:
+            group = {"_id": self.key(), "n": {"$sum": 1}}
+            for name in self.random.sample(["a", "b", "c"], 2):
+                group[name] = {self.pick(["$sum", "$avg", "$min", "$max"]): self.pick(["$x", "$y", self.number()])}
+            stages.append({"$group": group})
+        return {"cmd": "aggregate", "pipeline": stages}
+
     def question(self):
+        kind = self.random.randrange(10)
+        if kind < 3:
+            return self.pipeline()
+        if kind < 4:
+            return {"cmd": "distinct", "field": self.pick(["s", "w", "l", "d.a", "e.b"]), "filter": self.filter()}
         return {
             "cmd": "find", "filter": self.filter() if self.chance(0.9) else {},
             "sort": self.sort(),

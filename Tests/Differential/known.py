@@ -9,7 +9,21 @@ def fails(error):
 
 def explains(question, documents, ours, theirs):
     """The reason, if one of those below applies."""
+    if question["cmd"] == "aggregate" and ours.get("ok") == [] and theirs.get("ok", [{}])[0].get("n") == 0:
+        return ("$group and $count of no documents give none "
+                "(https://www.mongodb.com/docs/manual/reference/operator/aggregation/count/); mongomock gives one")
     return next((reason for test, reason in RULES if test(question)), None)
+
+
+def filters(question):
+    """The filter of a question, and those of its pipeline."""
+    return [question.get("filter", {})] + [
+        stage["$match"] for stage in question.get("pipeline", []) if "$match" in stage]
+
+
+def all_below_an_array(question):
+    """{"e.b": {$all: ["a"]}}"""
+    return any(operator == "$all" and path.startswith("e.") for path, operator, _ in conditions(filters(question)))
 
 
 def conditions(value, path=""):
@@ -37,7 +51,7 @@ def negates_below_an_array(question):
     """{"e.a": {$exists: false}}, {"l.0": {$ne: 1}}, {"e.a": null}"""
     return any(
         negates(operator, operand) and (path.startswith("e.") or path in ("l.0", "l.1"))
-        for path, operator, operand in conditions(question.get("filter", {})))
+        for path, operator, operand in conditions(filters(question)))
 
 
 def asks_elements_for_what_they_lack(question):
@@ -45,22 +59,58 @@ def asks_elements_for_what_they_lack(question):
     return any(
         operator == "$elemMatch" and any(
             inner == "$nor" or negates(inner, value) for _, inner, value in conditions(operand))
-        for _, operator, operand in conditions(question.get("filter", {})))
+        for _, operator, operand in conditions(filters(question)))
 
 
 def all_of_null(question):
     """{a: {$all: [null]}}"""
     return any(operator == "$all" and None in operand
-               for _, operator, operand in conditions(question.get("filter", {})))
+               for _, operator, operand in conditions(filters(question)))
 
 
 def compares_elements(question):
     """{a: {$elemMatch: {$gte: 1}}}, where an element is itself an array"""
     return any(operator == "$elemMatch" and any(key.startswith("$") for key in operand)
-               for _, operator, operand in conditions(question.get("filter", {})))
+               for _, operator, operand in conditions(filters(question)))
+
+
+def adds_twice(question):
+    """{$addToSet: {l: {$each: [2, 2]}}}"""
+    return any("$each" in operand if isinstance(operand, dict) else False
+               for operand in question.get("update", {}).get("$addToSet", {}).values())
+
+
+def renames_to_one_name(question):
+    """{$rename: {a: "r", b: "r"}}"""
+    names = list(question.get("update", {}).get("$rename", {}).values())
+    return len(names) != len(set(names))
+
+
+def compares_kinds(question):
+    """{$max: {a: 2}} where `a` is no number"""
+    return any(operator in question.get("update", {}) for operator in ("$min", "$max"))
+
+
+def equals_an_array(question):
+    """{a: []}"""
+    return any(operator in ("$eq", "$ne") and isinstance(operand, list)
+               for _, operator, operand in conditions(filters(question)))
 
 
 RULES = [
+    (equals_an_array,
+     "an array equals a literal array as a whole or by one of its elements "
+     "(https://www.mongodb.com/docs/manual/tutorial/query-arrays/); mongomock looks at the whole only"),
+    (all_below_an_array,
+     "$all means what $and of equalities does, also for a path through an array; mongomock wants one element's array"),
+    (adds_twice,
+     "$addToSet adds nothing that is there, also of its own $each "
+     "(https://www.mongodb.com/docs/manual/reference/operator/update/addToSet/); mongomock adds it twice"),
+    (renames_to_one_name,
+     "one update cannot change a field twice; mongomock lets the last one win"),
+    (compares_kinds,
+     "$min and $max compare values of different kinds by the BSON order "
+     "(https://www.mongodb.com/docs/manual/reference/operator/update/max/); for mongomock true is 1"),
     (all_of_null,
      "$all means what $and of equalities does, and null equals a missing field "
      "(https://www.mongodb.com/docs/manual/reference/operator/query/all/); mongomock wants the field to be there"),

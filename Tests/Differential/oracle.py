@@ -12,6 +12,9 @@ import known
 from generator import Generator
 
 
+INDEXED = ["a", "b", "c", "d.a", "e.b", "l", "s", "w", "x"]
+
+
 class Engine:
     def __init__(self, program, directory):
         self.process = subprocess.Popen(
@@ -58,15 +61,53 @@ class Oracle:
         command = question["cmd"]
         if command == "reset":
             collection.drop()
-            collection.insert_many(json.loads(json.dumps(question["documents"])))
+            if question["documents"]:
+                collection.insert_many(json.loads(json.dumps(question["documents"])))
             return 1
         if command == "find":
             cursor = collection.find(question["filter"], question["projection"] or None)
             cursor = cursor.sort([tuple(key) for key in question["sort"]])
             return list(cursor.skip(question["skip"]).limit(question["limit"]))
+        if command == "update":
+            return collection.update_many(question["filter"], question["update"]).matched_count
+        if command == "delete":
+            return collection.delete_many(question["filter"]).deleted_count
+        if command == "aggregate":
+            return list(collection.aggregate(question["pipeline"]))
+        if command == "distinct":
+            return collection.distinct(question["field"], question["filter"])
         if command == "all":
             return list(collection.find())
         raise ValueError(command)
+
+
+def write(engine, oracle, generator, number):
+    """Changes documents on both sides; returns 1 when they differ afterwards. Both have the same ones at the end."""
+    question = generator.write()
+    before = engine.ask({"cmd": "all"})["ok"]
+    ours, theirs = engine.ask(question), oracle.ask(question)
+    mine, other = engine.ask({"cmd": "all"})["ok"], oracle.ask({"cmd": "all"})["ok"]
+    key = lambda document: document["_id"]
+    if "ok" in ours and "ok" in theirs and not same(sorted(mine, key=key), sorted(other, key=key)):
+        if not known.explains(question, before, ours, theirs):
+            print("round", number, "write", json.dumps(question), ours, theirs)
+            for one, two in zip(sorted(mine, key=key), sorted(other, key=key)):
+                if not same(one, two):
+                    old = [document for document in before if document["_id"] == one["_id"]]
+                    print("  before", json.dumps(old), "\n  engine", json.dumps(one), "\n  oracle", json.dumps(two))
+                    break
+            result = 1
+        else:
+            result = 0
+    else:
+        # What one side refuses has to be refused by the other, unless that one stumbled.
+        result = 0
+        if ("error" in ours) != ("error" in theirs) and not ("error" in theirs and known.fails(theirs["error"])):
+            if not known.explains(question, before, ours, theirs):
+                print("round", number, "write", json.dumps(question), ours, theirs)
+                result = 1
+    oracle.ask({"cmd": "reset", "documents": mine})
+    return result
 
 
 def main():
@@ -79,10 +120,21 @@ def main():
         reset = {"cmd": "reset", "documents": documents}
         engine.ask(reset)
         oracle.ask(reset)
-        for _ in range(10):
+        if number % 2:
+            # Every other round with indexes, which must not change any answer.
+            engine.ask({"cmd": "index", "fields": generator.random.sample(INDEXED, 3)})
+        for turn in range(12):
+            if turn in (4, 8):
+                differences += write(engine, oracle, generator, number)
+                asked += 1
             question = generator.question()
             asked += 1
             ours, theirs = engine.ask(question), oracle.ask(question)
+            if question["cmd"] == "distinct" or "$group" in json.dumps(question.get("pipeline", "")):
+                # In any order.
+                for answer in (ours, theirs):
+                    if "ok" in answer:
+                        answer["ok"].sort(key=lambda value: json.dumps(value, sort_keys=True, default=str))
             if "error" in theirs and ("error" in ours or known.fails(theirs["error"])):
                 unanswered += 1
                 continue

@@ -1,5 +1,6 @@
 import Glibc
 import NexaEngine
+import NexaQuery
 import NexaValue
 
 /// Answers the questions of `oracle.py`: a JSON object per line in, a JSON object per line out.
@@ -69,6 +70,32 @@ struct Session {
             options.projection = question["projection"]?.document ?? [:]
             let found = try engine.find(filter, database: database, collection: collection, options: options)
             return ["ok": Self.shown(found)]
+        case "update", "delete":
+            let encoded = MessagePack.encode(filter)
+            let update = MessagePack.encode(question["update"]?.document ?? [:])
+            var write = CollectionWrite(
+                .filter(encoded), question["cmd"] == "update" ? .update(update) : .delete)
+            write.isMany = question["many"]?.bool ?? false
+            let result = try await engine.write(write, database: database, collection: collection)
+            return ["ok": .int(Int64(question["cmd"] == "update" ? result.matched : result.deleted))]
+        case "aggregate":
+            let stages = (question["pipeline"]?.array ?? []).compactMap(\.document)
+            return ["ok": Self.shown(try engine.aggregate(stages, database: database, collection: collection))]
+        case "distinct":
+            let execution = try engine.distinct(
+                database: database, collection: collection, field: question["field"]?.string ?? "", filter: filter)
+            while try execution.step(budget: 4096) == .more {}
+            return ["ok": .array(execution.values)]
+        case "index":
+            for field in question["fields"]?.array ?? [] {
+                let definition = IndexDefinition(keys: [.init(field.string ?? "")])
+                _ = await withCheckedContinuation { continuation in
+                    engine.createIndex(database: database, collection: collection, definition: definition) {
+                        continuation.resume(returning: $0)
+                    }
+                }
+            }
+            return ["ok": 1]
         case "all": return ["ok": Self.shown(try engine.find(database: database, collection: collection))]
         case let command: throw Unknown(command: command)
         }
