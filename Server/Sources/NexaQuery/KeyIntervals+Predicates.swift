@@ -34,6 +34,8 @@ extension KeyIntervals {
             var intervals = KeyIntervals.everything
             for test in tests {
                 guard case .fulfils(let predicate, isNegated: false) = test else { continue }
+                // The element is an array itself then, and its key says nothing of its elements.
+                if case .elementValue = predicate { continue }
                 intervals = intervals.intersection(implied(by: predicate).intervals)
             }
             return Implied(intervals: intervals, isExact: false)
