@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# All tests: the format, the Swift tests of the three packages, the links of the articles, a consumer of the library, the
-# existing PyPI client, mutated inputs, and the examples with their expected output. The last line is "N passed, N
-# failed": one for each step.
+# All tests: the format, the Swift tests of the three packages, the links of the articles, mutated inputs, mongomock's
+# answers, a consumer of the library, the existing PyPI client, and the examples with their expected output. The last line
+# is "N passed, N failed": one for each step.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 swift=${SWIFT:-swift}
@@ -41,6 +41,7 @@ step "the articles' code" "$swift" test --skip-build --filter DocumentationTests
 step "the articles' links" Tests/DocC/check.sh "$("$swift" build --show-bin-path)"
 step "tests" "$swift" test --skip-build --skip DocumentationTests
 step "mutated inputs" Tests/Fuzz/run.sh "${NEXA_FUZZ_RUNS:-20000}"
+step "MongoDB's semantics by mongomock" Tests/Differential/run.sh "${NEXA_DIFFERENTIAL_ROUNDS:-300}"
 step "a package that depends on NexaClient" Tests/Consumer/check.sh
 step "the existing PyPI client" Tests/Interop/check.sh "$("$swift" build --show-bin-path)"
 step "examples" Examples/check.sh "$("$swift" build --show-bin-path)"

@@ -26,6 +26,7 @@ extension NexaClient {
     /// - Parameters:
     ///   - directory: not there yet, or empty; below the server's `--backup-directory`, where a path that is not absolute
     ///     begins. Over a Unix socket the server's own user may name any absolute path.
+    ///   - options: how the call is made.
     /// - Throws: `NexaError` with `.invalidRequest` for a directory that cannot be used; `serverMessage` says why.
     @discardableResult
     public func backUp(
@@ -62,6 +63,7 @@ extension NexaClient {
     ///   - source: the database in the export.
     ///   - database: where its collections go; that of the same name without one.
     ///   - dropExisting: whether collections of the same names are dropped before.
+    ///   - options: how the call is made.
     /// - Throws: `NexaError` with `.invalidRequest` for an export that cannot be read; what was inserted until then stays.
     public func importMongoDatabase(
         from directory: String, database source: String, into database: String? = nil, dropExisting: Bool = false,
@@ -89,6 +91,7 @@ extension NexaCollection {
     ///   - source: the database in the export.
     ///   - collection: the collection in the export; that of the same name without one.
     ///   - dropExisting: whether this collection is dropped before.
+    ///   - options: how the call is made.
     /// - Throws: `NexaError` with `.invalidRequest` for an export that cannot be read; what was inserted until then stays.
     @discardableResult
     public func importMongo(

@@ -78,7 +78,11 @@ public struct NexaUsers: Sendable {
     /// Makes a user.
     ///
     /// - Parameters:
+    ///   - name: the name.
+    ///   - password: the password.
+    ///   - role: what the user may do in all databases.
     ///   - grants: what the user may do, by database, in place of the role; needs a server of this version.
+    ///   - options: how the call is made.
     /// - Throws: `NexaError` with `.invalidRequest` when there is a user of this name.
     public func create(
         _ name: String, password: String, role: Role = .read, grants: [String: Access]? = nil,
@@ -177,6 +181,7 @@ public struct NexaUsers: Sendable {
     /// - Parameters:
     ///   - name: whose; `nil` for the user of this client.
     ///   - label: what it is for.
+    ///   - options: how the call is made.
     /// - Throws: `NexaError` with `.limitExceeded` for more than 64 keys.
     public func createAPIKey(
         for name: String? = nil, label: String = "", options: CallOptions = .standard
@@ -191,7 +196,9 @@ public struct NexaUsers: Sendable {
 
     /// The API keys of a user, oldest first.
     ///
-    /// - Parameter name: whose; `nil` for the user of this client.
+    /// - Parameters:
+    ///   - name: whose; `nil` for the user of this client.
+    ///   - options: how the call is made.
     /// - Throws: `NexaError`.
     public func apiKeys(
         of name: String? = nil, options: CallOptions = .standard
@@ -208,6 +215,7 @@ public struct NexaUsers: Sendable {
     /// - Parameters:
     ///   - prefix: the first 15 characters of the key, or the whole key.
     ///   - name: whose; `nil` for the user of this client.
+    ///   - options: how the call is made.
     /// - Throws: `NexaError` with `.notFound` when there is none.
     public func revokeAPIKey(
         _ prefix: String, of name: String? = nil, options: CallOptions = .standard

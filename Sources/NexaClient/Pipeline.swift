@@ -57,7 +57,9 @@ public struct Stage: Sendable, Hashable {
 
     /// One document for each element of an array, which takes its place.
     ///
-    /// - Parameter keepingEmpty: documents whose array is empty or missing stay, once.
+    /// - Parameters:
+    ///   - path: the path of the array, without `$`.
+    ///   - keepingEmpty: documents whose array is empty or missing stay, once.
     public static func unwind(_ path: String, keepingEmpty: Bool = false) -> Stage {
         Stage(
             "$unwind",
@@ -83,7 +85,9 @@ public struct Stage: Sendable, Hashable {
 
     /// Writes the documents into a collection of the database by their `_id`; the last stage. Nothing is returned.
     ///
-    /// - Parameter replacing: a document that is there is replaced; otherwise its fields are merged.
+    /// - Parameters:
+    ///   - collection: the name of the collection.
+    ///   - replacing: a document that is there is replaced; otherwise its fields are merged.
     public static func merge(into collection: String, replacing: Bool = false) -> Stage {
         Stage("$merge", ["into": .string(collection), "whenMatched": replacing ? "replace" : "merge"])
     }

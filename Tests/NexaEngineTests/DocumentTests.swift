@@ -112,7 +112,10 @@ import Testing
     @Test func updatesThatCannotBeAreRefused() async throws {
         let fixture = try Fixture()
         let id = try await fixture.engine.insert(["_id": "a", "v": 1], collection: "c")
-        for updates in [["$sett": ["v": 2]], ["$set": ["_id": "b"]], ["v": 2, "$inc": ["v": 1]], ["_id": "b"]] as [Document] {
+        let refused: [Document] = [
+            ["$sett": ["v": 2]], ["$set": ["_id": "b"]], ["v": 2, "$inc": ["v": 1]], ["_id": "b"]
+        ]
+        for updates in refused {
             let error = await #expect(throws: EngineError.self) {
                 try await fixture.engine.update(id: id, updates, collection: "c")
             }

@@ -53,7 +53,9 @@ final class OpenCursors: Sendable {
     func take(_ name: [UInt8]) -> (AggregationExecution, CurrentControl, isWriting: Bool)? {
         guard name.count == 8 else { return nil }
         let number = name.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        return state.withLock { $0.entries.removeValue(forKey: number).map { ($0.execution, $0.control, $0.isWriting) } }
+        return state.withLock { state in
+            state.entries.removeValue(forKey: number).map { ($0.execution, $0.control, $0.isWriting) }
+        }
     }
 }
 
