@@ -33,13 +33,12 @@ public final class AggregationExecution: @unchecked Sendable {
     public var collectedCount: Int { collector.count }
 
     init(
-        _ environment: PipelineEnvironment, collection: String, stages: [Document], isInner: Bool = false,
-        depth: Int = 0
+        _ environment: PipelineEnvironment, collection: String, stages: [Document], isInner: Bool = false
     ) throws(EngineError) {
         let (front, rest) = try PipelineFront.split(stages, environment)
         let compiler = PipelineCompiler(environment: environment, depth: isInner ? 1 : 0)
-        // The front as well, so that its mistakes are told by the number of the stage.
-        _ = try compiler.stages(stages)
+        // The front as well, so that its mistakes are told by the number of the stage; an inner one was compiled before.
+        if !isInner { _ = try compiler.stages(stages) }
         let collector = CollectorStage(environment)
         self.collector = collector
         let chain = PipelineChain(try compiler.stages(rest), last: collector)

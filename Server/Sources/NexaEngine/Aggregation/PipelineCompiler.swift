@@ -81,7 +81,9 @@ struct PipelineCompiler {
                 return [UnionStage(environment, InnerPipeline(collection: name, stages: []))]
             }
             let fields = try self.fields(operand, ["coll"], ["pipeline"])
-            return [UnionStage(environment, try inner(fields["coll"], fields["pipeline"]))]
+            let inner = try inner(fields["coll"], fields["pipeline"])
+            _ = try PipelineCompiler(environment: environment, depth: depth + 1).stages(inner.stages)
+            return [UnionStage(environment, inner)]
         case "$facet":
             var facets: [(name: String, stages: [PipelineStage])] = []
             for (name, pipeline) in try document(operand) {
