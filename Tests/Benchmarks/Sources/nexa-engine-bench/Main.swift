@@ -107,7 +107,7 @@ struct EngineBench {
             try await prepare?()
             let before = monotonicNanoseconds()
             answer = try await body(max(0, sample))
-            if sample >= 0 { times.append(fixed(Double(monotonicNanoseconds() - before) / 1e6, places: 4)) }
+            if sample >= 0 { times.append("\(Double(monotonicNanoseconds() - before) / 1e6)") }
         }
         print("\(name)\t\(answer)\t\(times.joined(separator: ","))")
         fflush(nil)
@@ -173,7 +173,7 @@ struct EngineBench {
                 }
             }
             let taken = Double(monotonicNanoseconds() - before) / 1e6 / 500
-            if round > 0 { times.append(fixed(taken, places: 4)) }
+            if round > 0 { times.append("\(taken)") }
         }
         print("transaction\t0\t\(times.joined(separator: ","))")
     }
