@@ -12,13 +12,14 @@ BUILD_PACKAGES := librocksdb-dev libargon2-dev libpcre2-dev libedit-dev libssl-d
 TEST_PACKAGES  := $(BUILD_PACKAGES) git openssl python3 python3-venv
 BENCH_PACKAGES := $(TEST_PACKAGES) redis-server postgresql
 
-.PHONY: help shell server test lint format bench bench-client deps deps-test deps-bench sanitize clean
+.PHONY: help shell server test lint format bench bench-client bench-engine deps deps-test deps-bench sanitize clean
 
 help:
 	@echo "make shell     build, then open nexa on an embedded database in $(DATA)"
 	@echo "make test      run every test and every example"
 	@echo "make bench     compare with Redis and PostgreSQL in one run"
 	@echo "make bench-client  compare the client with a plain socket"
+	@echo "make bench-engine  compare queries, indexes and transactions with PostgreSQL"
 	@echo "make lint      check the format, and that every public symbol is documented"
 	@echo "make sanitize  run the tests under the thread and the address sanitizer"
 
@@ -101,6 +102,9 @@ bench: deps-bench
 
 bench-client: deps-test
 	@Tests/Benchmarks/run.sh client
+
+bench-engine: deps-bench
+	@Tests/Benchmarks/engine.sh
 
 clean:
 	rm -rf .build

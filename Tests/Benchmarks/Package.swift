@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The comparison with Redis and PostgreSQL that `make bench` runs, and that of the client with a plain socket, which
-// `make bench-client` runs. A package of its own, so that neither a user of the library nor the build of the server
+// The comparison with Redis and PostgreSQL that `make bench` runs, that of the client with a plain socket, which
+// `make bench-client` runs, and that of the engine with PostgreSQL's jsonb, which `make bench-engine` runs. A package of its own, so that neither a user of the library nor the build of the server
 // ever compiles it.
 
 let swiftSettings: [SwiftSetting] = [
@@ -15,7 +15,8 @@ let package = Package(
     name: "nexa-benchmarks",
     products: [
         .executable(name: "nexa-bench", targets: ["nexa-bench"]),
-        .executable(name: "nexa-client-bench", targets: ["nexa-client-bench"])
+        .executable(name: "nexa-client-bench", targets: ["nexa-client-bench"]),
+        .executable(name: "nexa-engine-bench", targets: ["nexa-engine-bench"])
     ],
     dependencies: [.package(name: "nexa", path: "../..")],
     targets: [
@@ -29,6 +30,13 @@ let package = Package(
             name: "nexa-client-bench",
             dependencies: [
                 "NexaBenchmark", "CClientBench", .product(name: "NexaCore", package: "nexa"),
+                .product(name: "NexaClient", package: "nexa")
+            ],
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "nexa-engine-bench",
+            dependencies: [
+                "NexaBenchmark", .product(name: "NexaCore", package: "nexa"),
                 .product(name: "NexaClient", package: "nexa")
             ],
             swiftSettings: swiftSettings),
