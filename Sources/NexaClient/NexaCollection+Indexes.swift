@@ -69,7 +69,7 @@ extension NexaCollection {
             } catch {
                 throw .cancelled(delivery: .maybeExecuted)
             }
-            pause = min(pause * 2, .milliseconds(250))
+            pause = min(pause * 2, .milliseconds(40))
         }
     }
 

@@ -27,8 +27,12 @@ extension ClientTests {
                 }
                 peer.reply([:], as: .pong)
             }) { client, server in
-                let task = Task { try await client.database().collection("things").find(["a": 1]).collect() }
-                _ = await arrived.value
+                let task = Task {
+                    // When the call ends without having been sent, nobody shall wait for its arrival.
+                    defer { arrived.fulfil(false) }
+                    return try await client.database().collection("things").find(["a": 1]).collect()
+                }
+                try #require(await arrived.value)
                 task.cancel()
                 await #expect { try await task.value } throws: { ($0 as? NexaError)?.code == .cancelled }
                 // The connection goes on, with its replies in step.

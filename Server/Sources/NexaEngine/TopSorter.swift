@@ -6,16 +6,16 @@ import NexaQuery
 /// holds the best documents seen so far, the worst of them on top. Equal documents stay in the order in which they came.
 final class TopSorter {
     private struct Entry {
-        var key: SortKey
+        var key: [UInt8]
         var number: Int
         var document: [UInt8]
 
         static func precedes(_ left: Entry, _ right: Entry) -> Bool {
             if left.key == right.key { return left.number < right.number }
-            return left.key < right.key
+            return left.key.precedes(right.key)
         }
 
-        var cost: Int { key.bytes.count + document.count + 96 }
+        var cost: Int { key.count + document.count + 96 }
     }
 
     private let order: SortOrder
@@ -24,6 +24,8 @@ final class TopSorter {
     private var entries: [Entry] = []
     private var bytes = 0
     private var seen = 0
+    /// The key of the document at hand.
+    private var scratch: [UInt8] = []
     /// Takes everything, without a bound or when the bound is too large for the memory.
     private var spilling: SpillingSorter?
     private let directory: String
@@ -41,18 +43,20 @@ final class TopSorter {
     func add(
         _ document: RawSpan, copy: (RawSpan) throws(EngineError) -> [UInt8]
     ) throws(EngineError) {
-        let key: SortKey
-        do throws(QueryError) { key = try order.key(of: document) } catch { throw EngineError(error) }
+        scratch.removeAll(keepingCapacity: true)
+        do throws(QueryError) { try order.appendKey(of: document, to: &scratch) } catch { throw EngineError(error) }
         seen += 1
-        if let spilling { return try spilling.add(key.bytes, try copy(document)) }
+        if let spilling { return try spilling.add(Array(scratch), try copy(document)) }
         if let bound, entries.count == bound, let worst = entries.first {
-            guard key < worst.key else { return }
+            // Most documents of a large collection end here.
+            guard scratch.precedes(worst.key) else { return }
+            let key = Array(scratch)
             let entry = Entry(key: key, number: seen, document: try copy(document))
             bytes += entry.cost - worst.cost
             entries[0] = entry
             siftDown()
         } else {
-            let entry = Entry(key: key, number: seen, document: try copy(document))
+            let entry = Entry(key: Array(scratch), number: seen, document: try copy(document))
             bytes += entry.cost
             entries.append(entry)
             if bound != nil { siftUp() }
@@ -60,7 +64,7 @@ final class TopSorter {
         guard bytes > maximumBytes else { return }
         // From here on everything is kept, in a file: the bound was no help.
         let spilling = SpillingSorter(maximumBytes: maximumBytes, directory: directory)
-        for entry in entries.sorted(by: { $0.number < $1.number }) { try spilling.add(entry.key.bytes, entry.document) }
+        for entry in entries.sorted(by: { $0.number < $1.number }) { try spilling.add(entry.key, entry.document) }
         entries = []
         self.spilling = spilling
     }

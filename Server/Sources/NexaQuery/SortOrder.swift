@@ -71,18 +71,45 @@ public struct SortOrder: Sendable {
     ///
     /// - Throws: `QueryError` when the bytes are not a well-formed map.
     public func key(of document: RawSpan) throws(QueryError) -> SortKey {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(16 * fields.count)
+        try appendKey(of: document, to: &bytes)
+        return SortKey(bytes: bytes)
+    }
+
+    /// Appends the bytes of the key of an encoded document, for callers that look at many and keep few.
+    ///
+    /// - Throws: `QueryError` when the bytes are not a well-formed map.
+    public func appendKey(of document: RawSpan, to bytes: inout [UInt8]) throws(QueryError) {
         do throws(MessagePackError) {
-            var bytes: [UInt8] = []
-            bytes.reserveCapacity(16 * fields.count)
             for field in fields {
+                if try appendPlain(field, of: document, to: &bytes) { continue }
                 var extraction = KeyExtraction(document, path: field.path, isDescending: field.isDescending)
                 try extraction.visit(0, at: 0)
                 bytes += extraction.best ?? [OrderedEncoding.null ^ (field.isDescending ? 0xFF : 0)]
             }
-            return SortKey(bytes: bytes)
         } catch {
             throw QueryError(corrupt: error)
         }
+    }
+
+    /// The short way for a value at the top level that is no array; false when there is none.
+    private func appendPlain(
+        _ field: Field, of document: RawSpan, to bytes: inout [UInt8]
+    ) throws(MessagePackError) -> Bool {
+        guard field.path.parts.count == 1 else { return false }
+        var reader = MessagePackReader(document)
+        guard case .map(let count) = try reader.readHead() else { return false }
+        guard let offset = try document.value(of: field.path.parts[0], at: reader.position, count: count) else {
+            return false
+        }
+        var value = MessagePackReader(document, at: offset)
+        if case .array = try value.readHead() { return false }
+        value.position = offset
+        let start = bytes.count
+        try OrderedEncoding.append(&value, depth: 0, to: &bytes)
+        if field.isDescending { OrderedEncoding.invert(&bytes, from: start) }
+        return true
     }
 }
 
