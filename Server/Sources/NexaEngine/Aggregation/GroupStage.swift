@@ -139,55 +139,6 @@ final class GroupStage: PipelineStage {
     }
 }
 
-/// Finds the value at a plain path in an encoded document, through documents only.
-struct FieldPathReader {
-    enum Head {
-        case missing
-        case integer(Int64)
-        case double(Double)
-        /// Of another kind, or behind an array: to be evaluated.
-        case other
-    }
-
-    private let parts: [String]
-
-    init(_ path: String) { parts = path.split(separator: ".", omittingEmptySubsequences: false).map(String.init) }
-
-    /// Where the value lies; `nil` when it is missing or behind an array.
-    func range(in document: RawSpan) -> Range<Int>? {
-        guard let offset = offset(in: document).value else { return nil }
-        var reader = MessagePackReader(document, at: offset)
-        guard (try? reader.skip()) != nil else { return nil }
-        return offset..<reader.position
-    }
-
-    func head(in document: RawSpan) -> Head {
-        let found = offset(in: document)
-        guard let offset = found.value else { return found.isBehindArray ? .other : .missing }
-        var reader = MessagePackReader(document, at: offset)
-        switch try? reader.readHead() {
-        case .int(let number)?: return .integer(number)
-        case .double(let number)?: return .double(number)
-        default: return .other
-        }
-    }
-
-    private func offset(in document: RawSpan) -> (value: Int?, isBehindArray: Bool) {
-        var offset = 0
-        for part in parts {
-            let value = RawValue(span: document, offset: offset)
-            switch value.head {
-            case .map?: break
-            case .array?: return (nil, true)
-            default: return (nil, false)
-            }
-            guard let found = value.offset(forKey: part.utf8Span.span.bytes) else { return (nil, false) }
-            offset = found
-        }
-        return (offset, false)
-    }
-}
-
 /// Numbers by byte strings, in one arena: open addressing, without an allocation for a look-up.
 struct ByteTable {
     private struct Slot {
