@@ -175,12 +175,15 @@ import Testing
                         in: transaction, database: "default", collection: "c", id: .string("k\(key)")
                     ) { version = (try? MessagePack.decodeDocument($0))?["n"]?.int ?? -1 }
                     record.reads[key] = version
+                    // Others get their turn in between, also where all tasks share one thread.
+                    await Task.yield()
                     guard Bool.random(using: &random) else { continue }
                     record.writes[key] = version + 1
                     try await engine.update(
                         id: .string("k\(key)"), ["n": .int(version + 1)], collection: "c", durability: .os,
                         transaction: transaction)
                 }
+                await Task.yield()
                 if Int.random(in: 0..<10, using: &random) == 0 { return transaction.abort() }
                 try await transaction.commit(durability: .os)
             } catch {
