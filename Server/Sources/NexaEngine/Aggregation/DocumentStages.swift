@@ -146,7 +146,11 @@ final class ComputeStage: PipelineStage {
             } catch {
                 throw EngineError(error)
             }
-            result = (try? MessagePack.decodeDocument(writer.bytes)) ?? [:]
+            do throws(MessagePackError) {
+                result = try MessagePack.decodeDocument(writer.bytes)
+            } catch {
+                throw EngineError(.storage, "A projected document is damaged: \(error)")
+            }
         }
         for (path, expression) in fields {
             Self.set(try environment.evaluate(expression, document), at: path[...], in: &result)
