@@ -20,16 +20,26 @@ public struct MessageType: RawRepresentable, Sendable, Hashable, CustomStringCon
     public static let delete = MessageType(rawValue: 0x05)
     /// Finds documents by a filter.
     public static let query = MessageType(rawValue: 0x06)
+    /// Finds the documents whose vectors are nearest to a given one.
+    public static let vectorSearch = MessageType(rawValue: 0x07)
     /// Inserts many documents, all or none.
     public static let batchWrite = MessageType(rawValue: 0x08)
     /// Asks for a sign of life.
     public static let ping = MessageType(rawValue: 0x09)
     /// Says goodbye.
     public static let disconnect = MessageType(rawValue: 0x0A)
+    /// Finds documents by a filter and returns them as TOON text.
+    public static let queryTOON = MessageType(rawValue: 0x0B)
+    /// Returns a whole collection as TOON text.
+    public static let exportTOON = MessageType(rawValue: 0x0C)
+    /// Stores the documents of a TOON text, all or none.
+    public static let importTOON = MessageType(rawValue: 0x0D)
     /// Lists the collections of a database (or, in one old form, the databases).
     public static let listCollections = MessageType(rawValue: 0x20)
     /// Drops a collection (or, in one old form, a database).
     public static let dropCollection = MessageType(rawValue: 0x21)
+    /// Tells how many vectors the collections of a database hold.
+    public static let getVectors = MessageType(rawValue: 0x23)
     /// Subscribes to change events.
     public static let subscribeChanges = MessageType(rawValue: 0x30)
     /// Ends the subscription.
@@ -38,6 +48,8 @@ public struct MessageType: RawRepresentable, Sendable, Hashable, CustomStringCon
     public static let listDatabases = MessageType(rawValue: 0x40)
     /// Drops a database.
     public static let dropDatabase = MessageType(rawValue: 0x42)
+    /// Builds the vector index of a collection anew.
+    public static let buildVectorIndex = MessageType(rawValue: 0x45)
 
     // Users: codes of 3.0.
     /// Makes a user.
@@ -174,6 +186,13 @@ public struct Capability: RawRepresentable, Sendable, Hashable {
     public static let userAdministration = Capability(rawValue: "user-administration")
     /// BACKUP, COMPACT and the imports of MongoDB exports are served.
     public static let maintenance = Capability(rawValue: "maintenance")
+
+    /// QUERY_TOON, EXPORT_TOON and IMPORT_TOON take the options beyond 3.0 and say what they did.
+    public static let toon = Capability(rawValue: "toon")
+    /// VECTOR_SEARCH takes the options beyond 3.0, and vector indexes are made, dropped and listed like others.
+    public static let vectors = Capability(rawValue: "vectors")
+    /// A list of 32-bit floats may travel as the MessagePack extension type 0x56: little-endian floats side by side.
+    public static let packedVectors = Capability(rawValue: "packed-vectors")
 
     /// What this version of the protocol knows.
     public static let all: [Capability] = [
