@@ -67,7 +67,18 @@ extension Engine {
         // A commit that does not begin with a note is passed over by those who read the change history.
         for group in groups { contents.add(group) }
         if !difference.isEmpty { try add(difference, to: &contents) }
-        try enqueue(contents.batch, options, noting: contents.noted, completion)
+        let vectors = difference.vectors
+        guard !vectors.isEmpty else {
+            try enqueue(contents.batch, options, noting: contents.noted, completion)
+            return true
+        }
+        try enqueue(contents.batch, options, noting: contents.noted) { [keeper] result in
+            if case .success = result {
+                for change in vectors { change.apply() }
+                keeper.wake()
+            }
+            completion(result)
+        }
         return true
     }
 

@@ -105,5 +105,5 @@ public enum EngineLimits {
     /// Databases that one user has grants for.
     public static let maximumGrants = 1024
     /// The length of the vectors of a collection.
-    public static let maximumVectorDimensions = 65_536
+    public static let maximumVectorDimensions = 16_384
 }
