@@ -98,6 +98,9 @@ let package = Package(
             dependencies: ["NexaValue", "TestKit", .product(name: "NexaEngine", package: "nexa-server")],
             swiftSettings: swiftSettings),
         .testTarget(
+            name: "NexaVectorTests", dependencies: ["TestKit", .product(name: "NexaEngine", package: "nexa-server")],
+            swiftSettings: swiftSettings),
+        .testTarget(
             name: "NexaEngineTests",
             dependencies: [
                 "NexaValue", "NexaSCRAM", "NexaTransport", "TestKit",
