@@ -55,7 +55,7 @@ public struct IndexDefinition: Sendable, Hashable {
         if isSparse { document["sparse"] = true }
         if !partialFilter.isEmpty { document["partial"] = .document(partialFilter) }
         if let expireAfterSeconds { document["expire_after"] = .int(Int64(expireAfterSeconds)) }
-        if let vector { document["vector"] = .document(vector.document) }
+        if let vector { document["vector"] = .document(vector.fields) }
         return document
     }
 

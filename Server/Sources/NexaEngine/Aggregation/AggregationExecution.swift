@@ -22,6 +22,8 @@ public final class AggregationExecution: @unchecked Sendable {
     private let source: QueryExecution
     private let chain: PipelineChain
     private let collector: CollectorStage
+    /// Where the documents come from in place of the query.
+    private let vectorSearch: (source: VectorSearchSource, environment: PipelineEnvironment, collection: String)?
     private var isSourceDone = false
     private var isDone = false
 
@@ -35,7 +37,11 @@ public final class AggregationExecution: @unchecked Sendable {
     init(
         _ environment: PipelineEnvironment, collection: String, stages: [Document], isInner: Bool = false
     ) throws(EngineError) {
-        let (front, rest) = try PipelineFront.split(stages, environment)
+        let search = try isInner ? nil : VectorSearchSource.split(stages)
+        vectorSearch = search.map { ($0.source, environment, collection) }
+        let stages = search?.rest ?? stages
+        let (front, rest) =
+            search == nil ? try PipelineFront.split(stages, environment) : (PipelineFront.nothing, stages)
         let compiler = PipelineCompiler(environment: environment, depth: isInner ? 1 : 0)
         // The front as well, so that its mistakes are told by the number of the stage; an inner one was compiled before.
         if !isInner { _ = try compiler.stages(stages) }
@@ -59,6 +65,7 @@ public final class AggregationExecution: @unchecked Sendable {
         guard !isDone else { return .done }
         do throws(EngineError) {
             if !isSourceDone {
+                if let vectorSearch { try search(vectorSearch) }
                 if !chain.first.isFull, try source.step(budget: budget) == .more { return .more }
                 isSourceDone = true
                 try chain.first.end()
@@ -72,6 +79,15 @@ public final class AggregationExecution: @unchecked Sendable {
         return isDone ? .done : .more
     }
 
+    private func search(
+        _ search: (source: VectorSearchSource, environment: PipelineEnvironment, collection: String)
+    ) throws(EngineError) {
+        for hit in try search.source.run(search.environment, collection: search.collection).hits
+        where !chain.first.isFull {
+            try chain.first.push(encoded: try search.source.document(hit).span.bytes)
+        }
+    }
+
     /// The encoded documents that were collected, one behind the other.
     public func take() -> (documents: [UInt8], count: Int) { collector.take() }
 }
@@ -80,6 +96,9 @@ public final class AggregationExecution: @unchecked Sendable {
 struct PipelineFront {
     var filter: Document = [:]
     var options = QueryOptions()
+
+    /// Finds nothing.
+    static var nothing: PipelineFront { PipelineFront(filter: ["_id": ["$in": []]]) }
 
     static func split(
         _ stages: [Document], _ environment: PipelineEnvironment

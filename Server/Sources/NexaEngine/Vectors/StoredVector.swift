@@ -41,6 +41,14 @@ enum StoredVector {
         return count
     }
 
+    /// The length of the list at a path; 0 when there is none.
+    static func count(_ document: RawSpan, _ reader: FieldPathReader) -> Int {
+        guard let range = reader.range(in: document) else { return 0 }
+        var list = MessagePackReader(document, at: range.lowerBound)
+        guard case .array(let count)? = try? list.readHead() else { return 0 }
+        return count
+    }
+
     private static let defaultReader = FieldPathReader(VectorOptions.defaultPath)
 
     private static func number(_ list: inout MessagePackReader) -> Float? {

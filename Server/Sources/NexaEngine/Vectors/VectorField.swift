@@ -135,7 +135,8 @@ final class VectorField: Sendable {
 extension EngineError {
     init(_ error: VectorError) {
         switch error.code {
-        case .invalidVector, .invalidConfiguration: self.init(.badRequest, error.message, advice: error.advice)
+        case .wrongDimensions, .notFinite, .invalidID, .invalidConfiguration:
+            self.init(.badRequest, error.message, advice: error.advice)
         default: self.init(.storage, error.message, advice: error.advice)
         }
     }

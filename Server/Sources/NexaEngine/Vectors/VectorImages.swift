@@ -60,7 +60,7 @@ struct VectorImages: Sendable {
         guard rename(temporary, path) == 0 else {
             let number = errno
             unlink(temporary)
-            throw EngineError(StorageError.system("rename", path, number: number))
+            throw EngineError(FileSystem.error("rename", path, number: number))
         }
         try translating { () throws(StorageError) in try FileSystem.synchronizeDirectory(directory) }
         remove(index.number, except: name.text)

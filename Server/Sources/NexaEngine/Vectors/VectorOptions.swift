@@ -34,8 +34,8 @@ public struct VectorOptions: Sendable, Hashable {
         self.efConstruction = efConstruction
     }
 
-    /// As a document: `{dimensions, metric, quantization, m, ef_construction}`.
-    var document: Document {
+    /// As a client gets it: `{dimensions, metric, quantization, m, ef_construction}`.
+    public var fields: Document {
         [
             "dimensions": .int(Int64(dimensions)), "metric": .string(metric.rawValue),
             "quantization": .string(quantization.rawValue), "m": .int(Int64(maxConnections)),
@@ -43,7 +43,7 @@ public struct VectorOptions: Sendable, Hashable {
         ]
     }
 
-    /// Reads the form of `document`; all but the dimensions have a default.
+    /// Reads the form of `fields`; all but the dimensions have a default.
     init(_ document: Document) throws(EngineError) {
         guard let dimensions = document["dimensions"]?.int else {
             throw EngineError(.badRequest, "A vector index needs the length of its vectors: {dimensions: 384}")
@@ -57,6 +57,15 @@ public struct VectorOptions: Sendable, Hashable {
         }
         maxConnections = try Self.number(document["m"], "m") ?? maxConnections
         efConstruction = try Self.number(document["ef_construction"], "ef_construction") ?? efConstruction
+    }
+
+    /// The way of keeping vectors that a name stands for; `nil` for no name.
+    ///
+    /// - Throws: `.badRequest` for an unknown name.
+    public static func quantization(named name: String?) throws(EngineError) -> Quantization? {
+        try name.map { (name) throws(EngineError) in
+            try choice(.string(name), "quantization", Quantization.allCases)
+        }
     }
 
     private static func number(_ value: Value?, _ name: String) throws(EngineError) -> Int? {
