@@ -121,7 +121,8 @@ public final class Engine: Sendable {
                 return
             }
             let collection = try catalog.makeCollection(
-                database, name, vectorDimensions: dimensions, durability: .os) { _ in }
+                database, name, vectorDimensions: dimensions, durability: .os
+            ) { _ in }
             try establishVectors(in: collection, dimensions: dimensions, durability: .sync, completion: completion)
         }
     }

@@ -23,7 +23,7 @@ public final class AggregationExecution: @unchecked Sendable {
     private let chain: PipelineChain
     private let collector: CollectorStage
     /// Where the documents come from in place of the query.
-    private let vectorSearch: (source: VectorSearchSource, environment: PipelineEnvironment, collection: String)?
+    private let vectorSearch: PendingVectorSearch?
     private var isSourceDone = false
     private var isDone = false
 
@@ -37,11 +37,19 @@ public final class AggregationExecution: @unchecked Sendable {
     init(
         _ environment: PipelineEnvironment, collection: String, stages: [Document], isInner: Bool = false
     ) throws(EngineError) {
-        let search = try isInner ? nil : VectorSearchSource.split(stages)
-        vectorSearch = search.map { ($0.source, environment, collection) }
-        let stages = search?.rest ?? stages
-        let (front, rest) =
-            search == nil ? try PipelineFront.split(stages, environment) : (PipelineFront.nothing, stages)
+        var stages = stages
+        let front: PipelineFront
+        let rest: [Document]
+        if !isInner, let search = try VectorSearchSource.split(stages) {
+            vectorSearch = PendingVectorSearch(
+                source: search.source, environment: environment, collection: collection)
+            stages = search.rest
+            front = PipelineFront.nothing
+            rest = search.rest
+        } else {
+            vectorSearch = nil
+            (front, rest) = try PipelineFront.split(stages, environment)
+        }
         let compiler = PipelineCompiler(environment: environment, depth: isInner ? 1 : 0)
         // The front as well, so that its mistakes are told by the number of the stage; an inner one was compiled before.
         if !isInner { _ = try compiler.stages(stages) }
@@ -65,7 +73,7 @@ public final class AggregationExecution: @unchecked Sendable {
         guard !isDone else { return .done }
         do throws(EngineError) {
             if !isSourceDone {
-                if let vectorSearch { try search(vectorSearch) }
+                try vectorSearch?.run(into: chain)
                 if !chain.first.isFull, try source.step(budget: budget) == .more { return .more }
                 isSourceDone = true
                 try chain.first.end()
@@ -77,15 +85,6 @@ public final class AggregationExecution: @unchecked Sendable {
             throw error
         }
         return isDone ? .done : .more
-    }
-
-    private func search(
-        _ search: (source: VectorSearchSource, environment: PipelineEnvironment, collection: String)
-    ) throws(EngineError) {
-        for hit in try search.source.run(search.environment, collection: search.collection).hits
-        where !chain.first.isFull {
-            try chain.first.push(encoded: try search.source.document(hit).span.bytes)
-        }
     }
 
     /// The encoded documents that were collected, one behind the other.

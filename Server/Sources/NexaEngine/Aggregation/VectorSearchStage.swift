@@ -139,3 +139,19 @@ struct VectorSearchSource {
         }
     }
 }
+
+/// A vector search that a pipeline begins with.
+struct PendingVectorSearch {
+    let source: VectorSearchSource
+    let environment: PipelineEnvironment
+    let collection: String
+
+    /// Passes what is found to the first stage.
+    func run(into chain: PipelineChain) throws(EngineError) {
+        let result = try source.run(environment, collection: collection)
+        for hit in result.hits where !chain.first.isFull {
+            let document = try source.document(hit)
+            try chain.first.push(encoded: document.span.bytes)
+        }
+    }
+}
