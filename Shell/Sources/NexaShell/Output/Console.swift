@@ -69,6 +69,16 @@ struct Console: Sendable {
         try target.line(text, colour)
     }
 
+    /// Ends the file or program that data went to.
+    ///
+    /// - Parameter isWhole: whether all commands did what they were to do; only then an atomic file gets its name.
+    func endRedirection(isWhole: Bool) throws(OutputError) {
+        guard let redirection = state.redirection else { return }
+        state.redirect(to: nil)
+        if let file = redirection as? OutputFile { try file.close(isWhole: isWhole) }
+        _ = (redirection as? ReaderProcess)?.closeAndWait()
+    }
+
     /// Sends everything that waits in buffers.
     func flush() throws(OutputError) {
         try output.flush()
@@ -85,6 +95,8 @@ final class OutputState: Sendable {
         var page: (any ByteSink)?
     }
 
+    /// The documents of the last result.
+    let last = LastResult()
     private let state: Mutex<State>
 
     init(_ presentation: Presentation) { state = Mutex(State(presentation: presentation)) }
