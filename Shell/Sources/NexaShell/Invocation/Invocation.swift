@@ -50,6 +50,13 @@ struct Invocation: Sendable, Equatable {
 
     var format: OutputFormat?
     var limit: Int?
+    var shape = OutputShape()
+    /// Where data goes instead of standard output.
+    var outputFile: String?
+    var outputMode = OutputFile.Mode.replace
+    /// `nil`: as the environment says, on a terminal.
+    var pager: PagerChoice?
+    var showsTiming = false
     var colour = ColourChoice.auto
     var progress = ProgressChoice.auto
     var isQuiet = false

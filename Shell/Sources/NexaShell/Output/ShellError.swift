@@ -12,6 +12,8 @@ struct ShellError: Error, Sendable, Equatable {
     var offset: Int?
     /// Lines that show the place of the fault, when it is not in the command.
     var pointer: [String] = []
+    /// Whether nobody has to hear of it: the reader of the output had enough.
+    var isSilent = false
 
     init(_ message: String, exit: ExitCode = .commandFailed) {
         self.message = message

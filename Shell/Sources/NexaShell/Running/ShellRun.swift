@@ -133,6 +133,16 @@ final class ShellRun {
     // MARK: Commands
 
     private func serve(_ server: LocalServer.Running, _ runner: TaskRunner) -> Int32 {
+        if let path = invocation.outputFile {
+            do throws(ShellError) {
+                console.state.redirect(to: try OutputFile(path, invocation.outputMode))
+            } catch {
+                try? console.failure("Error: \(error.message)")
+                try? console.flush()
+                close(server, runner)
+                return error.exit.rawValue
+            }
+        }
         if greets {
             try? console.success("Connected to NexaDB v\(server.info.version ?? "3.0")")
             try? console.note("")
@@ -165,7 +175,10 @@ final class ShellRun {
         var outputIsBroken = loop.outputIsBroken
         do throws(OutputError) {
             try console.flush()
+            let isWhole = (code == .success || plan.prompts) && (end == .endOfInput || end == .leave)
+            try console.endRedirection(isWhole: isWhole)
         } catch {
+            if !outputIsBroken { try? console.failure("Error: \(error)") }
             outputIsBroken = true
         }
         if outputIsBroken, code == .success || plan.prompts { code = .file }
@@ -232,8 +245,12 @@ final class ShellRun {
     }
 
     private func close(_ session: Session, _ runner: TaskRunner) {
+        guard case .finished(let server) = runner.run(Interruption(), { await session.server }) else { return }
+        close(server, runner)
+    }
+
+    private func close(_ server: LocalServer.Running, _ runner: TaskRunner) {
         let closed = runner.run(Interruption()) {
-            let server = await session.server
             await server.client.shutdown(drainingFor: .seconds(1))
             return (server.process, server.client.configuration.endpoints.first)
         }

@@ -27,6 +27,10 @@ struct QueryArguments {
                 _ = try arguments.remainingJSON()
                 throw CommandFault("expected a JSON object", at: offset)
             }
+            if flag.name == "--all" {
+                limit = 0
+                continue
+            }
             let value = try arguments.value(of: flag)
             switch flag.name {
             case "--limit": limit = try Self.number(value, flag)
@@ -38,7 +42,7 @@ struct QueryArguments {
             case "--fields": fields = value.split(separator: ",").map(String.init)
             default:
                 throw CommandFault(
-                    "unknown flag \(flag.name); there are --sort, --skip, --limit and --fields", at: offset)
+                    "unknown flag \(flag.name); there are --sort, --skip, --limit, --all and --fields", at: offset)
             }
         }
     }

@@ -34,6 +34,8 @@ actor Session {
     let console: Console
     let settings: Settings
     var location: Location
+    /// The last query that was shown, for `it`.
+    var lastPage: QueryPage?
     private var question: Confirmable?
 
     var client: NexaClient { server.client }
@@ -54,6 +56,10 @@ actor Session {
 
     /// Runs one command.
     func run(_ command: CommandAssembler.Command, interruption: Interruption) async -> Reply {
+        await showing(command.text, interruption) { (session) in await session.carryOut(command, interruption) }
+    }
+
+    private func carryOut(_ command: CommandAssembler.Command, _ interruption: Interruption) async -> Reply {
         await reply { (session) async throws(ShellError) -> Effect in
             if let fault = command.fault { throw ShellError(fault) }
             let word = String(command.text.prefix { !$0.isWhitespace })
