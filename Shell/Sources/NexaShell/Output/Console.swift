@@ -45,6 +45,12 @@ struct Console: Sendable {
         try say(text, colour, talk, coloured: coloursTalk)
     }
 
+    /// What was probably meant: on standard error, because no script expects it among the lines of the original.
+    func suggestion(_ text: String) throws(OutputError) {
+        try output.flush()
+        try say(text, .yellow, errors, coloured: presentation.coloursErrors)
+    }
+
     /// A line that is a result.
     func result(_ text: String, _ colour: Colour? = nil) throws(OutputError) {
         try say(text, colour, output, coloured: presentation.coloursOutput)
@@ -86,6 +92,10 @@ struct Presentation: Sendable, Equatable {
     var coloursErrors = false
     var isQuiet = false
     var progress = Progress.none
+    /// Whether errors are JSON objects on standard error.
+    var reportsErrorsAsJSON = false
+    /// Whether errors show their code, and commands what they took.
+    var isVerbose = false
 
     /// Whether ✓ ✗ ⚠ lines stand among the data on standard output.
     var talksOnOutput: Bool { mode == .interactive || mode == .classicScript }

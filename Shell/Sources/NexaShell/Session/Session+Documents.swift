@@ -100,6 +100,7 @@ extension Session {
         }
         let isCut = request.limit > 0 && documents.count > request.limit
         if isCut { documents.removeLast() }
+        documentCount = documents.count
         if documents.isEmpty {
             return try show { (console) throws(OutputError) in try console.warning("No documents found") }
         }
@@ -130,6 +131,7 @@ extension Session {
             try printer.finish()  // a JSON array is closed also when the query broke off
             throw error
         }
+        documentCount = count
         try printer.finish()
         if isCut { try tellCut(request.limit) }
     }
@@ -146,6 +148,7 @@ extension Session {
         var arguments = arguments
         let filter = arguments.isAtEnd() ? Document() : try document(&arguments)
         let count = try await call { () async throws(NexaError) in try await collection.count(Filter(filter)) }
+        documentCount = count
         try show { (console) throws(OutputError) in
             if console.presentation.isClassic {
                 try console.success("Document count: \(count)")
