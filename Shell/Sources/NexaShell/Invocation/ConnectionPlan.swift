@@ -91,6 +91,16 @@ struct ConnectionPlan {
         environment[name].flatMap { $0.isEmpty ? nil : $0 }
     }
 
+    /// Which line of `~/.nexapass` is meant.
+    var passwordKey: PasswordTable.Key {
+        var key = PasswordTable.Key(host: "localhost", port: "", database: location.database, user: username)
+        switch configuration.endpoints.first {
+        case .tcp(let host, let port): (key.host, key.port) = (host, "\(port)")
+        case .unix, nil: break
+        }
+        return key
+    }
+
     /// Whether every endpoint is on this machine.
     var isLoopback: Bool {
         configuration.endpoints.allSatisfy { endpoint in

@@ -83,6 +83,7 @@ extension Session {
         try printer?.finish()
         if let failure { throw failure }
         page.shown += count
+        documentCount = count
         lastPage = page
         if page.hasMore { try tellCut(page.request.limit) }
     }
