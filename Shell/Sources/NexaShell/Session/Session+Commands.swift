@@ -20,6 +20,7 @@ extension Session {
                 try await client.database(database).collection(name).drop()
             }
             try show { (console) throws(OutputError) in try console.success("Collection dropped") }
+        case .deleteDocuments(let filter, _, let name): try await deleteDocuments(filter, name)
         }
     }
 

@@ -27,6 +27,7 @@ actor Session {
     enum Confirmable: Sendable {
         case dropDatabase(String)
         case dropCollection(String)
+        case deleteDocuments(Filter, count: Int, collection: String)
     }
 
     private(set) var server: LocalServer.Running
@@ -75,7 +76,7 @@ actor Session {
         return await reply { (session) async throws(ShellError) -> Effect in
             guard let question else { return .none }
             let isYes = line.trimmed.lowercased() == "yes"
-            guard isYes else { throw .plain("Drop cancelled") }
+            guard isYes else { throw .plain(question.refusal) }
             try await session.confirmed(question)
             return .none
         }
@@ -122,8 +123,11 @@ actor Session {
         guard let name = location.collection else {
             throw .plain("No collection selected. Use 'use <collection>' first.")
         }
-        return client.database(location.database).collection(name)
+        return database().collection(name)
     }
+
+    /// The database that commands go to.
+    func database() -> NexaDatabase { client.database(location.database) }
 
     /// Prints; a failure becomes the command's.
     func show(_ body: (Console) throws(OutputError) -> Void) throws(ShellError) {
@@ -154,6 +158,16 @@ extension Session.Confirmable {
         switch self {
         case .dropDatabase(let name): "You are about to drop database '\(name)'"
         case .dropCollection(let name): "You are about to drop collection '\(name)'"
+        case .deleteDocuments(_, let count, let name):
+            "You are about to delete \(count) document(s) of collection '\(name)'"
+        }
+    }
+
+    /// What is said when the answer is not yes.
+    var refusal: String {
+        switch self {
+        case .dropDatabase, .dropCollection: "Drop cancelled"
+        case .deleteDocuments: "Delete cancelled"
         }
     }
 }
