@@ -19,7 +19,8 @@ extension CommandTable {
             details: [
                 "Writes go on meanwhile. Ctrl-C stops the waiting, not the building; --no-wait does not wait at all.",
                 "Example: create_index year,-score", "Example: create_index email --unique --sparse",
-                "Example: create_index seen --ttl 24h", "Example: create_index {city: 1, age: -1} --partial {active: true}"
+                "Example: create_index seen --ttl 24h",
+                "Example: create_index {city: 1, age: -1} --partial {active: true}"
             ], arguments: [.field],
             flags: [
                 .init("--unique", nil, "refuse a second document with the same values"),

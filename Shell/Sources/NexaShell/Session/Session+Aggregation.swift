@@ -16,11 +16,16 @@ extension Session {
         }
         let stages = try Self.stages(value, at: offset)
         let limit = try arguments.number(of: "--limit") ?? settings.limit ?? Self.defaultLimit
-        try await list(collection.aggregate(stages), limit: endsInWriting(stages) ? 0 : limit)
+        let pipeline = collection.aggregate(stages)
+        guard !Self.writes(stages) else {
+            try await self.call { () async throws(NexaError) in try await pipeline.run() }
+            return try show { (console) throws(OutputError) in try console.success("Documents merged") }
+        }
+        try await list(pipeline, limit: limit)
     }
 
     /// Whether the pipeline returns nothing but writes.
-    private func endsInWriting(_ stages: [Document]) -> Bool { stages.last?.first?.key == "$merge" }
+    static func writes(_ stages: [Document]) -> Bool { stages.last?.first?.key == "$merge" }
 
     /// A list of stages, or a single one.
     static func stages(_ value: Value, at offset: Int) throws(ShellError) -> [Document] {
@@ -97,5 +102,11 @@ extension ArgumentReader {
     var firstOffset: Int {
         var copy = self
         return copy.offset()
+    }
+
+    /// Whether there are arguments.
+    var hasMore: Bool {
+        var copy = self
+        return !copy.isAtEnd()
     }
 }

@@ -117,14 +117,6 @@ extension Session {
 
     // MARK: The rest
 
-    func ping() async throws(ShellError) {
-        let elapsed = try await call { () async throws(NexaError) in try await client.ping() }
-        let milliseconds = Double(elapsed.components.attoseconds) / 1e15 + Double(elapsed.components.seconds) * 1000
-        try show { (console) throws(OutputError) in
-            try console.success("Pong (\((milliseconds * 100).rounded() / 100) ms)")
-        }
-    }
-
     func help(_ arguments: ArgumentReader) throws(ShellError) {
         var arguments = arguments
         let word = try parse { () throws(CommandFault) in try arguments.word() }

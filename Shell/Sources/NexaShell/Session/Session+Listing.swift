@@ -61,8 +61,7 @@ extension Amount {
 
     /// `0.41 ms`, `12.3 ms`, `1.2 s`.
     static func duration(_ value: Duration) -> String {
-        let milliseconds =
-            Double(value.components.attoseconds) / 1e15 + Double(value.components.seconds) * 1000
+        let milliseconds = value.milliseconds
         if milliseconds >= 1000 { return seconds(milliseconds / 1000) }
         let factor = milliseconds < 10 ? 100.0 : 10
         return "\((milliseconds * factor).rounded() / factor) ms"

@@ -1,0 +1,146 @@
+import NexaClient
+import NexaValue
+
+/// The commands that tell what is stored: `describe` and `stats`.
+extension Session {
+    /// So many documents are looked at from either end of a collection.
+    private static let sampled = 500
+
+    func describe(_ call: CommandCall) async throws(ShellError) {
+        var arguments = try CommandArguments(call)
+        let collection = try collection(arguments.word())
+        try arguments.end()
+        let statistics = try await self.call { () async throws(NexaError) in try await collection.statistics() }
+        let indexes = try await self.call { () async throws(NexaError) in try await collection.indexes() }
+        let sample = try await sample(collection, statistics.documents)
+        let database = location.database
+        try presentOne(
+            Self.description(collection.name, database, statistics, indexes, sample)
+        ) { (console) throws(OutputError) in
+            try console.success("Collection '\(collection.name)' of database '\(database)'")
+            for line in Columns.aligned(Self.summary(statistics)) { try console.result(line) }
+            let sizes = Dictionary(statistics.indexes.map { ($0.name, $0) }) { first, _ in first }
+            if !indexes.isEmpty { try console.result("  Indexes:") }
+            let rows = indexes.map { index in
+                let size = sizes[index.name].map {
+                    "\(Amount.grouped($0.entries)) entries, \(Amount.bytes($0.bytes))"
+                }
+                return [index.name, index.columns[0], size ?? "", index.columns[1]]
+            }
+            for line in Columns.aligned(rows, indent: 4) { try console.result(line) }
+            guard sample.documents > 0 else { return }
+            try console.result("")
+            let whole = sample.documents >= statistics.documents && statistics.isExact
+            try console.result(
+                "  Fields of " + (whole ? "all" : "the first and last \(Amount.grouped(sample.documents))")
+                    + " documents:")
+            let table =
+                [["Field", "Types", "Missing", "Example"]]
+                + sample.fields.map { field in
+                    [
+                        field.path, field.typeText,
+                        Amount.share(sample.documents - field.present, of: sample.documents), field.exampleText(40)
+                    ]
+                }
+            for line in Columns.aligned(table, indent: 4) { try console.result(line) }
+            if sample.isCut { try console.warning("Only the first \(FieldSample.maximumFields) fields are shown") }
+        }
+    }
+
+    /// Looks at the documents of both ends of the collection, or at all of a small one.
+    private func sample(
+        _ collection: NexaCollection<Document>, _ count: Int
+    ) async throws(ShellError) -> FieldSample {
+        let half = Self.sampled
+        let documents = try await call { () async throws(NexaError) in
+            guard count > 2 * half else { return try await collection.find().limit(2 * half).collect() }
+            let first = try await collection.find().limit(half).collect()
+            return first + (try await collection.find().sort([.descending("_id")]).limit(half).collect())
+        }
+        var sample = FieldSample()
+        for document in documents { sample.add(document) }
+        return sample
+    }
+
+    private static func summary(_ statistics: CollectionStatistics) -> [[String]] {
+        let about = statistics.isExact ? "" : "about "
+        let average = Amount.bytes(Int(statistics.averageBytes.rounded()))
+        return [
+            ["Documents:", about + Amount.grouped(statistics.documents)],
+            [
+                "Size:",
+                "\(about)\(Amount.bytes(statistics.bytes)), \(average) each, "
+                    + "\(Amount.bytes(statistics.fileBytes)) in files"
+            ]
+        ]
+    }
+
+    private static func description(
+        _ name: String, _ database: String, _ statistics: CollectionStatistics, _ indexes: [NexaIndex],
+        _ sample: FieldSample
+    ) -> Document {
+        var document: Document = ["collection": .string(name), "database": .string(database)]
+        for (key, value) in statistics.shown { document[key] = .some(value) }
+        let sizes = Dictionary(statistics.indexes.map { ($0.name, $0) }) { first, _ in first }
+        document["indexes"] = .array(
+            indexes.map { index in
+                var shown = index.shown
+                if let size = sizes[index.name] {
+                    shown["entries"] = .int(Int64(size.entries))
+                    shown["bytes"] = .int(Int64(size.bytes))
+                }
+                return .document(shown)
+            })
+        document["sampled"] = .int(Int64(sample.documents))
+        document["fields"] = .array(sample.fields.map { .document($0.shown(of: sample.documents)) })
+        return document
+    }
+
+    // MARK: The database
+
+    func statistics(_ call: CommandCall) async throws(ShellError) {
+        var arguments = try CommandArguments(call)
+        let name = arguments.word() ?? location.database
+        try arguments.end()
+        let client = client
+        let statistics = try await self.call { () async throws(NexaError) in
+            try await client.database(name).statistics()
+        }
+        let collections = statistics.collections.sorted { $0.key < $1.key }
+        let documents = collections.map { name, statistics in
+            var document: Document = ["collection": .string(name)]
+            for (key, value) in statistics.shown { document[key] = .some(value) }
+            document["index_bytes"] = .int(Int64(statistics.indexes.reduce(0) { $0 + $1.bytes }))
+            return document
+        }
+        try present(documents) { (console) throws(OutputError) in
+            try console.success("Database '\(name)': \(collections.count) collection(s)")
+            let head = ["Collection", "Documents", "Size", "Each", "In files", "Indexes", "Size of indexes"]
+            let rows = collections.map { name, statistics in
+                let indexBytes = statistics.indexes.reduce(0) { $0 + $1.bytes }
+                return [
+                    name, Amount.grouped(statistics.documents), Amount.bytes(statistics.bytes),
+                    Amount.bytes(Int(statistics.averageBytes.rounded())), Amount.bytes(statistics.fileBytes),
+                    "\(statistics.indexes.count)", Amount.bytes(indexBytes)
+                ]
+            }
+            let total = [
+                "all", Amount.grouped(statistics.documents), Amount.bytes(statistics.bytes), "",
+                Amount.bytes(statistics.fileBytes), "\(collections.reduce(0) { $0 + $1.value.indexes.count })",
+                Amount.bytes(statistics.indexBytes)
+            ]
+            for line in Columns.aligned([head] + rows + [total]) { try console.result(line) }
+            if !statistics.isExact { try console.note("The numbers of large collections are estimates.") }
+        }
+    }
+}
+
+extension CollectionStatistics {
+    /// The numbers as programs read them.
+    fileprivate var shown: Document {
+        [
+            "documents": .int(Int64(documents)), "bytes": .int(Int64(bytes)), "average_bytes": .double(averageBytes),
+            "file_bytes": .int(Int64(fileBytes)), "exact": .bool(isExact)
+        ]
+    }
+}
