@@ -28,7 +28,7 @@ struct CommandArguments {
     private let command: CommandSpecification
     private var items: [Item] = []
     private var position = 0
-    private var flags: [String: Given] = [:]
+    private var flags: [String: [Given]] = [:]
 
     /// Takes the arguments of a call apart.
     ///
@@ -49,7 +49,7 @@ struct CommandArguments {
             if reader.isAtBracket() {
                 items.append(.json(try reader.bracketedJSON(), offset: offset))
             } else if let flag = reader.flag() {
-                flags[flag.name] = try given(flag, &reader)
+                flags[flag.name, default: []].append(try given(flag, &reader))
             } else if let word = try reader.word() {
                 items.append(.word(word, offset: offset))
             }
@@ -147,16 +147,25 @@ struct CommandArguments {
     /// Whether a flag was given.
     func has(_ flag: String) -> Bool { flags[flag] != nil }
 
-    /// The value of a flag as text.
-    func text(of flag: String) throws(ShellError) -> String? {
-        guard let given = flags[flag] else { return nil }
-        guard let text = given.text else { throw ShellError(CommandFault("\(flag) wants a word", at: given.offset)) }
-        return text
+    /// The value of a flag as text; of several the last.
+    func text(of flag: String) throws(ShellError) -> String? { try texts(of: flag).last }
+
+    /// The values of a flag that may be given several times.
+    func texts(of flag: String) throws(ShellError) -> [String] {
+        var texts: [String] = []
+        for given in flags[flag] ?? [] {
+            guard let text = given.text else {
+                throw ShellError(CommandFault("\(flag) wants a word", at: given.offset))
+            }
+            texts.append(text)
+        }
+        return texts
     }
 
     /// The value of a flag as one of some words.
     func choice<T>(of flag: String, _ read: (String) -> T?, _ words: [String]) throws(ShellError) -> T? {
-        guard let text = try text(of: flag), let offset = flags[flag]?.offset else { return nil }
+        guard let text = try text(of: flag) else { return nil }
+        let offset = offset(of: flag)
         guard let value = read(text.lowercased()) else {
             throw ShellError(CommandFault("\(flag) is one of: \(words.joined(separator: ", "))", at: offset))
         }
@@ -165,7 +174,8 @@ struct CommandArguments {
 
     /// The value of a flag as a number.
     func number(of flag: String, in range: ClosedRange<Int> = 0...Int.max) throws(ShellError) -> Int? {
-        guard let text = try text(of: flag), let offset = flags[flag]?.offset else { return nil }
+        guard let text = try text(of: flag) else { return nil }
+        let offset = offset(of: flag)
         guard let number = Int(text), range.contains(number) else {
             let bounds = range.upperBound == .max ? "from \(range.lowerBound)" : "in \(range)"
             throw ShellError(CommandFault("\(flag) wants a number \(bounds)", at: offset))
@@ -175,7 +185,7 @@ struct CommandArguments {
 
     /// The value of a flag as JSON.
     func json(of flag: String) throws(ShellError) -> Value? {
-        guard let given = flags[flag] else { return nil }
+        guard let given = flags[flag]?.last else { return nil }
         if let json = given.json { return json }
         if let text = given.text, text.hasPrefix("@"), text.count > 1 { return try Self.file(String(text.dropFirst())) }
         // Written as --flag={…}.
@@ -187,7 +197,8 @@ struct CommandArguments {
 
     /// The value of a flag as a JSON object.
     func document(of flag: String) throws(ShellError) -> Document? {
-        guard let value = try json(of: flag), let offset = flags[flag]?.offset else { return nil }
+        guard let value = try json(of: flag) else { return nil }
+        let offset = offset(of: flag)
         guard case .document(let document) = value else {
             throw ShellError(CommandFault("\(flag) wants a JSON object", at: offset))
         }
@@ -195,7 +206,7 @@ struct CommandArguments {
     }
 
     /// Where a flag's value stands.
-    func offset(of flag: String) -> Int { flags[flag]?.offset ?? 0 }
+    func offset(of flag: String) -> Int { flags[flag]?.last?.offset ?? 0 }
 
     // MARK: Files
 

@@ -21,6 +21,7 @@ extension Session {
             }
             try show { (console) throws(OutputError) in try console.success("Collection dropped") }
         case .deleteDocuments(let filter, _, let name): try await deleteDocuments(filter, name)
+        case .dropUser(let name): try await dropUser(name)
         }
     }
 

@@ -9,6 +9,8 @@ actor Session {
         var error: ShellError?
         /// The next line of input is the answer to a question.
         var asksForConfirmation = false
+        /// Whose new password is to be asked for, on the terminal itself.
+        var asksForPassword: String?
         var leaves = false
     }
 
@@ -28,6 +30,7 @@ actor Session {
         case dropDatabase(String)
         case dropCollection(String)
         case deleteDocuments(Filter, count: Int, collection: String)
+        case dropUser(String)
     }
 
     private(set) var server: LocalServer.Running
@@ -36,6 +39,7 @@ actor Session {
     let settings: Settings
     var location: Location
     private var question: Confirmable?
+    private var passwordPurpose: PasswordPurpose?
 
     var client: NexaClient { server.client }
 
@@ -46,11 +50,18 @@ actor Session {
         self.location = location
     }
 
+    /// What a new password is for.
+    enum PasswordPurpose: Sendable {
+        case create(user: String, role: NexaUsers.Role, grants: [String: NexaUsers.Access]?)
+        case change(user: String)
+    }
+
     /// What a command leaves behind besides its output.
     enum Effect {
         case none
         case leave
         case ask(Confirmable)
+        case askPassword(PasswordPurpose)
     }
 
     /// Runs one command.
@@ -82,11 +93,33 @@ actor Session {
         }
     }
 
+    /// Takes the password that the last reply asked for, or why there is none.
+    func answer(password: Result<String, ShellError>) async -> Reply {
+        let purpose = passwordPurpose
+        passwordPurpose = nil
+        return await reply { (session) async throws(ShellError) -> Effect in
+            guard let purpose else { return .none }
+            try await session.setPassword(try password.get(), purpose)
+            return .none
+        }
+    }
+
+    /// Goes on with another client of the same server; returns the one there was.
+    func adopt(_ client: NexaClient, _ info: ServerInfo) -> NexaClient {
+        let old = server.client
+        server.client = client
+        server.info = info
+        return old
+    }
+
     private func reply(_ body: (isolated Session) async throws(ShellError) -> Effect) async -> Reply {
         do throws(ShellError) {
             switch try await body(self) {
             case .none: return Reply(location: location)
             case .leave: return Reply(location: location, leaves: true)
+            case .askPassword(let purpose):
+                passwordPurpose = purpose
+                return Reply(location: location, asksForPassword: purpose.user)
             case .ask(let question):
                 guard !settings.assumesYes else {
                     try await confirmed(question)
@@ -160,14 +193,23 @@ extension Session.Confirmable {
         case .dropCollection(let name): "You are about to drop collection '\(name)'"
         case .deleteDocuments(_, let count, let name):
             "You are about to delete \(count) document(s) of collection '\(name)'"
+        case .dropUser(let name): "You are about to drop user '\(name)' with all API keys"
         }
     }
 
     /// What is said when the answer is not yes.
     var refusal: String {
         switch self {
-        case .dropDatabase, .dropCollection: "Drop cancelled"
+        case .dropDatabase, .dropCollection, .dropUser: "Drop cancelled"
         case .deleteDocuments: "Delete cancelled"
+        }
+    }
+}
+
+extension Session.PasswordPurpose {
+    var user: String {
+        switch self {
+        case .create(let user, _, _), .change(let user): user
         }
     }
 }
