@@ -59,6 +59,7 @@ void nexa_terminal_restore(void);
 // Whether leaving must also switch bracketed paste off.
 void nexa_terminal_set_bracketed_paste(int descriptor, int on);
 int nexa_terminal_columns(int descriptor);
+int nexa_terminal_rows(int descriptor);
 // Echo off, lines on, typed-ahead input dropped: for a password. The signals below put the modes back.
 int nexa_terminal_begin_secret(int descriptor);
 void nexa_terminal_end_secret(int descriptor);

@@ -131,7 +131,7 @@ enum OptionTable {
     private static let output = Section(
         title: "Output",
         options: [
-            Option(["--format"], .required("FORMAT"), "pretty, json, ndjson or ids") {
+            Option(["--format"], .required("FORMAT"), "pretty, json, ndjson, table, vertical, csv, tsv or ids") {
                 (invocation, value) throws(UsageError) in
                 invocation.format = try choice(value, "--format")
             }

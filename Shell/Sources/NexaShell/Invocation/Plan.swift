@@ -42,6 +42,8 @@ struct Plan: Sendable, Equatable {
         presentation = Presentation()
         presentation.mode = mode
         presentation.format = invocation.format ?? (showsMachineFormat ? .ndjson : .pretty)
+        presentation.isFormatNamed = invocation.format != nil
+        if surroundings.outputIsTerminal { presentation.screen = .terminal(1) }
         presentation.isQuiet = invocation.isQuiet
         presentation.coloursOutput = Self.colours(
             invocation, terminal: surroundings.outputIsTerminal, surroundings.environment)

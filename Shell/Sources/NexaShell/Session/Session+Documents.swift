@@ -55,11 +55,9 @@ extension Session {
             if result.firstError == nil || result.succeeded > 0 {
                 try console.success("Created \(result.succeeded) document(s)")
             }
-            for id in result.ids where console.presentation.format != .pretty {
-                try console.result(
-                    console.presentation.format == .ids
-                        ? id.rawValue : (try? JSON.string(.document(["document_id": .string(id.rawValue)]))) ?? "")
-            }
+        }
+        if console.presentation.format != .pretty {
+            try print(rows: result.ids.map { [.string($0.rawValue)] }, columns: ["document_id"])
         }
         if let error = result.firstError { throw ShellError(error) }
     }
@@ -72,12 +70,7 @@ extension Session {
         let id = try id(&arguments, command)
         let found = try await call { () async throws(NexaError) in try await collection.read(id) }
         guard let found else { throw .plain("Not found") }
-        if console.presentation.format == .ids {
-            return try show { (console) throws(OutputError) in
-                try console.result(found["_id"].map(DocumentPrinter.idText) ?? id.rawValue)
-            }
-        }
-        try DocumentPrinter.printSingle(.document(found), console)
+        try print(document: found)
     }
 
     func query(_ arguments: ArgumentReader) async throws(ShellError) {
@@ -104,34 +97,14 @@ extension Session {
             return try show { (console) throws(OutputError) in try console.warning("No documents found") }
         }
         try show { (console) throws(OutputError) in try console.success("Found \(documents.count) document(s):") }
-        var printer = DocumentPrinter(console)
-        for document in documents {
-            if Task.isCancelled { throw ShellError("Cancelled", exit: .interrupted) }
-            try printer.print(document)
-        }
+        try print(documents: documents, fields: request.fields)
         if isCut { try tellCut(request.limit) }
     }
 
     private func printStreamed(_ query: NexaQuery<Document>, _ request: QueryArguments) async throws(ShellError) {
-        var printer = DocumentPrinter(console)
-        var iterator = query.makeAsyncIterator()
-        var count = 0
-        var isCut = false
-        do {
-            while let document = try await call({ () async throws(NexaError) in try await iterator.next() }) {
-                if request.limit > 0, count == request.limit {
-                    isCut = true
-                    break
-                }
-                count += 1
-                try printer.print(document)
-            }
-        } catch {
-            try printer.finish()  // a JSON array is closed also when the query broke off
-            throw error
-        }
-        try printer.finish()
-        if isCut { try tellCut(request.limit) }
+        let limit = request.limit > 0 ? request.limit : .max
+        let result = try await print(stream: query, fields: request.fields, limit: limit)
+        if result.hasMore { try tellCut(request.limit) }
     }
 
     func tellCut(_ limit: Int) throws(ShellError) {
