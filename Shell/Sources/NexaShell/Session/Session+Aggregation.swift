@@ -39,37 +39,29 @@ extension Session {
 
     /// Shows the documents that a pipeline gives, as `query` shows its own.
     private func list(_ documents: NexaAggregation<Document>, limit: Int) async throws(ShellError) {
+        let limit = limit > 0 ? limit : Int.max
+        guard console.presentation.isClassic else {
+            if try await print(stream: documents, limit: limit).hasMore { try tellCut(limit) }
+            return
+        }
+        // The head line of a classic list counts it.
         var iterator = documents.makeAsyncIterator()
-        var printer = DocumentPrinter(console)
-        var waiting: [Document] = []
-        var count = 0
-        var isCut = false
-        let isClassic = console.presentation.isClassic
-        do {
-            while let document = try await call({ () async throws(NexaError) in try await iterator.next() }) {
-                guard limit == 0 || count < limit else {
-                    isCut = true
-                    break
-                }
-                count += 1
-                // The head line of a classic list counts it.
-                if isClassic { waiting.append(document) } else { try printer.print(document) }
-            }
-        } catch {
-            if !isClassic { try printer.finish() }
-            throw error
+        var found: [Document] = []
+        while found.count <= min(limit, Self.maximumCounted),
+            let document = try await call({ () async throws(NexaError) in try await iterator.next() })
+        {
+            found.append(document)
         }
-        if isClassic {
-            if waiting.isEmpty {
-                return try show { (console) throws(OutputError) in try console.warning("No documents found") }
-            }
-            try show { (console) throws(OutputError) in try console.success("Found \(count) document(s):") }
-            for document in waiting {
-                if Task.isCancelled { throw ShellError("Cancelled", exit: .interrupted) }
-                try printer.print(document)
-            }
+        let isCut = found.count > limit
+        if isCut { found.removeLast() }
+        guard found.count <= Self.maximumCounted else {
+            throw ShellError("the pipeline gives more than \(Self.maximumCounted) documents; add a $limit")
         }
-        try printer.finish()
+        if found.isEmpty {
+            return try show { (console) throws(OutputError) in try console.warning("No documents found") }
+        }
+        try show { (console) throws(OutputError) in try console.success("Found \(found.count) document(s):") }
+        try print(documents: found)
         if isCut { try tellCut(limit) }
     }
 
@@ -82,16 +74,15 @@ extension Session {
         let filter = Filter(try arguments.document("a filter, such as {year: 1999}") ?? [:])
         try arguments.end()
         let values = try await self.call { () async throws(NexaError) in try await collection.distinct(field, filter) }
-        let texts = values.map { (try? JSON.string($0, .init(nonFiniteNumbers: .extendedForm))) ?? "" }
+        guard console.presentation.format == .pretty else {
+            return try print(rows: values.map { [$0] }, columns: ["value"])
+        }
         try show { (console) throws(OutputError) in
-            switch console.presentation.format {
-            case .pretty where values.isEmpty: try console.warning("No values found")
-            case .pretty:
-                try console.success("Found \(values.count) value(s):")
-                for (index, text) in texts.enumerated() { try console.listEntry("  [\(index + 1)] ", text) }
-            case .json: try console.result(texts.isEmpty ? "[]" : "[\n\(texts.joined(separator: ",\n"))\n]")
-            case .ids: for value in values { try console.result(DocumentPrinter.idText(value)) }
-            default: for text in texts { try console.result(text) }
+            if values.isEmpty { return try console.warning("No values found") }
+            try console.success("Found \(values.count) value(s):")
+            for (index, value) in values.enumerated() {
+                let text = (try? JSON.string(value, .init(nonFiniteNumbers: .extendedForm))) ?? ""
+                try console.listEntry("  [\(index + 1)] ", text)
             }
         }
     }

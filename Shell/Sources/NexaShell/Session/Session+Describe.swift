@@ -13,37 +13,40 @@ extension Session {
         let statistics = try await self.call { () async throws(NexaError) in try await collection.statistics() }
         let indexes = try await self.call { () async throws(NexaError) in try await collection.indexes() }
         let sample = try await sample(collection, statistics.documents)
-        let database = location.database
-        try presentOne(
-            Self.description(collection.name, database, statistics, indexes, sample)
-        ) { (console) throws(OutputError) in
-            try console.success("Collection '\(collection.name)' of database '\(database)'")
+        guard console.presentation.format == .pretty else {
+            let description = Self.description(collection.name, location.database, statistics, indexes, sample)
+            return try DocumentPrinter.printSingle(.document(description), console)
+        }
+        try show { (console) throws(OutputError) in
+            try console.success("Collection '\(collection.name)' of database '\(location.database)'")
             for line in Columns.aligned(Self.summary(statistics)) { try console.result(line) }
+        }
+        if !indexes.isEmpty {
             let sizes = Dictionary(statistics.indexes.map { ($0.name, $0) }) { first, _ in first }
-            if !indexes.isEmpty { try console.result("  Indexes:") }
             let rows = indexes.map { index in
-                let size = sizes[index.name].map {
-                    "\(Amount.grouped($0.entries)) entries, \(Amount.bytes($0.bytes))"
-                }
-                return [index.name, index.columns[0], size ?? "", index.columns[1]]
+                let size = sizes[index.name]
+                return [
+                    index.name, index.columns[0], size.map { Amount.grouped($0.entries) } ?? "",
+                    size.map { Amount.bytes($0.bytes) } ?? "", index.columns[1]
+                ].map(Value.string)
             }
-            for line in Columns.aligned(rows, indent: 4) { try console.result(line) }
-            guard sample.documents > 0 else { return }
-            try console.result("")
-            let whole = sample.documents >= statistics.documents && statistics.isExact
-            try console.result(
-                "  Fields of " + (whole ? "all" : "the first and last \(Amount.grouped(sample.documents))")
-                    + " documents:")
-            let table =
-                [["Field", "Types", "Missing", "Example"]]
-                + sample.fields.map { field in
-                    [
-                        field.path, field.typeText,
-                        Amount.share(sample.documents - field.present, of: sample.documents), field.exampleText(40)
-                    ]
-                }
-            for line in Columns.aligned(table, indent: 4) { try console.result(line) }
-            if sample.isCut { try console.warning("Only the first \(FieldSample.maximumFields) fields are shown") }
+            try show { (console) throws(OutputError) in try console.result("Indexes:") }
+            try print(rows: rows, columns: ["name", "fields", "entries", "size", "properties"])
+        }
+        guard sample.documents > 0 else { return }
+        let whole = sample.documents >= statistics.documents && statistics.isExact
+        let which = whole ? "all" : "the first and last \(Amount.grouped(sample.documents))"
+        try show { (console) throws(OutputError) in try console.result("Fields of \(which) documents:") }
+        let rows = sample.fields.map { field in
+            [
+                field.path, field.typeText, Amount.share(sample.documents - field.present, of: sample.documents),
+                field.exampleText(40)
+            ].map(Value.string)
+        }
+        try print(rows: rows, columns: ["field", "types", "missing", "example"])
+        guard sample.isCut else { return }
+        try show { (console) throws(OutputError) in
+            try console.warning("Only the first \(FieldSample.maximumFields) fields are shown")
         }
     }
 
@@ -113,23 +116,23 @@ extension Session {
             document["index_bytes"] = .int(Int64(statistics.indexes.reduce(0) { $0 + $1.bytes }))
             return document
         }
-        try present(documents) { (console) throws(OutputError) in
-            try console.success("Database '\(name)': \(collections.count) collection(s)")
-            let head = ["Collection", "Documents", "Size", "Each", "In files", "Indexes", "Size of indexes"]
-            let rows = collections.map { name, statistics in
-                let indexBytes = statistics.indexes.reduce(0) { $0 + $1.bytes }
-                return [
-                    name, Amount.grouped(statistics.documents), Amount.bytes(statistics.bytes),
-                    Amount.bytes(Int(statistics.averageBytes.rounded())), Amount.bytes(statistics.fileBytes),
-                    "\(statistics.indexes.count)", Amount.bytes(indexBytes)
-                ]
-            }
-            let total = [
-                "all", Amount.grouped(statistics.documents), Amount.bytes(statistics.bytes), "",
-                Amount.bytes(statistics.fileBytes), "\(collections.reduce(0) { $0 + $1.value.indexes.count })",
-                Amount.bytes(statistics.indexBytes)
+        let rows = collections.map { name, statistics in
+            let indexBytes = statistics.indexes.reduce(0) { $0 + $1.bytes }
+            return [
+                name, Amount.grouped(statistics.documents), Amount.bytes(statistics.bytes),
+                Amount.bytes(Int(statistics.averageBytes.rounded())), Amount.bytes(statistics.fileBytes),
+                "\(statistics.indexes.count)", Amount.bytes(indexBytes)
             ]
-            for line in Columns.aligned([head] + rows + [total]) { try console.result(line) }
+        }
+        try list(
+            "Database '\(name)': \(collections.count) collection(s)", empty: "No collections found",
+            columns: ["collection", "documents", "size", "each", "in files", "indexes", "size of indexes"],
+            rows: rows, documents: documents)
+        guard console.presentation.format == .pretty, !rows.isEmpty else { return }
+        try show { (console) throws(OutputError) in
+            try console.result(
+                "In all \(Amount.grouped(statistics.documents)) documents, \(Amount.bytes(statistics.bytes)), "
+                    + "\(Amount.bytes(statistics.fileBytes)) in files, indexes \(Amount.bytes(statistics.indexBytes))")
             if !statistics.isExact { try console.note("The numbers of large collections are estimates.") }
         }
     }

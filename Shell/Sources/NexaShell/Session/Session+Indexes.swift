@@ -9,12 +9,9 @@ extension Session {
         let collection = try collection(arguments.word())
         try arguments.end()
         let indexes = try await self.call { () async throws(NexaError) in try await collection.indexes() }
-        try present(indexes.map(\.shown)) { (console) throws(OutputError) in
-            if indexes.isEmpty { return try console.warning("No indexes found") }
-            try console.success("Found \(indexes.count) index(es):")
-            let rows = indexes.enumerated().map { ["[\($0 + 1)] \($1.name)"] + $1.columns }
-            for line in Columns.aligned(rows) { try console.result(line) }
-        }
+        try list(
+            "Found \(indexes.count) index(es):", empty: "No indexes found", columns: ["name", "fields", "properties"],
+            rows: indexes.map { [$0.name] + $0.columns }, documents: indexes.map(\.shown))
     }
 
     /// The collection that an argument names, else the current one.

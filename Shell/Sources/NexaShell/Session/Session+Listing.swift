@@ -1,23 +1,52 @@
 import NexaValue
 
-/// What commands other than `query` show: lines for a person, documents for programs.
+/// What commands other than `query` show: lines and tables for a person, documents for programs.
 extension Session {
-    /// Shows `documents` in the formats that programs read, and what `lines` writes in the one for people.
-    func present(
-        _ documents: @autoclosure () -> [Document], _ lines: (Console) throws(OutputError) -> Void
+    /// A list that a command makes.
+    ///
+    /// - Parameters:
+    ///   - head: the `✓` line for people, above the table.
+    ///   - empty: the `⚠` line for people when there is nothing.
+    ///   - columns: the names of the columns of the table for people.
+    ///   - rows: its cells.
+    ///   - documents: the same for programs.
+    func list(
+        _ head: String, empty: String, columns: [String], rows: [[String]],
+        documents: @autoclosure () -> [Document]
     ) throws(ShellError) {
-        if console.presentation.format == .pretty { return try show(lines) }
-        var printer = DocumentPrinter(console)
-        for document in documents() { try printer.print(document) }
+        guard console.presentation.format == .pretty else { return try list(documents()) }
+        if rows.isEmpty { return try show { (console) throws(OutputError) in try console.warning(empty) } }
+        try show { (console) throws(OutputError) in try console.success(head) }
+        try print(rows: rows.map { $0.map(Value.string) }, columns: columns)
+    }
+
+    /// Documents that are none of the database, and that need not have the same fields.
+    private func list(_ documents: [Document]) throws(ShellError) {
+        var keys: [String] = []
+        for document in documents {
+            for key in document.keys where !keys.contains(key) { keys.append(key) }
+        }
+        var printer = DocumentPrinter(console, .rows, columns: .keys(keys))
+        for document in documents { try printer.print(document) }
         try printer.finish()
     }
 
-    /// As `present`, for one thing.
+    /// One thing: `lines` for people, `document` for programs.
     func presentOne(
         _ document: @autoclosure () -> Document, _ lines: (Console) throws(OutputError) -> Void
     ) throws(ShellError) {
         if console.presentation.format == .pretty { return try show(lines) }
         try DocumentPrinter.printSingle(.document(document()), console)
+    }
+
+    /// The counts of a change, for programs; people have seen the `✓` line.
+    func printForPrograms(_ fields: Document) throws(ShellError) {
+        switch console.presentation.format {
+        case .pretty, .ids: return
+        case .json, .ndjson: break
+        case .table, .vertical, .csv, .tsv: if console.presentation.mode == .interactive { return }
+        }
+        try DocumentPrinter.printSingle(.document(fields), console)
     }
 }
 

@@ -114,7 +114,7 @@ extension Session {
                     isUpsert && returning == .before ? "No document was there; one was inserted" : "No documents found")
             }
         }
-        try printOne(found)
+        try print(document: found)
     }
 
     // MARK: Delete
@@ -190,24 +190,6 @@ extension Session {
         var fields: Document = ["matched": .int(Int64(result.matched)), "modified": .int(Int64(result.modified))]
         if let id = result.upsertedID { fields["upserted_id"] = .string(id.rawValue) }
         try printForPrograms(fields)
-    }
-
-    /// The counts of a change, for the formats that programs read.
-    func printForPrograms(_ fields: Document) throws(ShellError) {
-        switch console.presentation.format {
-        case .pretty, .ids: break
-        default: try DocumentPrinter.printSingle(.document(fields), console)
-        }
-    }
-
-    /// One document, as `read` shows it.
-    func printOne(_ document: Document) throws(ShellError) {
-        guard console.presentation.format == .ids else {
-            return try DocumentPrinter.printSingle(.document(document), console)
-        }
-        try show { (console) throws(OutputError) in
-            try console.result(document["_id"].map(DocumentPrinter.idText) ?? "")
-        }
     }
 
     private static func update(_ operators: Document, _ filters: [Document]) -> Update {

@@ -7,11 +7,11 @@ extension Session {
     func listUsers() async throws(ShellError) {
         let client = client
         let users = try await call { () async throws(NexaError) in try await client.users.list() }
-        try present(users.map(\.shown)) { (console) throws(OutputError) in
-            try console.success("Found \(users.count) user(s):")
-            let rows = users.enumerated().map { ["[\($0 + 1)] \($1.name)"] + $1.columns }
-            for line in Columns.aligned(rows) { try console.result(line) }
-        }
+        try list(
+            "Found \(users.count) user(s):", empty: "No users found",
+            columns: ["user", "role", "databases", "API keys", "last login"],
+            rows: users.map { [$0.name] + $0.columns },
+            documents: users.map(\.shown))
     }
 
     func whoAmI() async throws(ShellError) {
@@ -139,17 +139,12 @@ extension Session {
         try arguments.end()
         let client = client
         let keys = try await self.call { () async throws(NexaError) in try await client.users.apiKeys(of: name) }
-        try present(keys.map(\.shown)) { (console) throws(OutputError) in
-            if keys.isEmpty { return try console.warning("No API keys found") }
-            try console.success("Found \(keys.count) API key(s):")
-            let rows = keys.enumerated().map { index, key in
-                [
-                    "[\(index + 1)] \(key.prefix)…", key.label, "made " + Moment.text(key.createdAt),
-                    key.lastUsed.map { "last used " + Moment.text($0) } ?? "not used lately"
-                ]
-            }
-            for line in Columns.aligned(rows) { try console.result(line) }
-        }
+        try list(
+            "Found \(keys.count) API key(s):", empty: "No API keys found",
+            columns: ["key", "label", "made", "last used"],
+            rows: keys.map { key in
+                ["\(key.prefix)…", key.label, Moment.text(key.createdAt), key.lastUsed.map(Moment.text) ?? "not lately"]
+            }, documents: keys.map(\.shown))
     }
 
     func createAPIKey(_ call: CommandCall) async throws(ShellError) {
@@ -231,7 +226,7 @@ extension NexaUsers.User {
         let databases = sortedGrants.map { "\($0.key)=\($0.value.rawValue)" }.joined(separator: ",")
         return [
             role.rawValue, grants == nil || role == .admin ? "all databases" : databases.isEmpty ? "none" : databases,
-            "\(apiKeyCount) API key(s)", lastLogin.map { "last login " + Moment.text($0) } ?? "never logged in"
+            "\(apiKeyCount)", lastLogin.map(Moment.text) ?? "never"
         ]
     }
 
