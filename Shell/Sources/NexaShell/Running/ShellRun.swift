@@ -232,6 +232,9 @@ final class ShellRun {
     }
 
     private func close(_ session: Session, _ runner: TaskRunner) {
+        if case .finished(true) = runner.run(Interruption(), { await session.abandonTransaction() }) {
+            warn("The open transaction was rolled back")
+        }
         let closed = runner.run(Interruption()) {
             let server = await session.server
             await server.client.shutdown(drainingFor: .seconds(1))

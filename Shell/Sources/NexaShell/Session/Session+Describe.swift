@@ -8,10 +8,11 @@ extension Session {
 
     func describe(_ call: CommandCall) async throws(ShellError) {
         var arguments = try CommandArguments(call)
-        let collection = try collection(arguments.word())
+        let collection = try stored(arguments.word())
         try arguments.end()
         let statistics = try await self.call { () async throws(NexaError) in try await collection.statistics() }
         let indexes = try await self.call { () async throws(NexaError) in try await collection.indexes() }
+        if statistics.documents == 0, indexes.isEmpty { try await checkExistence(of: collection.name) }
         let sample = try await sample(collection, statistics.documents)
         guard console.presentation.format == .pretty else {
             let description = Self.description(collection.name, location.database, statistics, indexes, sample)
@@ -48,6 +49,15 @@ extension Session {
         try show { (console) throws(OutputError) in
             try console.warning("Only the first \(FieldSample.maximumFields) fields are shown")
         }
+    }
+
+    private func checkExistence(of name: String) async throws(ShellError) {
+        let database = client.database(location.database)
+        let names = try await call { () async throws(NexaError) in try await database.collectionNames() }
+        guard !names.contains(name) else { return }
+        var error = ShellError("Collection '\(name)' not found")
+        error.hint = "'collections' lists the collections of database '\(location.database)'"
+        throw error
     }
 
     /// Looks at the documents of both ends of the collection, or at all of a small one.

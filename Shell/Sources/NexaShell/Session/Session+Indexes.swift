@@ -6,7 +6,7 @@ import Synchronization
 extension Session {
     func listIndexes(_ call: CommandCall) async throws(ShellError) {
         var arguments = try CommandArguments(call)
-        let collection = try collection(arguments.word())
+        let collection = try stored(arguments.word())
         try arguments.end()
         let indexes = try await self.call { () async throws(NexaError) in try await collection.indexes() }
         try list(
@@ -14,10 +14,10 @@ extension Session {
             rows: indexes.map { [$0.name] + $0.columns }, documents: indexes.map(\.shown))
     }
 
-    /// The collection that an argument names, else the current one.
-    func collection(_ name: String?) throws(ShellError) -> NexaCollection<Document> {
-        guard let name, !name.isEmpty else { return try collection() }
-        return database().collection(name)
+    /// The collection that an argument names, else the current one, as it is outside of a transaction.
+    func stored(_ name: String?) throws(ShellError) -> NexaCollection<Document> {
+        guard let name = name ?? location.collection, !name.isEmpty else { return try collection() }
+        return client.database(location.database).collection(name)
     }
 
     func createIndex(_ call: CommandCall) async throws(ShellError) {

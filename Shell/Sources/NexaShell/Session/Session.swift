@@ -38,6 +38,10 @@ actor Session {
     let console: Console
     let settings: Settings
     var location: Location
+    /// What `begin` began; commands go through it.
+    var transaction: OpenTransaction?
+    /// Whether an error of the server has ended the transaction.
+    var transactionIsOver = false
     private var question: Confirmable?
     private var passwordPurpose: PasswordPurpose?
 
@@ -72,6 +76,7 @@ actor Session {
             guard let known = CommandTable.find(word) else {
                 throw .plain("Unknown command: \(word.lowercased())", hint: "Type 'help' to see available commands")
             }
+            try session.checkTransaction(known)
             try await session.reopenIfLost()
             let call = CommandCall(
                 specification: known, arguments: ArgumentReader(command.text), text: command.text,
@@ -115,27 +120,35 @@ actor Session {
     private func reply(_ body: (isolated Session) async throws(ShellError) -> Effect) async -> Reply {
         do throws(ShellError) {
             switch try await body(self) {
-            case .none: return Reply(location: location)
-            case .leave: return Reply(location: location, leaves: true)
+            case .none: return Reply(location: place)
+            case .leave: return Reply(location: place, leaves: true)
             case .askPassword(let purpose):
                 passwordPurpose = purpose
-                return Reply(location: location, asksForPassword: purpose.user)
+                return Reply(location: place, asksForPassword: purpose.user)
             case .ask(let question):
                 guard !settings.assumesYes else {
                     try await confirmed(question)
-                    return Reply(location: location)
+                    return Reply(location: place)
                 }
                 self.question = question
                 try show { (console) throws(OutputError) in
                     try console.warning(question.warning)
                     try console.note("Type 'yes' to confirm:", .yellow)
                 }
-                return Reply(location: location, asksForConfirmation: true)
+                return Reply(location: place, asksForConfirmation: true)
             }
         } catch {
             if error.exit == .noConnection { hasLostServer = true }
-            return Reply(location: location, error: error)
+            let error = await endLostTransaction(error)
+            return Reply(location: place, error: error)
         }
+    }
+
+    /// Where commands go, as the prompt shows it.
+    private var place: Location {
+        var place = location
+        place.isInTransaction = transaction != nil
+        return place
     }
 
     private func reopenIfLost() async throws(ShellError) {
@@ -160,7 +173,9 @@ actor Session {
     }
 
     /// The database that commands go to.
-    func database() -> NexaDatabase { client.database(location.database) }
+    func database() -> NexaDatabase {
+        transaction?.handle.database(location.database) ?? client.database(location.database)
+    }
 
     /// Prints; a failure becomes the command's.
     func show(_ body: (Console) throws(OutputError) -> Void) throws(ShellError) {
@@ -172,6 +187,7 @@ actor Session {
         do throws(NexaError) {
             return try await body()
         } catch {
+            noteTransaction(error)
             throw ShellError(error)
         }
     }
