@@ -103,7 +103,24 @@ extension CommandTable {
                 "Says how many there are, and deletes them when the next input line is 'yes'; --yes answers for you.",
                 "Example: delete_many {year: {$lt: 1950}}", "Example: delete_many {}"
             ], arguments: [.json], isWrite: true
-        ) { (session, call) async throws(ShellError) in try await session.deleteMany(call) }
+        ) { (session, call) async throws(ShellError) in try await session.deleteMany(call) },
+        .init(
+            section: .documents, names: ["bulk_write"], usage: "bulk_write <json array> [--unordered] [--atomic]",
+            summary: "Make many writes in one request",
+            details: [
+                "The writes are MongoDB's: insertOne, updateOne, updateMany, replaceOne, deleteOne, deleteMany.",
+                "The first that fails ends it, unless --unordered. With --atomic all are made or none.",
+                "Example: bulk_write [{insertOne: {document: {_id: 1}}}, {deleteMany: {filter: {old: true}}}]",
+                "Example: bulk_write @writes.json --atomic"
+            ], arguments: [.json],
+            flags: [
+                .init("--unordered", nil, "go on behind a write that fails"),
+                .init("--atomic", nil, "make all writes or none")
+            ], isWrite: true
+        ) { (session, call) async throws(ShellError) in
+            try await session.bulkWrite(call)
+            return .none
+        }
     ]
 
     private static let arrayFilters = CommandFlag(

@@ -12,7 +12,8 @@ extension CommandTable {
                 .init("--sort", "f,-g", "order by these fields, - descending", .field),
                 .init("--skip", "N", "pass over the first N"),
                 .init("--limit", "N", "show N at most; 0: all"),
-                .init("--fields", "a,b", "show these fields only", .field)
+                .init("--fields", "a,b", "show these fields only", .field),
+                .init("--hint", "index", "use this index, or _id_ for none", .index)
             ], isInOriginalHelp: true
         ) { (session, call) async throws(ShellError) in
             try await session.query(call.arguments)
