@@ -74,11 +74,10 @@ actor Session {
     /// Runs one command.
     func run(_ command: CommandAssembler.Command, interruption: Interruption) async -> Reply {
         await reply { (session) async throws(ShellError) -> Effect in
-            let word = String(command.text.prefix { !$0.isWhitespace })
-            let known = CommandTable.find(word)
+            let known = command.specification
             if session.conditionals.isSkipping, known?.isConditional != true { return .none }
             if let fault = command.fault { throw ShellError(fault).suggesting(repairOf: command.text) }
-            guard let known else { throw .unknownCommand(word) }
+            guard let known else { throw .unknownCommand(command.word) }
             if session.settings.isReadOnly, known.isWrite { throw .readOnly(known) }
             let expansion: VariableExpansion?
             if known.isConditional || known.isRawLine {
