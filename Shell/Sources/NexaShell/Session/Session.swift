@@ -47,8 +47,6 @@ actor Session {
     nonisolated let conditionals = Conditionals()
     /// How many documents the command showed; for `\watch m=N`.
     var documentCount: Int?
-    /// The databases and collections seen last, for suggestions.
-    var knownNames = KnownNames()
 
     var client: NexaClient { server.client }
 
@@ -91,7 +89,9 @@ actor Session {
             let call = CommandCall(
                 specification: known, arguments: ArgumentReader(text), text: text, interruption: interruption)
             do throws(ShellError) {
-                return try await known.action(session, call)
+                let effect = try await known.action(session, call)
+                await session.hintAtNearName(known, text)
+                return effect
             } catch {
                 throw await session.explained(error, known, text, expansion)
             }
@@ -150,7 +150,6 @@ actor Session {
         let left = server.client
         server = running
         hasLostServer = false
-        knownNames = KnownNames()
         if let location { self.location = location }
         await left.shutdown(drainingFor: .zero)
     }
