@@ -24,10 +24,13 @@ final class ServerFixture {
     }
 
     deinit {
+        session.signal(SIGCONT)
         session.signal(SIGTERM)
         _ = session.finish()
     }
 
+    /// The server itself.
+    var process: pid_t { session.process }
     var arguments: [String] { ["--host", "127.0.0.1", "--port", port] }
     /// The environment that knows the password.
     var environment: [String: String] { ["HOME": folder.path, "NEXADB_PASSWORD": password] }

@@ -118,10 +118,14 @@ extension Session {
 
     private func nearName(_ command: CommandSpecification, _ text: String) async -> String? {
         var arguments = ArgumentReader(text)
-        guard let name = try? arguments.word() else { return nil }
+        guard let name = try? arguments.word(), let kind = command.arguments.first else { return nil }
+        return await nearName(to: name, kind)
+    }
+
+    private func nearName(to name: String, _ kind: CommandArgument) async -> String? {
         let client = client
         let names: [String]?
-        switch command.arguments.first {
+        switch kind {
         case .collection:
             let database = location.database
             names = try? await call { () async throws(NexaError) in
@@ -135,6 +139,22 @@ extension Session {
         }
         guard let names, !names.contains(name) else { return nil }
         return EditDistance.nearest(to: name, among: names)
+    }
+
+    /// Does what was asked about; of a name that is not there, it is told what it may have meant.
+    func doConfirmed(_ question: Confirmable) async throws(ShellError) {
+        do throws(ShellError) {
+            try await confirmed(question)
+        } catch {
+            var error = error
+            guard error.message.lowercased().contains("not found") else { throw error }
+            if case .dropDatabase(let name) = question {
+                error.suggestion = await nearName(to: name, .database)
+            } else if case .dropCollection(let name) = question {
+                error.suggestion = await nearName(to: name, .collection)
+            }
+            throw error
+        }
     }
 
     /// A suggestion is not worth more waiting.

@@ -111,7 +111,7 @@ actor Session {
             guard let question else { return .none }
             let isYes = line.trimmed.lowercased() == "yes"
             guard isYes else { throw .plain("Drop cancelled") }
-            try await session.confirmed(question)
+            try await session.doConfirmed(question)
             return .none
         }
     }
@@ -124,7 +124,7 @@ actor Session {
             case .leave: return Reply(location: location, leaves: true)
             case .ask(let question):
                 guard !settings.assumesYes else {
-                    try await confirmed(question)
+                    try await doConfirmed(question)
                     return Reply(location: location)
                 }
                 self.question = question
