@@ -132,7 +132,7 @@ let package = Package(
                 "PTYKit", "TestKit", .product(name: "nexa", package: "nexa-shell"),
                 .product(name: "nexadb", package: "nexa-server")
             ],
-            path: "Tests/Terminal", swiftSettings: swiftSettings)
+            path: "Tests/Terminal", exclude: ["Transcripts"], swiftSettings: swiftSettings)
     ],
     swiftLanguageModes: [.v6]
 )

@@ -52,8 +52,6 @@ actor Session {
     nonisolated let conditionals = Conditionals()
     /// How many documents the command showed; for `\watch m=N`.
     var documentCount: Int?
-    /// The databases and collections seen last, for suggestions.
-    var knownNames = KnownNames()
     /// What `begin` began; commands go through it.
     var transaction: OpenTransaction?
     /// Whether an error of the server has ended the transaction.
@@ -96,11 +94,10 @@ actor Session {
 
     private func carryOut(_ command: CommandAssembler.Command, _ interruption: Interruption) async -> Reply {
         await reply { (session) async throws(ShellError) -> Effect in
-            let word = String(command.text.prefix { !$0.isWhitespace })
-            let known = CommandTable.find(word)
+            let known = command.specification
             if session.conditionals.isSkipping, known?.isConditional != true { return .none }
             if let fault = command.fault { throw ShellError(fault).suggesting(repairOf: command.text) }
-            guard let known else { throw .unknownCommand(word) }
+            guard let known else { throw .unknownCommand(command.word) }
             if session.settings.isReadOnly, known.isWrite { throw .readOnly(known) }
             let expansion: VariableExpansion?
             if known.isConditional || known.isRawLine {
@@ -115,7 +112,9 @@ actor Session {
             let call = CommandCall(
                 specification: known, arguments: ArgumentReader(text), text: text, interruption: interruption)
             do throws(ShellError) {
-                return try await known.action(session, call)
+                let effect = try await known.action(session, call)
+                await session.hintAtNearName(known, text)
+                return effect
             } catch {
                 throw await session.explained(error, known, text, expansion)
             }
@@ -135,7 +134,7 @@ actor Session {
             guard let question else { return .none }
             let isYes = line.trimmed.lowercased() == "yes"
             guard isYes else { throw .plain(question.refusal) }
-            try await session.confirmed(question)
+            try await session.doConfirmed(question)
             return .none
         }
     }
@@ -170,7 +169,7 @@ actor Session {
                 return Reply(location: place, asksForPassword: purpose.user)
             case .ask(let question):
                 guard !settings.assumesYes else {
-                    try await confirmed(question)
+                    try await doConfirmed(question)
                     return Reply(location: place)
                 }
                 self.question = question
@@ -197,7 +196,6 @@ actor Session {
         let left = server.client
         server = running
         hasLostServer = false
-        knownNames = KnownNames()
         if let location { self.location = location }
         await left.shutdown(drainingFor: .zero)
     }
