@@ -87,8 +87,8 @@ struct VectorIndexTests {
     func equals(metric: VectorIndex.Metric) throws {
         let index = try VectorIndex(Configuration(dimensions: 8, metric: metric))
         var random = SplitMix64(seed: seed("Equal vectors"))
-        let others = random.vectors(300, 8)
-        for number in 0..<600 { try index.put([Float](repeating: 1, count: 8), id: id(number)) }
+        let others = random.vectors(1000, 8)
+        for number in 0..<200 { try index.put([Float](repeating: 1, count: 8), id: id(number)) }
         for number in 0..<30 { try index.put([Float](repeating: 0, count: 8), id: id(1000 + number)) }
         for (number, vector) in others.enumerated() { try index.put(vector, id: id(2000 + number)) }
         index.linkAll()
