@@ -12,7 +12,8 @@ public import NexaValue
 /// try encoder.endList()
 /// encoder.drain { bytes in … }
 /// ```
-/// The text is the one that `TOON.encode` gives for the whole document, if the lists have the columns that it finds.
+/// The text is the one that `TOON.encode` gives for the whole document, if the lists have the columns that it finds; but
+/// an empty list is `key[0]:`, which the readers of earlier versions know, and not `key: []`.
 public struct TOONDocumentEncoder: ~Copyable {
     private var writer: TOONWriter
     private var list: (declared: Int, found: Int, columns: TOONColumns?)?
@@ -50,8 +51,7 @@ public struct TOONDocumentEncoder: ~Copyable {
         try writer.newLine(0)
         writer.writeKey(key)
         list = (count, 0, columns)
-        if count == 0 { return writer.output.put(": []") }
-        if let columns {
+        if let columns, count > 0 {
             try writer.checkDepth(2 + columns.nesting)
             writer.writeHeader(count: count, columns: columns, isKeyed: false)
         } else {
