@@ -47,7 +47,7 @@ let package = Package(
         .target(
             name: "NexaClient",
             dependencies: [
-                "NexaValue", "NexaProtocol", "NexaSCRAM", "NexaTransport",
+                "NexaValue", "NexaTOON", "NexaProtocol", "NexaSCRAM", "NexaTransport",
                 .target(name: "NexaTLS", condition: .when(traits: ["TLS"]))
             ],
             swiftSettings: swiftSettings),
