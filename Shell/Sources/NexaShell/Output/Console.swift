@@ -7,6 +7,8 @@ struct Console: Sendable {
     let output: any ByteSink
     let errors: any ByteSink
     let presentation: Presentation
+    /// Hears of each document that is shown; completion learns its fields from them.
+    var noteShown: (@Sendable (Document) -> Void)?
 
     /// The colours of the original shell.
     enum Colour: String {

@@ -14,6 +14,7 @@ struct DocumentPrinter {
     /// One document of a list.
     mutating func print(_ document: Document) throws(ShellError) {
         count += 1
+        console.noteShown?(document)
         switch console.presentation.format {
         case .pretty:
             try write("\n")

@@ -72,6 +72,7 @@ extension Session {
         let id = try id(&arguments, command)
         let found = try await call { () async throws(NexaError) in try await collection.read(id) }
         guard let found else { throw .plain("Not found") }
+        console.noteShown?(found)
         if console.presentation.format == .ids {
             return try show { (console) throws(OutputError) in
                 try console.result(found["_id"].map(DocumentPrinter.idText) ?? id.rawValue)

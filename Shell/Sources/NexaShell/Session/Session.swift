@@ -23,6 +23,8 @@ actor Session {
         /// The documents of `import -`; `nil` when standard input is a terminal.
         var input: ByteInput?
         var version = ""
+        /// Completion at the prompt; `nil` where there is none.
+        var completion: CompletionService?
         /// Commands that write are refused.
         var isReadOnly = false
         /// Starts the embedded server again when it is gone; `nil` for any other server, whose client finds it again.
@@ -91,6 +93,8 @@ actor Session {
             session.documentCount = nil
             let call = CommandCall(
                 specification: known, arguments: ArgumentReader(text), text: text, interruption: interruption)
+            // Also when it failed: it may have been carried out in part.
+            defer { if known.isWrite { session.settings.completion?.catalog.noteWrite() } }
             do throws(ShellError) {
                 return try await known.action(session, call)
             } catch {
@@ -112,6 +116,7 @@ actor Session {
             guard let question else { return .none }
             let isYes = line.trimmed.lowercased() == "yes"
             guard isYes else { throw .plain("Drop cancelled") }
+            defer { session.settings.completion?.catalog.noteWrite() }
             try await session.confirmed(question)
             return .none
         }
@@ -153,6 +158,7 @@ actor Session {
         hasLostServer = false
         knownNames = KnownNames()
         if let location { self.location = location }
+        await settings.completion?.connected(running.client.configuration)
         await left.shutdown(drainingFor: .zero)
     }
 
