@@ -16,6 +16,8 @@ extension CommandLoop {
         case .include(let path, let isRelative): return include(path, isRelative, command, file)
         case .watch(let arguments): return watch(arguments, command, file)
         case .system(let text): return system(text, command, file)
+        case .edit(let path): return edit(path, command, file)
+        case .history(let path): return showHistory(path, command, file)
         case .connect(let url):
             switch connect(url) {
             case .signal(let signal): return .signal(signal)
@@ -33,7 +35,7 @@ extension CommandLoop {
         }
     }
 
-    private func failed(_ error: ShellError, _ command: CommandAssembler.Command, _ file: String?) -> End? {
+    func failed(_ error: ShellError, _ command: CommandAssembler.Command, _ file: String?) -> End? {
         fail(error, command, file)
         return stopsOnError ? .stopped : nil
     }

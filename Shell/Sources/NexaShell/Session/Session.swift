@@ -25,6 +25,8 @@ actor Session {
         /// The documents of `import -`; `nil` when standard input is a terminal.
         var input: ByteInput?
         var version = ""
+        /// Completion at the prompt; `nil` where there is none.
+        var completion: CompletionService?
         /// Commands that write are refused.
         var isReadOnly = false
         /// Starts the embedded server again when it is gone; `nil` for any other server, whose client finds it again.
@@ -111,6 +113,8 @@ actor Session {
             session.documentCount = nil
             let call = CommandCall(
                 specification: known, arguments: ArgumentReader(text), text: text, interruption: interruption)
+            // Also when it failed: it may have been carried out in part.
+            defer { if known.isWrite { session.settings.completion?.catalog.noteWrite() } }
             do throws(ShellError) {
                 let effect = try await known.action(session, call)
                 await session.hintAtNearName(known, text)
@@ -134,6 +138,7 @@ actor Session {
             guard let question else { return .none }
             let isYes = line.trimmed.lowercased() == "yes"
             guard isYes else { throw .plain(question.refusal) }
+            defer { session.settings.completion?.catalog.noteWrite() }
             try await session.doConfirmed(question)
             return .none
         }
@@ -197,6 +202,7 @@ actor Session {
         server = running
         hasLostServer = false
         if let location { self.location = location }
+        await settings.completion?.connected(running.client.configuration)
         await left.shutdown(drainingFor: .zero)
     }
 
