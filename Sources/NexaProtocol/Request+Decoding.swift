@@ -64,7 +64,8 @@ extension Request {
             .updateMany, .deleteMany, .findAndModify, .bulkWrite,
             .createUser, .deleteUser, .changePassword, .updateUser, .apiKeys,
             .backup, .importMongoDatabase, .importMongoCollection,
-            .aggregate, .distinct, .createIndex, .dropIndex, .listIndexes, .explain, .collectionStats, .databaseStats:
+            .aggregate, .distinct, .createIndex, .dropIndex, .listIndexes, .explain, .collectionStats, .databaseStats,
+            .vectorSearch, .buildVectorIndex, .getVectors:
             let fields = try RequestFields(payload)
             control = Self.mayTakeLong(type) ? try RequestControl(fields) : RequestControl()
             try self.init(type: type, fields: fields, recent: &recent)
@@ -153,6 +154,9 @@ extension Request {
         case .collectionStats:
             self = .collectionStats(try fields.namespace(missing: "Missing 'collection' field", &recent))
         case .databaseStats: self = .databaseStats(try fields.database())
+        case .vectorSearch: self = .vectorSearch(try VectorSearch(fields, &recent))
+        case .buildVectorIndex: self = .buildVectorIndex(try BuildVectorIndex(fields, &recent))
+        case .getVectors: self = .getVectors(try fields.database())
         default: throw Self.unknown(type)
         }
     }

@@ -85,12 +85,14 @@ extension Request {
         case .findAndModify(let modify): modify.encode(into: &writer)
         case .bulkWrite(let bulk): bulk.encode(into: &writer)
         case .createIndex(let create): create.encode(into: &writer)
+        case .vectorSearch(let search): search.encode(into: &writer)
+        case .buildVectorIndex(let build): build.encode(into: &writer)
         case .dropIndex(let drop): drop.encode(into: &writer)
         case .explain(let query): query.encode(into: &writer)
         case .listIndexes(let namespace), .collectionStats(let namespace):
             writer.writeMapHead(count: 2)
             namespace.encode(into: &writer)
-        case .databaseStats(let database):
+        case .databaseStats(let database), .getVectors(let database):
             writer.writeMapHead(count: 1)
             writer.write(key: "database", database)
         }

@@ -28,6 +28,10 @@ public enum Request: Sendable, Hashable {
     /// Carries out the query, and returns how in place of the documents.
     case explain(Query)
     case collectionStats(Namespace)
+    case vectorSearch(VectorSearch)
+    case buildVectorIndex(BuildVectorIndex)
+    /// GET_VECTORS of a database.
+    case getVectors(String)
     case databaseStats(String)
     case beginTransaction(BeginTransaction)
     case commitTransaction(CommitTransaction)
@@ -284,6 +288,9 @@ public enum Request: Sendable, Hashable {
         case .listIndexes: .listIndexes
         case .explain: .explain
         case .collectionStats: .collectionStats
+        case .vectorSearch: .vectorSearch
+        case .buildVectorIndex: .buildVectorIndex
+        case .getVectors: .getVectors
         case .databaseStats: .databaseStats
         }
     }
@@ -295,7 +302,7 @@ public enum Request: Sendable, Hashable {
         case .distinct: true
         // A cursor that goes on moves, and $merge writes.
         case .aggregate(let aggregate): if case .begin = aggregate.step { aggregate.target == nil } else { false }
-        case .listIndexes, .explain, .collectionStats, .databaseStats: true
+        case .listIndexes, .explain, .collectionStats, .databaseStats, .vectorSearch, .getVectors: true
         default: false
         }
     }

@@ -29,7 +29,7 @@ extension Request {
     static func mayTakeLong(_ type: MessageType) -> Bool {
         switch type {
         case .query, .aggregate, .distinct, .explain, .updateMany, .deleteMany, .findAndModify, .bulkWrite,
-            .importMongoDatabase, .importMongoCollection:
+            .importMongoDatabase, .importMongoCollection, .vectorSearch:
             true
         default: false
         }

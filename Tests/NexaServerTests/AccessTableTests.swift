@@ -41,6 +41,9 @@ import Testing
             .aggregate(.init(namespace: shop, step: .begin([["$merge": ["into": "d"]]]))), "aw-- -WA --"
         ),
         .distinct: (.distinct(.init(namespace: shop, field: "a")), "awr- RWA --"),
+        .vectorSearch: (.vectorSearch(.init(namespace: shop, target: .vector([1]))), "awr- RWA --"),
+        .buildVectorIndex: (.buildVectorIndex(.init(namespace: shop)), "aw-- -WA --"),
+        .getVectors: (.getVectors("shop"), "awr- RWA --"),
         .createIndex: (.createIndex(.init(namespace: shop, definition: ["keys": ["a": 1]])), "aw-- -WA --"),
         .dropIndex: (.dropIndex(.init(namespace: shop, name: "a_1")), "aw-- -WA --"),
         .listIndexes: (.listIndexes(shop), "awr- RWA --"),

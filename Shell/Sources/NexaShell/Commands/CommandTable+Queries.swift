@@ -3,15 +3,17 @@ extension CommandTable {
     static let queries: [CommandSpecification] = [
         .init(
             section: .queries, names: ["query", "find"],
-            usage: "query [json] [--sort f,-g] [--skip N] [--limit N] [--fields a,b]", summary: "Query documents",
+            usage: "query [json] [--sort f,-g] [--skip N] [--limit N | --all] [--fields a,b]",
+            summary: "Query documents",
             details: [
-                "Shows the first 100 documents that match; --limit 0 shows all of them.",
+                "Shows the first 100 documents that match; it shows the next ones, --all all of them.",
                 "Example: query {year: {$gte: 2000}} --sort -year --limit 5"
             ], arguments: [.json],
             flags: [
                 .init("--sort", "f,-g", "order by these fields, - descending", .field),
                 .init("--skip", "N", "pass over the first N"),
                 .init("--limit", "N", "show N at most; 0: all"),
+                .init("--all", nil, "show all of them, as --limit 0"),
                 .init("--fields", "a,b", "show these fields only", .field),
                 .init("--hint", "index", "use this index, or _id_ for none", .index)
             ], isInOriginalHelp: true

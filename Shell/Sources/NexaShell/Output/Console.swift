@@ -64,9 +64,25 @@ struct Console: Sendable {
         try talk(text, colour)
     }
 
+    /// What was probably meant: on standard error, because no script expects it among the lines of the original.
+    func suggestion(_ text: String) throws(OutputError) {
+        try output.flush()
+        try OutputTarget(sink: errors, isColoured: presentation.coloursErrors).line(text, .yellow)
+    }
+
     /// A line that is a result.
     func result(_ text: String, _ colour: Colour? = nil) throws(OutputError) {
         try target.line(text, colour)
+    }
+
+    /// Ends the file or program that data went to.
+    ///
+    /// - Parameter isWhole: whether all commands did what they were to do; only then an atomic file gets its name.
+    func endRedirection(isWhole: Bool) throws(OutputError) {
+        guard let redirection = state.redirection else { return }
+        state.redirect(to: nil)
+        if let file = redirection as? OutputFile { try file.close(isWhole: isWhole) }
+        _ = (redirection as? ReaderProcess)?.closeAndWait()
     }
 
     /// Sends everything that waits in buffers.
@@ -85,6 +101,8 @@ final class OutputState: Sendable {
         var page: (any ByteSink)?
     }
 
+    /// The documents of the last result.
+    let last = LastResult()
     private let state: Mutex<State>
 
     init(_ presentation: Presentation) { state = Mutex(State(presentation: presentation)) }

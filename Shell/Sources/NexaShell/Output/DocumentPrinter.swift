@@ -6,7 +6,7 @@ import NexaValue
 struct DocumentPrinter {
     private let console: Console
     private let writer: any ResultWriter
-    private let firstNumber: Int
+    private let keepsResult: Bool
     /// How many documents were printed.
     private(set) var count = 0
     private var lastFlush = 0.0
@@ -14,14 +14,21 @@ struct DocumentPrinter {
     /// - Parameters:
     ///   - kind: rows become a table where documents would be indented JSON.
     ///   - columns: what is shown of each document; the option `--fields` when nothing is said.
+    ///   - isProjected: whether the documents have no other fields than those, because the server left them out.
     ///   - firstNumber: the number of the first document, where documents are numbered.
+    ///   - format: another format than that of the moment.
+    ///   - keepsResult: whether `\last` can show the documents again.
     init(
         _ console: Console, _ kind: ResultKind = .documents, columns: ResultColumns = .discovered,
-        firstNumber: Int = 1, format: OutputFormat? = nil
+        isProjected: Bool = false, firstNumber: Int = 1, format: OutputFormat? = nil, keepsResult: Bool = true
     ) {
         self.console = console
-        self.firstNumber = firstNumber
-        writer = Self.style(console, columns, firstNumber).writer(format ?? console.presentation.format, kind)
+        var style = Self.style(console, columns, firstNumber)
+        style.isProjected = isProjected
+        if format != nil, format != .pretty { style.expansion = .off }
+        writer = style.writer(format ?? console.presentation.format, kind)
+        self.keepsResult = keepsResult
+        if keepsResult { console.state.last.begin(kind, columns) }
     }
 
     private static func style(_ console: Console, _ columns: ResultColumns, _ firstNumber: Int) -> ResultStyle {
@@ -49,10 +56,11 @@ struct DocumentPrinter {
     /// One document of the result.
     mutating func print(_ document: Document) throws(ShellError) {
         count += 1
+        if keepsResult { console.state.last.add(document) }
         try writer.write(document)
         // The first one is seen at once, the others without long delays, however slowly they come.
         let now = Clock.now
-        guard now - lastFlush > 0.02 else { return }
+        guard now - lastFlush > 0.02, console.state.page == nil else { return }
         lastFlush = now
         try attempt { () throws(OutputError) in try console.output.flush() }
     }
@@ -64,6 +72,10 @@ struct DocumentPrinter {
     /// document stands on a line of JSON. `--fields` chooses from `isDocument`s only, not from replies.
     static func printSingle(_ value: Value, _ console: Console, isDocument: Bool = false) throws(ShellError) {
         let presentation = console.presentation
+        if isDocument, let document = value.document {
+            console.state.last.begin(.documents, .discovered)
+            console.state.last.add(document)
+        }
         switch (presentation.format, value) {
         case (.pretty, _) where presentation.expansion != .on:
             let style = style(console, isDocument ? .discovered : .keys([]), 1)
@@ -75,7 +87,8 @@ struct DocumentPrinter {
         case (.pretty, .document(let document)), (.table, .document(let document)),
             (.vertical, .document(let document)), (.csv, .document(let document)), (.tsv, .document(let document)),
             (.ids, .document(let document)):
-            var printer = DocumentPrinter(console, columns: isDocument ? .discovered : .keys(document.keys))
+            var printer = DocumentPrinter(
+                console, columns: isDocument ? .discovered : .keys(document.keys), keepsResult: false)
             try printer.print(document)
             try printer.finish()
         default:
@@ -109,6 +122,8 @@ func attempt(_ body: () throws(OutputError) -> Void) throws(ShellError) {
     do throws(OutputError) {
         try body()
     } catch {
-        throw ShellError(error.description, exit: .file)
+        var failure = ShellError(error.description, exit: .file)
+        failure.isSilent = error.isReaderGone
+        throw failure
     }
 }

@@ -31,7 +31,7 @@ enum ResultColumns: Sendable, Equatable {
 
     /// The value under a column.
     func value(_ name: String, in document: Document) -> Value? {
-        if case .paths = self { return document[path: name] }
+        if case .paths = self { return document.value(at: name) }
         return document[name]
     }
 }
@@ -46,6 +46,8 @@ struct ResultStyle: Sendable {
     var target: OutputTarget
     var shape = OutputShape()
     var columns = ResultColumns.discovered
+    /// Whether documents have only the fields of `columns`, because the server left the others out.
+    var isProjected = false
     /// Whether a table that is too wide may become vertical.
     var expansion = Presentation.Expansion.off
     /// The number of the first document, where documents are numbered.
@@ -90,10 +92,10 @@ extension ResultStyle {
 
     /// The document with only the fields that are asked for, and its `_id`; nested ones in documents of their own.
     func projected(_ document: Document) -> Document {
-        guard case .paths(let paths) = columns else { return document }
+        guard case .paths(let paths) = columns, !isProjected else { return document }
         var result = Document()
         for path in ["_id"] + paths {
-            guard let value = document[path: path] else { continue }
+            guard let value = document.value(at: path) else { continue }
             result.set(value, at: path.split(separator: ".").map(String.init)[...])
         }
         return result
@@ -101,6 +103,20 @@ extension ResultStyle {
 }
 
 extension Document {
+    /// The value at a path; through a list, the list of the values in its documents, as filters and projections see it.
+    func value(at path: String) -> Value? {
+        if let value = self[path: path] { return value }
+        guard let dot = path.firstIndex(of: ".") else { return nil }
+        let rest = String(path[path.index(after: dot)...])
+        switch self[String(path[..<dot])] {
+        case .document(let inner): return inner.value(at: rest)
+        case .array(let values):
+            let found = values.compactMap { $0.document?.value(at: rest) }
+            return found.isEmpty ? nil : .some(.array(found))
+        default: return nil
+        }
+    }
+
     fileprivate mutating func set(_ value: Value, at path: ArraySlice<String>) {
         guard let first = path.first else { return }
         if path.count == 1 {

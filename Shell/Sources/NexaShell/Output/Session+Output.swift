@@ -18,10 +18,12 @@ extension Session {
     ///
     /// - Parameters:
     ///   - fields: the paths that the command's own `--fields` asked for; empty: the option of the program, or all.
+    ///   - isProjected: whether the server left all other fields out.
     ///   - firstNumber: the number of the first document, where documents are numbered (`[1]`).
-    func printer(fields: [String] = [], firstNumber: Int = 1) -> DocumentPrinter {
+    func printer(fields: [String] = [], isProjected: Bool = false, firstNumber: Int = 1) -> DocumentPrinter {
         DocumentPrinter(
-            console, columns: fields.isEmpty ? .discovered : .paths(fields), firstNumber: firstNumber)
+            console, columns: fields.isEmpty ? .discovered : .paths(fields), isProjected: isProjected,
+            firstNumber: firstNumber)
     }
 
     /// Prints documents that are at hand.
@@ -86,7 +88,8 @@ extension Session {
         try DocumentPrinter.printSingle(.document(document), console, isDocument: true)
     }
 
-    private func checkCancellation() throws(ShellError) {
+    /// Ends a loop that nobody waits for any more.
+    func checkCancellation() throws(ShellError) {
         if Task.isCancelled { throw ShellError("Cancelled", exit: .interrupted) }
     }
 }

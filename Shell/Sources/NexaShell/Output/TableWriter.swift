@@ -1,6 +1,6 @@
 import NexaValue
 
-/// Columns between borders.
+/// Columns between borders: `_id`, then the fields in the order of first sight.
 ///
 /// The widths come from the first 500 documents. On a screen, later cells that are wider are cut and end in `…`, and the
 /// last line says what was cut. Elsewhere nothing is ever cut: when a later document needs wider columns or has new
@@ -89,11 +89,15 @@ final class TableWriter: ResultWriter {
         for row in rows { try send(line(row)) }
     }
 
+    /// What the server adds to each document stands last: it would push what people wrote from a narrow screen.
+    private static let stamps = ["_created_at", "_updated_at"]
+
     private func discover(_ documents: [Document]) {
         if documents.contains(where: { $0["_id"] != nil }) { add("_id") }
         for document in documents {
-            for (key, _) in document { add(key) }
+            for (key, _) in document where !Self.stamps.contains(key) { add(key) }
         }
+        for key in Self.stamps where documents.contains(where: { $0[key] != nil }) { add(key) }
     }
 
     private func row(_ document: Document) throws(ShellError) {

@@ -29,6 +29,10 @@ struct QueryArguments {
                 _ = try arguments.remainingJSON()
                 throw CommandFault("expected a JSON object", at: offset)
             }
+            if flag.name == "--all" {
+                limit = 0
+                continue
+            }
             let value = try arguments.value(of: flag)
             switch flag.name {
             case "--limit": limit = try Self.number(value, flag)
@@ -41,7 +45,8 @@ struct QueryArguments {
             case "--hint": hint = value
             default:
                 throw CommandFault(
-                    "unknown flag \(flag.name); there are --sort, --skip, --limit, --fields and --hint", at: offset)
+                    "unknown flag \(flag.name); there are --sort, --skip, --limit, --all, --fields and --hint",
+                    at: offset)
             }
         }
     }

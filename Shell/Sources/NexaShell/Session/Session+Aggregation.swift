@@ -18,10 +18,11 @@ extension Session {
         let limit = try arguments.number(of: "--limit") ?? settings.limit ?? Self.defaultLimit
         let pipeline = collection.aggregate(stages)
         guard !Self.writes(stages) else {
+            if settings.isReadOnly { throw .readOnly(call.specification) }
             try await self.call { () async throws(NexaError) in try await pipeline.run() }
             return try show { (console) throws(OutputError) in try console.success("Documents merged") }
         }
-        try await list(pipeline, limit: limit)
+        try await showAll(pipeline, limit: limit)
     }
 
     /// Whether the pipeline returns nothing but writes.
@@ -37,8 +38,11 @@ extension Session {
         return stages
     }
 
+    /// A list with a head line is collected first.
+    private static let maximumCollected = 100_000
+
     /// Shows the documents that a pipeline gives, as `query` shows its own.
-    private func list(_ documents: NexaAggregation<Document>, limit: Int) async throws(ShellError) {
+    private func showAll(_ documents: NexaAggregation<Document>, limit: Int) async throws(ShellError) {
         let limit = limit > 0 ? limit : Int.max
         guard console.presentation.isClassic else {
             if try await print(stream: documents, limit: limit).hasMore { try tellCut(limit) }
@@ -47,15 +51,15 @@ extension Session {
         // The head line of a classic list counts it.
         var iterator = documents.makeAsyncIterator()
         var found: [Document] = []
-        while found.count <= min(limit, Self.maximumCounted),
+        while found.count <= min(limit, Self.maximumCollected),
             let document = try await call({ () async throws(NexaError) in try await iterator.next() })
         {
             found.append(document)
         }
         let isCut = found.count > limit
         if isCut { found.removeLast() }
-        guard found.count <= Self.maximumCounted else {
-            throw ShellError("the pipeline gives more than \(Self.maximumCounted) documents; add a $limit")
+        guard found.count <= Self.maximumCollected else {
+            throw ShellError("the pipeline gives more than \(Self.maximumCollected) documents; add a $limit")
         }
         if found.isEmpty {
             return try show { (console) throws(OutputError) in try console.warning("No documents found") }
@@ -63,6 +67,13 @@ extension Session {
         try show { (console) throws(OutputError) in try console.success("Found \(found.count) document(s):") }
         try print(documents: found)
         if isCut { try tellCut(limit) }
+    }
+
+    private func tellCut(_ limit: Int) throws(ShellError) {
+        guard console.presentation.mode != .classicScript else { return }
+        try show { (console) throws(OutputError) in
+            try console.warning("Only the first \(limit) documents are shown; --limit N shows more, --limit 0 all")
+        }
     }
 
     func distinct(_ call: CommandCall) async throws(ShellError) {

@@ -5,8 +5,6 @@ import NexaValue
 extension Session {
     /// How many documents `query` shows when nobody says otherwise, as the original did.
     static let defaultLimit = 100
-    /// A list with a head line is collected first, because the head counts it; this many at most.
-    static let maximumCounted = 1_000_000
 
     // MARK: Create
 
@@ -75,43 +73,11 @@ extension Session {
 
     func query(_ arguments: ArgumentReader) async throws(ShellError) {
         let collection = try collection()
-        let request = try parse { () throws(CommandFault) in
+        var request = try parse { () throws(CommandFault) in
             try QueryArguments(arguments, defaultLimit: settings.limit ?? Self.defaultLimit)
         }
-        // One more than is shown tells whether the limit cut.
-        let query = request.apply(to: collection, extra: 1)
-        if console.presentation.isClassic {
-            try await printCounted(query, request)
-        } else {
-            try await printStreamed(query, request)
-        }
-    }
-
-    private func printCounted(_ query: NexaQuery<Document>, _ request: QueryArguments) async throws(ShellError) {
-        var documents = try await call { () async throws(NexaError) in
-            try await query.collect(upTo: Self.maximumCounted)
-        }
-        let isCut = request.limit > 0 && documents.count > request.limit
-        if isCut { documents.removeLast() }
-        if documents.isEmpty {
-            return try show { (console) throws(OutputError) in try console.warning("No documents found") }
-        }
-        try show { (console) throws(OutputError) in try console.success("Found \(documents.count) document(s):") }
-        try print(documents: documents, fields: request.fields)
-        if isCut { try tellCut(request.limit) }
-    }
-
-    private func printStreamed(_ query: NexaQuery<Document>, _ request: QueryArguments) async throws(ShellError) {
-        let limit = request.limit > 0 ? request.limit : .max
-        let result = try await print(stream: query, fields: request.fields, limit: limit)
-        if result.hasMore { try tellCut(request.limit) }
-    }
-
-    func tellCut(_ limit: Int) throws(ShellError) {
-        guard console.presentation.mode != .classicScript else { return }
-        try show { (console) throws(OutputError) in
-            try console.warning("Only the first \(limit) documents are shown; --limit N shows more, --limit 0 all")
-        }
+        if request.fields.isEmpty { request.fields = console.presentation.shape.fields }
+        try await showPage(of: collection, request)
     }
 
     func count(_ arguments: ArgumentReader) async throws(ShellError) {
@@ -119,6 +85,7 @@ extension Session {
         var arguments = arguments
         let filter = arguments.isAtEnd() ? Document() : try document(&arguments)
         let count = try await call { () async throws(NexaError) in try await collection.count(Filter(filter)) }
+        documentCount = count
         try show { (console) throws(OutputError) in
             if console.presentation.isClassic {
                 try console.success("Document count: \(count)")
