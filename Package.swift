@@ -47,7 +47,7 @@ let package = Package(
         .target(
             name: "NexaClient",
             dependencies: [
-                "NexaValue", "NexaProtocol", "NexaSCRAM", "NexaTransport",
+                "NexaValue", "NexaTOON", "NexaProtocol", "NexaSCRAM", "NexaTransport",
                 .target(name: "NexaTLS", condition: .when(traits: ["TLS"]))
             ],
             swiftSettings: swiftSettings),
@@ -132,7 +132,7 @@ let package = Package(
                 "PTYKit", "TestKit", .product(name: "nexa", package: "nexa-shell"),
                 .product(name: "nexadb", package: "nexa-server")
             ],
-            path: "Tests/Terminal", swiftSettings: swiftSettings)
+            path: "Tests/Terminal", exclude: ["Transcripts"], swiftSettings: swiftSettings)
     ],
     swiftLanguageModes: [.v6]
 )

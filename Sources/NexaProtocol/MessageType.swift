@@ -198,6 +198,6 @@ public struct Capability: RawRepresentable, Sendable, Hashable {
     public static let all: [Capability] = [
         clientIDs, queryOptions, errorCodes, filterLogic, durability, atomicBatches, resumeTokens, scram,
         transactions, cancellation, updateOperators, userAdministration, indexes, aggregation, maintenance,
-        vectors, packedVectors
+        toon, vectors, packedVectors
     ]
 }

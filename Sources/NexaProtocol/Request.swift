@@ -53,6 +53,9 @@ public enum Request: Sendable, Hashable {
     case backup(directory: String)
     case compact
     case importMongo(ImportMongo)
+    case queryTOON(QueryTOON)
+    case exportTOON(ExportTOON)
+    case importTOON(ImportTOON)
 
     /// A collection in a database.
     public struct Namespace: Sendable, Hashable {
@@ -283,6 +286,9 @@ public enum Request: Sendable, Hashable {
         case .compact: .compact
         case .importMongo(let request):
             request.sourceCollection == nil ? .importMongoDatabase : .importMongoCollection
+        case .queryTOON: .queryTOON
+        case .exportTOON: .exportTOON
+        case .importTOON: .importTOON
         case .createIndex: .createIndex
         case .dropIndex: .dropIndex
         case .listIndexes: .listIndexes
@@ -299,7 +305,7 @@ public enum Request: Sendable, Hashable {
     public var isRead: Bool {
         switch self {
         case .read, .query, .ping, .listCollections, .listDatabases, .listUsers: true
-        case .distinct: true
+        case .distinct, .queryTOON, .exportTOON: true
         // A cursor that goes on moves, and $merge writes.
         case .aggregate(let aggregate): if case .begin = aggregate.step { aggregate.target == nil } else { false }
         case .listIndexes, .explain, .collectionStats, .databaseStats, .vectorSearch, .getVectors: true

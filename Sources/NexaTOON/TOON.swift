@@ -1,4 +1,4 @@
-import NexaValue
+public import NexaValue
 
 /// Token-Oriented Object Notation 4.0 (https://github.com/toon-format/spec, release 4.0.0): JSON's data in fewer tokens.
 ///

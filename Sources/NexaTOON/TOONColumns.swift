@@ -1,4 +1,4 @@
-import NexaValue
+public import NexaValue
 
 /// The columns of a table: the fields that all of its documents have, each with one value or with columns of its own.
 ///
@@ -24,6 +24,9 @@ public struct TOONColumns: Sendable, Hashable {
 
     /// Creates columns for fields whose values take one cell each.
     public init(_ keys: [String]) { columns = keys.map { Column($0) } }
+
+    /// Creates columns, some of which are groups.
+    public init(groups columns: [Column]) { self.columns = columns }
 
     /// The columns that a document alone would have; `nil` when it is empty or a field is a list, a vector or empty.
     public init?(of document: Document) {

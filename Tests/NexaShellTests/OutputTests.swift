@@ -69,9 +69,29 @@ import Testing
         let hostile: Document = ["_id": "\u{1B}[2J\u{9B}31m\u{7F}"]
         for format in OutputFormat.allCases {
             let text = try printed([hostile], format, coloured: true)
-            let own = ["\u{1B}[36m", "\u{1B}[1m", "\u{1B}[0m"].reduce(text) { $0.split(separator: $1).joined() }
+            let colours = ["36", "32", "33", "35", "2", "1", "0"].map { "\u{1B}[\($0)m" }
+            let own = colours.reduce(text) { $0.split(separator: $1).joined() }
             #expect(!own.unicodeScalars.contains { $0.value == 0x1B || (0x7F...0x9F).contains($0.value) }, "\(format)")
         }
+    }
+
+    @Test func jsonHasColoursByKind() throws {
+        let text = try printed([["a\"": "x:\\", "b": [-1.5e300, true], "c": nil]], .pretty, coloured: true)
+        #expect(
+            text == """
+
+                \u{1B}[1m[1]\u{1B}[0m
+                {
+                  \u{1B}[36m"a\\""\u{1B}[0m: \u{1B}[32m"x:\\\\"\u{1B}[0m,
+                  \u{1B}[36m"b"\u{1B}[0m: [
+                    \u{1B}[33m-1.5e+300\u{1B}[0m,
+                    \u{1B}[35mtrue\u{1B}[0m
+                  ],
+                  \u{1B}[36m"c"\u{1B}[0m: \u{1B}[2mnull\u{1B}[0m
+                }
+
+                """)
+        #expect(JSONColours.coloured("\"open") == "\u{1B}[32m\"open\u{1B}[0m")
     }
 
     @Test func talkGoesToErrorsWhenOutputIsData() throws {

@@ -17,6 +17,7 @@ enum AccessTable: String, Sendable, CaseIterable {
     case subscribe, subscribeToEverything, unsubscribe
     case beginTransaction, commitTransaction, abortTransaction
     case createUser, deleteUser, listUsers, changePassword, updateUser, apiKeys
+    case queryTOON, exportTOON, importTOON
     case backup, compact, importMongoDatabase, importMongoCollection
 
     /// What a user must have.
@@ -64,6 +65,9 @@ enum AccessTable: String, Sendable, CaseIterable {
         case .vectorSearch: (.vectorSearch, .database(.read))
         case .buildVectorIndex: (.buildVectorIndex, .database(.write))
         case .getVectors: (.getVectors, .database(.read))
+        case .queryTOON: (.queryTOON, .database(.read))
+        case .exportTOON: (.exportTOON, .database(.read))
+        case .importTOON: (.importTOON, .database(.write))
         case .createIndex: (.createIndex, .database(.write))
         case .dropIndex: (.dropIndex, .database(.write))
         case .listIndexes: (.listIndexes, .database(.read))

@@ -11,6 +11,7 @@ extension SearchContext {
         let most = rows.configuration.maxConnections
         let width = rows.configuration.efConstruction
         nexa_query_of_row(rows.space, row, queryBuffer, query)
+        salt = Key.salt(slot)
         let level = Int(row.pointee.level)
         var best = descend(from: entry.slot, level: entry.level, to: level)
         var isLinked = false
@@ -19,14 +20,18 @@ extension SearchContext {
             var hasWalked = false
             if !filtered {
                 hasWalked = walk(from: best, level: UInt32(current), width: width, visitLimit: .max)
-                hasWalked = (0..<pool.count).contains { rows[Key.slot(pool.keys[$0])].isAlive }
+                hasWalked = (0..<pool.count).contains { rows[Key.slot(pool.keys[$0], salt)].isAlive }
             }
             if !hasWalked {
                 startVisit(without: slot)
                 _ = walkFiltered(from: best, level: UInt32(current), width: width, visitLimit: .max, predicate: nil)
             }
             chosen.count = 0
-            if pool.count <= most { chooseAll(from: pool) } else { choose(from: pool, limit: most) }
+            if pool.count <= most {
+                chooseAll(from: pool, salt: salt)
+            } else {
+                choose(from: pool, salt: salt, limit: most)
+            }
             if pool.count > 0 { best = pool.keys[0] & ~1 }
             connect(slot, level: UInt32(current))
             isLinked = neighbours.count > 0
@@ -77,6 +82,7 @@ extension SearchContext {
     {
         newVisit()
         _ = visit(slot)
+        salt = Key.salt(slot)
         neighbours.count = 0
         chosen.count = 0
         candidates.count = 0
@@ -104,10 +110,10 @@ extension SearchContext {
                 let found = expand(rows[other], level: level)
                 nexa_distances(rows.space, query, self.found, found, distances)
                 for index in 0..<found where !leaving.contains(slots[index]) {
-                    _ = candidates.insert(Key.make(distances[index], slots[index]), width: width)
+                    _ = candidates.insert(Key.make(distances[index], slots[index], salt), width: width)
                 }
             }
-            choose(from: candidates, limit: min(Int(list.capacity), kept + lost.count))
+            choose(from: candidates, salt: salt, limit: min(Int(list.capacity), kept + lost.count))
         }
         for index in 0..<chosen.count { nexa_set_link(list, UInt32(index), Key.slot(chosen.keys[index])) }
         nexa_list_set_count(list, UInt32(chosen.count))

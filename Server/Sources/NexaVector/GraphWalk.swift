@@ -9,15 +9,15 @@ extension SearchContext {
         newVisit()
         _ = visit(entry)
         visits += 1
-        var best = Key.make(distance(to: rows[entry]), entry)
+        var best = Key.make(distance(to: rows[entry]), entry, salt)
         var current = top
         while current > level {
             while true {
-                let count = expand(rows[Key.slot(best)], level: UInt32(current))
+                let count = expand(rows[Key.slot(best, salt)], level: UInt32(current))
                 guard count > 0 else { break }
                 nexa_distances(rows.space, query, found, count, distances)
                 let before = best
-                for index in 0..<count { best = min(best, Key.make(distances[index], slots[index])) }
+                for index in 0..<count { best = min(best, Key.make(distances[index], slots[index], salt)) }
                 if best == before { break }
             }
             current -= 1
@@ -34,26 +34,26 @@ extension SearchContext {
     func walk(from entry: UInt64, level: UInt32, width: Int, visitLimit: Int) -> Bool {
         pool.count = 0
         pool.reserve(width)
-        _ = visit(Key.slot(entry))
+        _ = visit(Key.slot(entry, salt))
         _ = pool.insert(entry, width: width)
         var next = 0
         while next < pool.count {
-            let row = rows[Key.slot(pool.keys[next])]
+            let row = rows[Key.slot(pool.keys[next], salt)]
             pool.keys[next] |= 1
             let count = expand(row, level: level)
             var lowest = next &+ 1
             if count > 0 {
-                if lowest < pool.count { nexa_prefetch_links(rows.space, rows[Key.slot(pool.keys[lowest])]) }
+                if lowest < pool.count { nexa_prefetch_links(rows.space, rows[Key.slot(pool.keys[lowest], salt)]) }
                 nexa_distances(rows.space, query, found, count, distances)
                 for index in 0..<count {
-                    let place = pool.insert(Key.make(distances[index], slots[index]), width: width)
+                    let place = pool.insert(Key.make(distances[index], slots[index], salt), width: width)
                     if place >= 0, place < lowest { lowest = place }
                 }
                 if visits >= visitLimit { return isExhausted(from: lowest) }
             }
             next = lowest
             while next < pool.count, pool.keys[next] & 1 != 0 { next &+= 1 }
-            if next < pool.count { nexa_prefetch_links(rows.space, rows[Key.slot(pool.keys[next])]) }
+            if next < pool.count { nexa_prefetch_links(rows.space, rows[Key.slot(pool.keys[next], salt)]) }
         }
         return true
     }
@@ -72,7 +72,7 @@ extension SearchContext {
     ) -> Bool {
         pool.count = 0
         candidates.count = 0
-        _ = visit(Key.slot(entry))
+        _ = visit(Key.slot(entry, salt))
         candidates.pushSmallest(entry)
         admit(entry, width: width, predicate: predicate)
         var isComplete = true
@@ -83,16 +83,16 @@ extension SearchContext {
                 isComplete = false
                 break
             }
-            let count = expand(rows[Key.slot(best)], level: level)
+            let count = expand(rows[Key.slot(best, salt)], level: level)
             guard count > 0 else { continue }
             nexa_distances(rows.space, query, found, count, distances)
             for index in 0..<count {
-                let key = Key.make(distances[index], slots[index])
+                let key = Key.make(distances[index], slots[index], salt)
                 if pool.count == width, key > pool.keys[0] { continue }
                 candidates.pushSmallest(key)
                 admit(key, width: width, predicate: predicate)
             }
-            if candidates.count > 0 { nexa_prefetch_links(rows.space, rows[Key.slot(candidates.keys[0])]) }
+            if candidates.count > 0 { nexa_prefetch_links(rows.space, rows[Key.slot(candidates.keys[0], salt)]) }
         }
         pool.sort()
         return isComplete
@@ -100,7 +100,7 @@ extension SearchContext {
 
     @inline(__always)
     private func admit(_ key: UInt64, width: Int, predicate: ((UInt32) -> Bool)?) {
-        let slot = Key.slot(key)
+        let slot = Key.slot(key, salt)
         guard rows[slot].isAlive, predicate?(slot) ?? true else { return }
         pool.pushLargest(key, width: width)
     }

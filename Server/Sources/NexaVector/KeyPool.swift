@@ -1,16 +1,27 @@
 import Glibc
 
-/// A distance and a slot in one number that sorts by distance, then slot; its lowest bit is free for a mark.
+/// A distance and a slot in one number that sorts by distance; its lowest bit is free for a mark.
+///
+/// Equally distant slots come in an order that depends on the salt. Where neighbours are chosen, every row has its own
+/// salt: equal vectors would otherwise all be linked to the same few of them, and the rest could not be reached.
 enum Key {
     @inline(__always)
-    static func make(_ distance: Float, _ slot: UInt32) -> UInt64 {
+    static func make(_ distance: Float, _ slot: UInt32, _ salt: UInt32 = 0) -> UInt64 {
         let bits = distance.bitPattern
         let ordered = bits & 0x8000_0000 == 0 ? bits | 0x8000_0000 : ~bits
-        return UInt64(ordered) << 32 | UInt64(slot) << 1
+        return UInt64(ordered) << 32 | UInt64(slot ^ salt) << 1
     }
 
     @inline(__always)
-    static func slot(_ key: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: key) >> 1 }
+    static func slot(_ key: UInt64, _ salt: UInt32 = 0) -> UInt32 { UInt32(truncatingIfNeeded: key) >> 1 ^ salt }
+
+    /// The salt of a row: 31 bits of a mixed slot (the finaliser of MurmurHash3).
+    static func salt(_ slot: UInt32) -> UInt32 {
+        var mixed = slot &+ 1
+        mixed = (mixed ^ mixed >> 16) &* 0x85EB_CA6B
+        mixed = (mixed ^ mixed >> 13) &* 0xC2B2_AE35
+        return (mixed ^ mixed >> 16) >> 1
+    }
 
     @inline(__always)
     static func distance(_ key: UInt64) -> Float {

@@ -10,24 +10,28 @@ extension SearchContext {
     /// room: a crowd of equal vectors keeps links to the world outside.
     ///
     /// - Parameters:
-    ///   - source: keys whose distances are to the row that the neighbours are for.
+    ///   - source: keys whose distances are to the row that the neighbours are for, with this salt; those in
+    ///     `chosen` have none.
     ///   - limit: how many `chosen` may hold in the end.
-    func choose(from source: KeyPool, limit: Int) {
+    func choose(from source: KeyPool, salt: UInt32, limit: Int) {
         for index in 0..<source.count {
             guard chosen.count < limit else { return }
-            let key = source.keys[index] & ~1
-            let row = rows[Key.slot(key)]
-            guard row.isAlive, isDiverse(row, Key.distance(key), limit: limit) else { continue }
+            let slot = Key.slot(source.keys[index], salt)
+            let distance = Key.distance(source.keys[index])
+            let row = rows[slot]
+            guard row.isAlive, isDiverse(row, distance, limit: limit) else { continue }
             chosenRows[chosen.count] = UnsafePointer(row)
-            chosen.keys[chosen.count] = key
+            chosen.keys[chosen.count] = Key.make(distance, slot)
             chosen.count += 1
         }
     }
 
     /// Takes all candidates that are alive.
-    func chooseAll(from source: KeyPool) {
-        for index in 0..<source.count where rows[Key.slot(source.keys[index])].isAlive {
-            chosen.keys[chosen.count] = source.keys[index] & ~1
+    func chooseAll(from source: KeyPool, salt: UInt32) {
+        for index in 0..<source.count {
+            let slot = Key.slot(source.keys[index], salt)
+            guard rows[slot].isAlive else { continue }
+            chosen.keys[chosen.count] = Key.make(Key.distance(source.keys[index]), slot)
             chosen.count += 1
         }
     }
@@ -89,14 +93,15 @@ extension SearchContext {
         }
         nexa_query_of_row(rows.space, row, rowBuffer, rowQuery)
         nexa_distances(rows.space, rowQuery, found, count, distances)
+        let salt = Key.salt(slot)
         candidates.count = 0
         candidates.reserve(count + 1)
         for index in 0..<count {
-            _ = candidates.insert(Key.make(distances[index], slots[index]), width: count + 1)
+            _ = candidates.insert(Key.make(distances[index], slots[index], salt), width: count + 1)
         }
-        _ = candidates.insert(Key.make(distance, other), width: count + 1)
+        _ = candidates.insert(Key.make(distance, other, salt), width: count + 1)
         chosen.count = 0
-        choose(from: candidates, limit: Int(list.capacity))
+        choose(from: candidates, salt: salt, limit: Int(list.capacity))
         for index in 0..<chosen.count { nexa_set_link(list, UInt32(index), Key.slot(chosen.keys[index])) }
         nexa_list_set_count(list, UInt32(chosen.count))
     }

@@ -146,6 +146,38 @@ final class RowStore: @unchecked Sendable {
         }
     }
 
+    // MARK: Images
+
+    /// The bytes of a vector as it is stored, without padding.
+    var vectorBytes: Int {
+        switch configuration.quantization {
+        case .none: configuration.dimensions * 4
+        case .float16: configuration.dimensions * 2
+        case .int8: configuration.dimensions
+        }
+    }
+
+    /// Fills what follows a vector that was copied into a row.
+    func clearPadding(of row: Row) {
+        // A byte of 128 is a component of 0.
+        let zero: Int32 = configuration.quantization == .int8 ? 0x80 : 0
+        memset(nexa_vector_of(space, row) + vectorBytes, zero, space.pointee.padded - vectorBytes)
+    }
+
+    /// Whether no distance to the vector in a row can be anything but a number.
+    func isFinite(_ row: Row) -> Bool {
+        let norm = row.pointee.norm
+        guard row.pointee.factor.isFinite, norm >= 0, norm < 0x1p126 else { return false }
+        guard configuration.quantization != .int8 else {
+            return abs(Double(row.pointee.factor)) * 127 * Double(configuration.dimensions).squareRoot() < 0x1p63
+        }
+        return withUnsafeTemporaryAllocation(of: Float.self, capacity: configuration.dimensions) { vector in
+            guard let start = vector.baseAddress else { return false }
+            nexa_load_row(space, row, start)
+            return nexa_squared_length(start, vector.count) < 0x1p126
+        }
+    }
+
     /// What a kernel's number means to the caller.
     func distance(_ raw: Float) -> Float { configuration.metric == .cosine ? 1 + raw : raw }
 }

@@ -33,6 +33,8 @@ final class SearchContext {
     var candidates = KeyPool(capacity: SearchContext.batch)
     var neighbours = KeyPool(capacity: SearchContext.batch)
 
+    /// What orders equally distant rows; 0 in searches.
+    var salt: UInt32 = 0
     /// Rows of the graph whose distance was computed.
     var visits = 0
     /// Distances that were computed for rows outside of the walk.
@@ -82,6 +84,7 @@ final class SearchContext {
     /// Begins an operation that knows the slots below `bound`.
     func begin(bound: UInt32) {
         self.bound = bound
+        salt = 0
         visits = 0
         scanned = 0
         guard bound > visitedCapacity else { return }

@@ -31,6 +31,7 @@ extension VectorIndex {
         guard k > 0, let squares = try? squaredLength(query) else {
             return SearchResult(matches: [], visited: 0, evaluated: 0, isComplete: true)
         }
+        let k = min(k, Int(UInt32.max))
         let start = state.withLock { state in
             let width = max(k, ef)
             var start = Beginning(context: state.begin(), bound: state.bound)
@@ -147,6 +148,7 @@ extension VectorIndex {
         context.begin(bound: bound)
         prepare(query, squares, context)
         context.results.count = 0
+        let k = min(k, Int(UInt32.max))
         // A few more, for those that are replaced or removed meanwhile.
         let most = slots?.count ?? Int(bound)
         var scan = SearchContext.Scan(context, width: min(k + 16, most), predicate: predicate)

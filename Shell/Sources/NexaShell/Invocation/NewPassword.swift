@@ -3,12 +3,11 @@ enum NewPassword {
     /// - Parameter signals: readable when a signal was noted.
     static func ask(for user: String, signals: CInt) -> Result<String, PasswordError> {
         let name = TerminalText.harmless(user)
-        let finder = PasswordFinder(
-            invocation: Invocation(), environment: [:], standardInput: nil, signals: signals)
         do throws(PasswordError) {
-            let password = try finder.prompt("New password for \(name): ", otherWays: "--password-file FILE")
+            let password = try PasswordFinder.prompt(
+                "New password for \(name): ", signals: signals, otherWays: "--password-file FILE")
             guard !password.isEmpty else { throw .unusable("the password is empty; nothing was changed") }
-            guard try finder.prompt("Again: ") == password else {
+            guard try PasswordFinder.prompt("Again: ", signals: signals) == password else {
                 throw .unusable("the passwords differ; nothing was changed")
             }
             return .success(password)

@@ -58,7 +58,7 @@ struct PasswordFinder {
             }
             return line
         case .value(let password): return password
-        case .prompt: return try prompt()
+        case .prompt: return try Self.prompt("Password: ", signals: signals)
         }
     }
 
@@ -70,7 +70,7 @@ struct PasswordFinder {
         return password
     }
 
-    /// A regular file that only its owner, who is us, may touch.
+    /// What is in a regular file that only its owner, who is us, may touch.
     static func contents(_ path: String) throws(PasswordError) -> String {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
         guard descriptor >= 0 else { throw .unusable("cannot read \(path): \(systemMessage(errno))") }
@@ -109,8 +109,9 @@ struct PasswordFinder {
     }
 
     /// Asks on the terminal itself, so that standard input and output may be redirected.
-    func prompt(
-        _ label: String = "Password: ", otherWays: String = "--password-file, --password-stdin or NEXADB_PASSWORD"
+    static func prompt(
+        _ label: String, signals: CInt,
+        otherWays: String = "--password-file, --password-stdin or NEXADB_PASSWORD"
     ) throws(PasswordError) -> String {
         let terminal = open("/dev/tty", O_RDWR | O_CLOEXEC)
         guard terminal >= 0, nexa_terminal_begin_secret(terminal) == 0 else {
@@ -126,7 +127,7 @@ struct PasswordFinder {
         var bytes: [UInt8] = []
         defer { for index in bytes.indices { bytes[index] = 0 } }
         var byte: UInt8 = 0
-        while bytes.count < Self.maximumBytes {
+        while bytes.count < maximumBytes {
             var ready = [
                 pollfd(fd: terminal, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: signals, events: Int16(POLLIN), revents: 0)

@@ -12,6 +12,11 @@ struct CommandAssembler {
         var column = 1
         /// Why it cannot be run.
         var fault: CommandFault?
+
+        /// The command that its first word names.
+        var specification: CommandSpecification? { CommandTable.find(word) }
+        /// Its first word.
+        var word: String { String(text.prefix { !$0.isWhitespace }) }
     }
 
     /// How broken text ends.

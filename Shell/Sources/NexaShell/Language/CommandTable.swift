@@ -104,8 +104,7 @@ struct CommandFlag: Sendable, Hashable {
 enum CommandTable {
     static let all: [CommandSpecification] =
         databases + collections + documents + queries + vectors + indexes + data + transactions + users + output
-        + scripts
-        + system
+        + scripts + system
 
     private static let byName: [String: CommandSpecification] = {
         var index: [String: CommandSpecification] = [:]

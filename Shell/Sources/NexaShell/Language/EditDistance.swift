@@ -1,18 +1,22 @@
 /// How far apart two words are.
 enum EditDistance {
-    /// The number of characters to insert, delete or replace (Levenshtein). Of long words the beginning counts.
+    /// The number of characters to insert, delete, replace, or swap with their neighbour (optimal string alignment, after
+    /// Damerau and Levenshtein). Of long words the beginning counts.
     static func between(_ first: String, _ second: String) -> Int {
         let first = Array(first.prefix(64))
         let second = Array(second.prefix(64))
+        var last: [Int] = []
         var row = Array(0...second.count)
         for (index, left) in first.enumerated() {
-            var diagonal = row[0]
-            row[0] = index + 1
+            var next = [index + 1]
             for (column, right) in second.enumerated() {
-                let next = min(row[column + 1] + 1, row[column] + 1, diagonal + (left == right ? 0 : 1))
-                diagonal = row[column + 1]
-                row[column + 1] = next
+                var best = min(row[column + 1] + 1, next[column] + 1, row[column] + (left == right ? 0 : 1))
+                if index > 0, column > 0, left == second[column - 1], first[index - 1] == right {
+                    best = min(best, last[column - 1] + 1)
+                }
+                next.append(best)
             }
+            (last, row) = (row, next)
         }
         return row[second.count]
     }

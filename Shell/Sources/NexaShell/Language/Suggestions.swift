@@ -1,14 +1,6 @@
 import NexaClient
 import NexaValue
 
-/// The databases and collections that were seen last: what a mistyped name may have meant.
-struct KnownNames: Sendable {
-    var databases: [String] = []
-    /// The collections of `database`.
-    var collections: [String] = []
-    var database = ""
-}
-
 extension ShellError {
     /// A word that names no command. The lines are those of the original; what was meant goes to standard error.
     static func unknownCommand(_ word: String) -> ShellError {
@@ -98,6 +90,7 @@ extension Session {
         if error.offset == nil, error.code == "invalidRequest" || error.code == "server" {
             error.offset = NamedOperator.offset(of: error.message, in: text)
         }
+        if error.suggestion == nil { error.suggestion = nearFlag(error, command, text) }
         if error.suggestion == nil { error.suggestion = await nearName(error, command, text) }
         if let expansion {
             error.offset = error.offset.map(expansion.written)
@@ -109,25 +102,70 @@ extension Session {
         return error
     }
 
+    /// The flag that a mistyped one was probably meant for.
+    private func nearFlag(_ error: ShellError, _ command: CommandSpecification, _ text: String) -> String? {
+        guard let offset = error.offset, error.message.hasPrefix("unknown flag") else { return nil }
+        let word = String(
+            decoding: text.utf8.dropFirst(offset).prefix { !NestingScan.isBlank($0) && $0 != 0x3D }, as: UTF8.self)
+        return EditDistance.nearest(to: word, among: command.flags.map(\.name))
+    }
+
     /// The collection or database that a name was probably meant for, after a command that found none.
     private func nearName(_ error: ShellError, _ command: CommandSpecification, _ text: String) async -> String? {
         guard error.code == "notFound" || error.message.lowercased().contains("not found") else { return nil }
+        return await nearName(command, text)
+    }
+
+    private func nearName(_ command: CommandSpecification, _ text: String) async -> String? {
         var arguments = ArgumentReader(text)
         guard let name = try? arguments.word(), let kind = command.arguments.first else { return nil }
+        return await nearName(to: name, kind)
+    }
+
+    private func nearName(to name: String, _ kind: CommandArgument) async -> String? {
+        let client = client
+        let names: [String]?
         switch kind {
-        case .collection: return EditDistance.nearest(to: name, among: await collectionNames())
+        case .collection:
+            let database = location.database
+            names = try? await call { () async throws(NexaError) in
+                try await client.database(database).collectionNames(CallOptions(timeout: Self.suggestionTimeout))
+            }
         case .database:
-            let names = try? await call { () async throws(NexaError) in try await client.databaseNames() }
-            return EditDistance.nearest(to: name, among: names ?? [])
+            names = try? await call { () async throws(NexaError) in
+                try await client.databaseNames(CallOptions(timeout: Self.suggestionTimeout))
+            }
         default: return nil
+        }
+        guard let names, !names.contains(name) else { return nil }
+        return EditDistance.nearest(to: name, among: names)
+    }
+
+    /// Does what was asked about; of a name that is not there, it is told what it may have meant.
+    func doConfirmed(_ question: Confirmable) async throws(ShellError) {
+        do throws(ShellError) {
+            try await confirmed(question)
+        } catch {
+            var error = error
+            guard error.message.lowercased().contains("not found") else { throw error }
+            if case .dropDatabase(let name) = question {
+                error.suggestion = await nearName(to: name, .database)
+            } else if case .dropCollection(let name) = question {
+                error.suggestion = await nearName(to: name, .collection)
+            }
+            throw error
         }
     }
 
-    private func collectionNames() async -> [String] {
-        let database = location.database
-        let names = try? await call { () async throws(NexaError) in
-            try await client.database(database).collectionNames()
-        }
-        return names ?? []
+    /// A suggestion is not worth more waiting.
+    private static var suggestionTimeout: Duration { .milliseconds(500) }
+
+    /// A person who goes to a collection or database that is not there is told of one that is nearly so called. It is no
+    /// error: a collection comes into being with its first document.
+    func hintAtNearName(_ command: CommandSpecification, _ text: String) async {
+        guard console.presentation.mode == .interactive, command.name == "use" || command.name == "use_db",
+            let name = await nearName(command, text)
+        else { return }
+        try? console.suggestion("  did you mean: \(command.name) \(name)")
     }
 }

@@ -137,6 +137,12 @@ struct OutputTarget: Sendable {
 
     func write(_ text: String) throws(OutputError) { try sink.write(text) }
 
+    /// Indented JSON.
+    func json(_ text: String) throws(OutputError) {
+        guard isColoured else { return try line(text) }
+        try sink.write(JSONColours.coloured(TerminalText.harmless(text)) + "\n")
+    }
+
     /// A line in a colour; a terminal cannot mistake it for commands.
     func line(_ text: String, _ colour: Console.Colour? = nil) throws(OutputError) {
         let safe = isHarmless ? TerminalText.harmless(text) : text

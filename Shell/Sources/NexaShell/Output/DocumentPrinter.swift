@@ -82,7 +82,7 @@ struct DocumentPrinter {
             var text: [UInt8] = []
             try appendJSON(projected(value, style), to: &text, style.encoding(isPretty: true, sortsKeys: true))
             try attempt { () throws(OutputError) in
-                try style.target.line(String(decoding: text, as: UTF8.self), .cyan)
+                try style.target.json(String(decoding: text, as: UTF8.self))
             }
         case (.pretty, .document(let document)), (.table, .document(let document)),
             (.vertical, .document(let document)), (.csv, .document(let document)), (.tsv, .document(let document)),
@@ -108,7 +108,7 @@ struct DocumentPrinter {
     static func printPretty(_ value: Value, _ console: Console) throws(ShellError) {
         var text: [UInt8] = []
         try appendJSON(value, to: &text, style(console, .keys([]), 1).encoding(isPretty: true, sortsKeys: true))
-        try attempt { () throws(OutputError) in try console.result(String(decoding: text, as: UTF8.self), .cyan) }
+        try attempt { () throws(OutputError) in try console.target.json(String(decoding: text, as: UTF8.self)) }
     }
 
     /// An id as a person writes it: text without quotes.

@@ -20,7 +20,7 @@ final class PrettyWriter: ResultWriter {
         try attempt { () throws(OutputError) in
             try style.target.write("\n")
             try style.target.line(title, .bold)
-            try style.target.line(String(decoding: text, as: UTF8.self), .cyan)
+            try style.target.json(String(decoding: text, as: UTF8.self))
         }
     }
 

@@ -135,6 +135,7 @@ extension Session {
     }
 
     private func tell(_ text: String) throws(ShellError) {
+        if console.presentation.isQuiet, !console.presentation.talksOnOutput { return }
         try show { (console) throws(OutputError) in try console.note(text, .blue) }
     }
 }

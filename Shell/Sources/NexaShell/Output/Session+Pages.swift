@@ -107,7 +107,7 @@ extension Session {
         }
     }
 
-    private func tellCut(_ limit: Int) throws(ShellError) {
+    func tellCut(_ limit: Int) throws(ShellError) {
         guard console.presentation.mode != .classicScript else { return }
         let goesOn = console.presentation.mode == .interactive ? "'it' shows the next ones, " : ""
         try show { (console) throws(OutputError) in

@@ -81,6 +81,7 @@ final class CommandLoop {
 
     private func runLines(of source: any LineSource, _ file: String?) -> End {
         let prompts = source is PromptSource
+        variablesSeen = -1
         var assembler = CommandAssembler(prompts ? .reportAtOnce : .nextCommandWord)
         var entry: [String] = []
         while true {
@@ -186,7 +187,9 @@ final class CommandLoop {
     }
 
     private func echo(_ command: CommandAssembler.Command, _ prompts: Bool) {
-        guard echoes, !prompts, !session.conditionals.isSkipping else { return }
+        guard echoes, !prompts, !session.conditionals.isSkipping || command.specification?.isConditional == true else {
+            return
+        }
         show { () throws(OutputError) in
             try console.output.flush()
             try console.errors.write(command.text + "\n")
@@ -233,7 +236,12 @@ final class CommandLoop {
         _ body: @escaping @Sendable (Interruption) async -> Session.Reply
     ) -> TaskRunner.Outcome<Session.Reply> {
         let interruption = Interruption()
-        return runner.run(interruption) { await body(interruption) }
+        let outcome = runner.run(interruption) { await body(interruption) }
+        // A script that was told to end does so also when the command was just done.
+        if !isInteractive, interruption.wasRaised, case .finished(let reply) = outcome, reply.error == nil {
+            return .signal(SIGINT)
+        }
+        return outcome
     }
 
     /// Standard output cannot be written any more: going on would only lose more.

@@ -53,7 +53,9 @@ struct ErrorReport {
             return "\(file):\(position): \(message)"
         }
         // Of what the server finds wrong, the caret shows the place; its words stay as they are.
-        if let position, error.code == "syntax" { message += " at line \(position.line) column \(position.column)" }
+        if let position, error.code == nil || error.code == "syntax" {
+            message += " at line \(position.line) column \(position.column)"
+        }
         return (error.isPlain ? "" : "Error: ") + message
     }
 

@@ -38,9 +38,6 @@ extension Session {
         return stages
     }
 
-    /// A list with a head line is collected first.
-    private static let maximumCollected = 100_000
-
     /// Shows the documents that a pipeline gives, as `query` shows its own.
     private func showAll(_ documents: NexaAggregation<Document>, limit: Int) async throws(ShellError) {
         let limit = limit > 0 ? limit : Int.max
@@ -67,13 +64,6 @@ extension Session {
         try show { (console) throws(OutputError) in try console.success("Found \(found.count) document(s):") }
         try print(documents: found)
         if isCut { try tellCut(limit) }
-    }
-
-    private func tellCut(_ limit: Int) throws(ShellError) {
-        guard console.presentation.mode != .classicScript else { return }
-        try show { (console) throws(OutputError) in
-            try console.warning("Only the first \(limit) documents are shown; --limit N shows more, --limit 0 all")
-        }
     }
 
     func distinct(_ call: CommandCall) async throws(ShellError) {

@@ -117,7 +117,7 @@ extension Session {
             return try show { (console) throws(OutputError) in try console.result(text, .cyan) }
         }
         guard let command = CommandTable.find(word) else {
-            throw .plain("Unknown command: \(word.lowercased())", hint: "Type 'help' to see available commands")
+            throw .unknownCommand(word)
         }
         try show { (console) throws(OutputError) in try console.result(HelpText.about(command), .cyan) }
     }

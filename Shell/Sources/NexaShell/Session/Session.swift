@@ -42,23 +42,21 @@ actor Session {
     let console: Console
     let settings: Settings
     var location: Location
-    /// What `begin` began; commands go through it.
-    var transaction: OpenTransaction?
-    /// Whether an error of the server has ended the transaction.
-    var transactionIsOver = false
-    /// What the password is for that the loop asks for.
-    var passwordPurpose: PasswordPurpose?
     /// The last query that was shown, for `it`.
     var lastPage: QueryPage?
-    private var question: Confirmable?
     /// `$name` in commands.
     nonisolated let variables: ShellVariables
     /// The `\if` blocks that are open.
     nonisolated let conditionals = Conditionals()
     /// How many documents the command showed; for `\watch m=N`.
     var documentCount: Int?
-    /// The databases and collections seen last, for suggestions.
-    var knownNames = KnownNames()
+    /// What `begin` began; commands go through it.
+    var transaction: OpenTransaction?
+    /// Whether an error of the server has ended the transaction.
+    var transactionIsOver = false
+    private var question: Confirmable?
+    /// What the password is for that the loop asks for.
+    var passwordPurpose: PasswordPurpose?
 
     var client: NexaClient { server.client }
 
@@ -94,11 +92,10 @@ actor Session {
 
     private func carryOut(_ command: CommandAssembler.Command, _ interruption: Interruption) async -> Reply {
         await reply { (session) async throws(ShellError) -> Effect in
-            let word = String(command.text.prefix { !$0.isWhitespace })
-            let known = CommandTable.find(word)
+            let known = command.specification
             if session.conditionals.isSkipping, known?.isConditional != true { return .none }
             if let fault = command.fault { throw ShellError(fault).suggesting(repairOf: command.text) }
-            guard let known else { throw .unknownCommand(word) }
+            guard let known else { throw .unknownCommand(command.word) }
             if session.settings.isReadOnly, known.isWrite { throw .readOnly(known) }
             let expansion: VariableExpansion?
             if known.isConditional || known.isRawLine {
@@ -113,7 +110,9 @@ actor Session {
             let call = CommandCall(
                 specification: known, arguments: ArgumentReader(text), text: text, interruption: interruption)
             do throws(ShellError) {
-                return try await known.action(session, call)
+                let effect = try await known.action(session, call)
+                await session.hintAtNearName(known, text)
+                return effect
             } catch {
                 throw await session.explained(error, known, text, expansion)
             }
@@ -133,7 +132,7 @@ actor Session {
             guard let question else { return .none }
             let isYes = line.trimmed.lowercased() == "yes"
             guard isYes else { throw .plain(question.refusal) }
-            try await session.confirmed(question)
+            try await session.doConfirmed(question)
             return .none
         }
     }
@@ -157,7 +156,7 @@ actor Session {
             case .leave: return Reply(location: place, leaves: true)
             case .ask(let question):
                 guard !settings.assumesYes else {
-                    try await confirmed(question)
+                    try await doConfirmed(question)
                     return Reply(location: place)
                 }
                 self.question = question
@@ -196,7 +195,6 @@ actor Session {
         server = running
         hasLostServer = false
         lastPage = nil
-        knownNames = KnownNames()
         if let location { self.location = location }
         await left.shutdown(drainingFor: .zero)
     }
