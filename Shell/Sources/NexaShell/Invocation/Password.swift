@@ -70,16 +70,8 @@ struct PasswordFinder {
         return password
     }
 
-    /// The first line of a file with a password and nothing else.
-    static func file(_ path: String) throws(PasswordError) -> String {
-        var line = try contents(path).prefix { !$0.isNewline }
-        guard line.utf8.count <= maximumBytes else { throw .unusable("\(path) holds no password: its line is too long") }
-        defer { line = "" }
-        return String(line)
-    }
-
     /// What is in a regular file that only its owner, who is us, may touch.
-    private static func contents(_ path: String) throws(PasswordError) -> String {
+    static func contents(_ path: String) throws(PasswordError) -> String {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
         guard descriptor >= 0 else { throw .unusable("cannot read \(path): \(systemMessage(errno))") }
         defer { close(descriptor) }
@@ -91,7 +83,7 @@ struct PasswordFinder {
         guard status.st_mode & 0o077 == 0 else {
             throw .unusable("\(path) can be read by others; run: chmod 600 \(path)")
         }
-        guard status.st_size <= Self.maximumFileBytes else { throw .unusable("\(path) is too long for passwords") }
+        guard status.st_size <= maximumFileBytes else { throw .unusable("\(path) is too long for passwords") }
         var bytes = [UInt8](repeating: 0, count: Int(status.st_size) + 1)
         defer { for index in bytes.indices { bytes[index] = 0 } }
         let count = Glibc.read(descriptor, &bytes, bytes.count)

@@ -158,18 +158,6 @@ final class CommandLoop {
                 }
                 reply = execute { [session] in await session.answer(text, interruption: $0) }
             }
-            if case .finished(let answer) = reply, let user = answer.asksForPassword {
-                show { () throws(OutputError) in try console.flush() }
-                switch NewPassword.ask(for: user, signals: runner.signals) {
-                case .success(let password):
-                    reply = execute { [session] _ in await session.answer(password: .success(password)) }
-                case .failure(.signal(let signal)) where signal != SIGINT: return .signal(signal)
-                case .failure(let error):
-                    let failure = ShellError(error)
-                    reply = execute { [session] _ in await session.answer(password: .failure(failure)) }
-                }
-                if isInteractive { nexa_terminal_remember(STDIN_FILENO) }
-            }
             tellTaken(since: start)
             switch reply {
             case .signal(let signal): return .signal(signal)

@@ -15,6 +15,8 @@ enum LoopRequest: Sendable, Equatable {
     case edit(String?)
     /// `\s`: shows the history, or writes it to a file.
     case history(String?)
+    /// `passwd`, `create_user`: asks on the terminal for a new password.
+    case newPassword(user: String)
 }
 
 /// The arguments of `\watch`.

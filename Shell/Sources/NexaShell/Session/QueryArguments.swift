@@ -45,7 +45,8 @@ struct QueryArguments {
             case "--hint": hint = value
             default:
                 throw CommandFault(
-                    "unknown flag \(flag.name); there are --sort, --skip, --limit, --all, --fields and --hint", at: offset)
+                    "unknown flag \(flag.name); there are --sort, --skip, --limit, --all, --fields and --hint",
+                    at: offset)
             }
         }
     }

@@ -18,10 +18,11 @@ extension Session {
         let limit = try arguments.number(of: "--limit") ?? settings.limit ?? Self.defaultLimit
         let pipeline = collection.aggregate(stages)
         guard !Self.writes(stages) else {
+            if settings.isReadOnly { throw .readOnly(call.specification) }
             try await self.call { () async throws(NexaError) in try await pipeline.run() }
             return try show { (console) throws(OutputError) in try console.success("Documents merged") }
         }
-        try await list(pipeline, limit: limit)
+        try await showAll(pipeline, limit: limit)
     }
 
     /// Whether the pipeline returns nothing but writes.
@@ -38,7 +39,7 @@ extension Session {
     }
 
     /// Shows the documents that a pipeline gives, as `query` shows its own.
-    private func list(_ documents: NexaAggregation<Document>, limit: Int) async throws(ShellError) {
+    private func showAll(_ documents: NexaAggregation<Document>, limit: Int) async throws(ShellError) {
         let limit = limit > 0 ? limit : Int.max
         guard console.presentation.isClassic else {
             if try await print(stream: documents, limit: limit).hasMore { try tellCut(limit) }

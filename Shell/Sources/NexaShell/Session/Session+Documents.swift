@@ -6,7 +6,7 @@ extension Session {
     /// How many documents `query` shows when nobody says otherwise, as the original did.
     static let defaultLimit = 100
     /// A list with a head line is collected first, because the head counts it; this many at most.
-    static let maximumCollected = 1_000_000
+    static let maximumCollected = 100_000
 
     // MARK: Create
 

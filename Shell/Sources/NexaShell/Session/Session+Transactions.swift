@@ -46,6 +46,7 @@ extension Session {
             throw .plain("There is no open transaction", hint: "'begin' begins one.")
         }
         transaction = nil
+        lastPage = nil  // it reads in the transaction
         return open
     }
 
@@ -53,6 +54,7 @@ extension Session {
     func abandonTransaction() async -> Bool {
         guard let open = transaction else { return false }
         transaction = nil
+        lastPage = nil
         await open.rollBack()
         return true
     }

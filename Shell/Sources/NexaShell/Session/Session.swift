@@ -9,8 +9,6 @@ actor Session {
         var error: ShellError?
         /// The next line of input is the answer to a question.
         var asksForConfirmation = false
-        /// Whose new password is to be asked for, on the terminal itself.
-        var asksForPassword: String?
         var leaves = false
         /// What the loop has to do.
         var request: LoopRequest?
@@ -59,7 +57,8 @@ actor Session {
     /// Whether an error of the server has ended the transaction.
     var transactionIsOver = false
     private var question: Confirmable?
-    private var passwordPurpose: PasswordPurpose?
+    /// What the password is for that the loop asks for.
+    var passwordPurpose: PasswordPurpose?
 
     var client: NexaClient { server.client }
 
@@ -86,7 +85,6 @@ actor Session {
         case leave
         case ask(Confirmable)
         case loop(LoopRequest)
-        case askPassword(PasswordPurpose)
     }
 
     /// Runs one command.
@@ -155,23 +153,12 @@ actor Session {
         }
     }
 
-    /// Goes on with another client of the same server; returns the one there was.
-    func adopt(_ client: NexaClient, _ info: ServerInfo) -> NexaClient {
-        let old = server.client
-        server.client = client
-        server.info = info
-        return old
-    }
-
     private func reply(_ body: (isolated Session) async throws(ShellError) -> Effect) async -> Reply {
         do throws(ShellError) {
             switch try await body(self) {
             case .none: return Reply(location: place, documentCount: documentCount)
             case .loop(let request): return Reply(location: place, request: request)
             case .leave: return Reply(location: place, leaves: true)
-            case .askPassword(let purpose):
-                passwordPurpose = purpose
-                return Reply(location: place, asksForPassword: purpose.user)
             case .ask(let question):
                 guard !settings.assumesYes else {
                     try await doConfirmed(question)
@@ -191,26 +178,31 @@ actor Session {
         }
     }
 
-    /// Goes on with another connection, as the reply to `\connect`.
-    func connected(_ running: LocalServer.Running, at location: Location?) async -> Reply {
-        await adopt(running, at: location)
-        return Reply(location: self.location)
-    }
-
-    private func adopt(_ running: LocalServer.Running, at location: Location?) async {
-        let left = server.client
-        server = running
-        hasLostServer = false
-        if let location { self.location = location }
-        await settings.completion?.connected(running.client.configuration)
-        await left.shutdown(drainingFor: .zero)
-    }
-
     /// Where commands go, as the prompt shows it.
     private var place: Location {
         var place = location
         place.isInTransaction = transaction != nil
         return place
+    }
+
+    /// Goes on with another connection, as the reply to `\connect`.
+    func connected(_ running: LocalServer.Running, at location: Location?) async -> Reply {
+        if await abandonTransaction() {
+            try? console.warning("The open transaction was rolled back")
+        }
+        await adopt(running, at: location)
+        return Reply(location: self.location)
+    }
+
+    /// Goes on with another connection.
+    func adopt(_ running: LocalServer.Running, at location: Location?) async {
+        let left = server.client
+        server = running
+        hasLostServer = false
+        lastPage = nil
+        if let location { self.location = location }
+        await settings.completion?.connected(running.client.configuration)
+        await left.shutdown(drainingFor: .zero)
     }
 
     private func reopenIfLost() async throws(ShellError) {
