@@ -61,7 +61,8 @@ struct ConnectionPlan {
         configuration.applicationName = "nexa"
         configuration.connectTimeout = invocation.connectTimeout
         configuration.operationTimeout = invocation.timeout > .zero ? invocation.timeout : .seconds(100 * 365 * 86_400)
-        configuration.pool.maximumConnections = Importer.mostBatchesInFlight
+        // An open transaction and a pipeline being read have a connection each.
+        configuration.pool.maximumConnections = Importer.mostBatchesInFlight + 2
         // After an outage a command waits that long for the server to come back. That of a folder does not come back by
         // itself: it is started again.
         configuration.pool.acquireTimeout = isLocal ? .milliseconds(500) : invocation.connectTimeout

@@ -22,7 +22,7 @@ struct PasswordFinder {
         if let source = invocation.passwords.min(by: { Self.rank($0) < Self.rank($1) }) {
             return Found(password: try read(source))
         }
-        if let path = environment["NEXADB_PASSWORD_FILE"], !path.isEmpty { return Found(password: try file(path)) }
+        if let path = environment["NEXADB_PASSWORD_FILE"], !path.isEmpty { return Found(password: try Self.file(path)) }
         if let password = environment["NEXADB_PASSWORD"] { return Found(password: password) }
         if username == "root", isLoopback { return Found(password: "nexadb123", isDefault: true) }
         return Found(password: nil)
@@ -40,7 +40,7 @@ struct PasswordFinder {
 
     private func read(_ source: Invocation.PasswordSource) throws(PasswordError) -> String {
         switch source {
-        case .file(let path): return try file(path)
+        case .file(let path): return try Self.file(path)
         case .descriptor(let descriptor): return try Self.firstLine(descriptor, "descriptor \(descriptor)")
         case .standardInput:
             guard let standardInput, case .line(let line) = standardInput.next(.answer) else {
@@ -48,12 +48,12 @@ struct PasswordFinder {
             }
             return line
         case .value(let password): return password
-        case .prompt: return try prompt()
+        case .prompt: return try Self.prompt("Password: ", signals: signals)
         }
     }
 
     /// The first line of a regular file that only its owner, who is us, may touch.
-    private func file(_ path: String) throws(PasswordError) -> String {
+    static func file(_ path: String) throws(PasswordError) -> String {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
         guard descriptor >= 0 else { throw .unusable("cannot read \(path): \(systemMessage(errno))") }
         defer { close(descriptor) }
@@ -86,24 +86,25 @@ struct PasswordFinder {
     }
 
     /// Asks on the terminal itself, so that standard input and output may be redirected.
-    private func prompt() throws(PasswordError) -> String {
+    static func prompt(
+        _ label: String, signals: CInt,
+        otherWays: String = "--password-file, --password-stdin or NEXADB_PASSWORD"
+    ) throws(PasswordError) -> String {
         let terminal = open("/dev/tty", O_RDWR | O_CLOEXEC)
         guard terminal >= 0, nexa_terminal_begin_secret(terminal) == 0 else {
             if terminal >= 0 { close(terminal) }
-            throw .unusable(
-                "there is no terminal to ask for the password; use --password-file, --password-stdin or NEXADB_PASSWORD"
-            )
+            throw .unusable("there is no terminal to ask for the password; use \(otherWays)")
         }
         defer {
             nexa_terminal_end_secret(terminal)
             close(terminal)
         }
-        _ = writeAll(terminal, [UInt8]("Password: ".utf8))
+        _ = writeAll(terminal, [UInt8](label.utf8))
         defer { _ = writeAll(terminal, [0x0A]) }
         var bytes: [UInt8] = []
         defer { for index in bytes.indices { bytes[index] = 0 } }
         var byte: UInt8 = 0
-        while bytes.count < Self.maximumBytes {
+        while bytes.count < maximumBytes {
             var ready = [
                 pollfd(fd: terminal, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: signals, events: Int16(POLLIN), revents: 0)

@@ -1,3 +1,4 @@
+import CLineEditor
 import Glibc
 
 /// Takes lines from a source, makes commands of them and has the session run them.
@@ -104,6 +105,18 @@ final class CommandLoop {
                     text = nextAnswer() ?? ""
                 }
                 reply = execute { [session] in await session.answer(text, interruption: $0) }
+            }
+            if case .finished(let answer) = reply, let user = answer.asksForPassword {
+                show { () throws(OutputError) in try console.flush() }
+                switch NewPassword.ask(for: user, signals: runner.signals) {
+                case .success(let password):
+                    reply = execute { [session] _ in await session.answer(password: .success(password)) }
+                case .failure(.signal(let signal)) where signal != SIGINT: return .signal(signal)
+                case .failure(let error):
+                    let failure = ShellError(error)
+                    reply = execute { [session] _ in await session.answer(password: .failure(failure)) }
+                }
+                if isInteractive { nexa_terminal_remember(STDIN_FILENO) }
             }
             switch reply {
             case .signal(let signal): return .signal(signal)

@@ -45,11 +45,14 @@ final class PromptSource: LineSource {
 struct Location: Sendable, Equatable {
     var database = "default"
     var collection: String?
+    /// Whether they are part of a transaction.
+    var isInTransaction = false
 
-    /// `nexa> `, `nexa(movies)> `, `nexa(staging:)> `, `nexa(staging:movies)> `.
+    /// `nexa> `, `nexa(movies)> `, `nexa(staging:)> `, `nexa(staging:movies)> `; with a `*` before the `>` in a transaction.
     var prompt: String {
         let name = TerminalText.harmless(collection ?? "")
-        if database == "default" { return collection == nil ? "nexa> " : "nexa(\(name))> " }
-        return "nexa(\(TerminalText.harmless(database)):\(name))> "
+        let end = isInTransaction ? "*> " : "> "
+        if database == "default" { return (collection == nil ? "nexa" : "nexa(\(name))") + end }
+        return "nexa(\(TerminalText.harmless(database)):\(name))" + end
     }
 }

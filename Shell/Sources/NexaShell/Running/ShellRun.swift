@@ -245,6 +245,9 @@ final class ShellRun {
     }
 
     private func close(_ session: Session, _ runner: TaskRunner) {
+        if case .finished(true) = runner.run(Interruption(), { await session.abandonTransaction() }) {
+            warn("The open transaction was rolled back")
+        }
         guard case .finished(let server) = runner.run(Interruption(), { await session.server }) else { return }
         close(server, runner)
     }

@@ -9,6 +9,8 @@ struct QueryArguments {
     /// 0 means all.
     var limit: Int
     var fields: [String] = []
+    /// The index to use.
+    var hint: String?
 
     init(_ arguments: ArgumentReader, defaultLimit: Int) throws(CommandFault) {
         limit = defaultLimit
@@ -40,9 +42,11 @@ struct QueryArguments {
                     $0.hasPrefix("-") ? Sort(String($0.dropFirst()), .descending) : Sort(String($0))
                 }
             case "--fields": fields = value.split(separator: ",").map(String.init)
+            case "--hint": hint = value
             default:
                 throw CommandFault(
-                    "unknown flag \(flag.name); there are --sort, --skip, --limit, --all and --fields", at: offset)
+                    "unknown flag \(flag.name); there are --sort, --skip, --limit, --all, --fields and --hint",
+                    at: offset)
             }
         }
     }
@@ -58,6 +62,7 @@ struct QueryArguments {
     func apply(to collection: NexaCollection<Document>, extra: Int) -> NexaQuery<Document> {
         var query = collection.find(Filter(filter)).skip(skip).sort(sort)
         if limit > 0 { query = query.limit(limit.addingReportingOverflow(extra).overflow ? limit : limit + extra) }
+        if let hint { query = query.hint(hint) }
         return fields.isEmpty ? query : query.select(fields)
     }
 }

@@ -20,6 +20,8 @@ extension Session {
                 try await client.database(database).collection(name).drop()
             }
             try show { (console) throws(OutputError) in try console.success("Collection dropped") }
+        case .deleteDocuments(let filter, _, let name): try await deleteDocuments(filter, name)
+        case .dropUser(let name): try await dropUser(name)
         }
     }
 
@@ -106,14 +108,6 @@ extension Session {
     }
 
     // MARK: The rest
-
-    func ping() async throws(ShellError) {
-        let elapsed = try await call { () async throws(NexaError) in try await client.ping() }
-        let milliseconds = Double(elapsed.components.attoseconds) / 1e15 + Double(elapsed.components.seconds) * 1000
-        try show { (console) throws(OutputError) in
-            try console.success("Pong (\((milliseconds * 100).rounded() / 100) ms)")
-        }
-    }
 
     func help(_ arguments: ArgumentReader) throws(ShellError) {
         var arguments = arguments

@@ -18,7 +18,7 @@ extension Session {
     }
 
     /// The `✓` line of a change, and the server's reply.
-    private func acknowledge(_ verb: String, _ id: String, _ message: String) throws(ShellError) {
+    func acknowledge(_ verb: String, _ id: String, _ message: String) throws(ShellError) {
         try show { (console) throws(OutputError) in try console.success("Document \(verb): \(id)") }
         let reply: Document = [
             "collection": .string(location.collection ?? ""), "database": .string(location.database),
@@ -77,7 +77,7 @@ extension Session {
             try QueryArguments(arguments, defaultLimit: settings.limit ?? Self.defaultLimit)
         }
         if request.fields.isEmpty { request.fields = console.presentation.shape.fields }
-        try await showPage(of: collection, request)
+        try await showPage(of: collection.name, request)
     }
 
     func count(_ arguments: ArgumentReader) async throws(ShellError) {
@@ -91,42 +91,6 @@ extension Session {
             } else {
                 try console.result("\(count)")
             }
-        }
-    }
-
-    func vectorSearch(_ arguments: ArgumentReader, _ command: CommandSpecification) throws(ShellError) {
-        _ = try collection()
-        var arguments = arguments
-        guard !arguments.isAtEnd() else { throw .plain("Vector required", hint: "Usage: \(command.usage)") }
-        throw ShellError("vector_search is not supported by this version")
-    }
-
-    // MARK: Change
-
-    func update(_ arguments: ArgumentReader, _ command: CommandSpecification) async throws(ShellError) {
-        let collection = try collection()
-        var arguments = arguments
-        let word = try parse { () throws(CommandFault) in try arguments.word() }
-        guard let word, !arguments.isAtEnd() else {
-            throw .plain("Document ID and JSON data required", hint: "Usage: \(command.usage)")
-        }
-        let fields = try document(&arguments)
-        let wasFound = try await call { () async throws(NexaError) in
-            try await collection.update(DocumentID(word), set: fields)
-        }
-        guard wasFound else { throw ShellError("Not found") }
-        try acknowledge("updated", word, "Document updated")
-    }
-
-    func delete(_ arguments: ArgumentReader, _ command: CommandSpecification) async throws(ShellError) {
-        let collection = try collection()
-        var arguments = arguments
-        let id = try id(&arguments, command)
-        let wasFound = try await call { () async throws(NexaError) in try await collection.delete(id) }
-        guard wasFound else { throw ShellError("Not found") }
-        try show { (console) throws(OutputError) in
-            try console.success("Document deleted: \(id.rawValue)")
-            if console.presentation.format == .ids { try console.result(id.rawValue) }
         }
     }
 

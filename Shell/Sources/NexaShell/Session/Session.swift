@@ -9,6 +9,8 @@ actor Session {
         var error: ShellError?
         /// The next line of input is the answer to a question.
         var asksForConfirmation = false
+        /// Whose new password is to be asked for, on the terminal itself.
+        var asksForPassword: String?
         var leaves = false
     }
 
@@ -27,6 +29,8 @@ actor Session {
     enum Confirmable: Sendable {
         case dropDatabase(String)
         case dropCollection(String)
+        case deleteDocuments(Filter, count: Int, collection: String)
+        case dropUser(String)
     }
 
     private(set) var server: LocalServer.Running
@@ -36,7 +40,12 @@ actor Session {
     var location: Location
     /// The last query that was shown, for `it`.
     var lastPage: QueryPage?
+    /// What `begin` began; commands go through it.
+    var transaction: OpenTransaction?
+    /// Whether an error of the server has ended the transaction.
+    var transactionIsOver = false
     private var question: Confirmable?
+    private var passwordPurpose: PasswordPurpose?
 
     var client: NexaClient { server.client }
 
@@ -47,11 +56,18 @@ actor Session {
         self.location = location
     }
 
+    /// What a new password is for.
+    enum PasswordPurpose: Sendable {
+        case create(user: String, role: NexaUsers.Role, grants: [String: NexaUsers.Access]?)
+        case change(user: String)
+    }
+
     /// What a command leaves behind besides its output.
     enum Effect {
         case none
         case leave
         case ask(Confirmable)
+        case askPassword(PasswordPurpose)
     }
 
     /// Runs one command.
@@ -66,6 +82,7 @@ actor Session {
             guard let known = CommandTable.find(word) else {
                 throw .plain("Unknown command: \(word.lowercased())", hint: "Type 'help' to see available commands")
             }
+            try session.checkTransaction(known)
             try await session.reopenIfLost()
             let call = CommandCall(
                 specification: known, arguments: ArgumentReader(command.text), text: command.text,
@@ -81,33 +98,63 @@ actor Session {
         return await reply { (session) async throws(ShellError) -> Effect in
             guard let question else { return .none }
             let isYes = line.trimmed.lowercased() == "yes"
-            guard isYes else { throw .plain("Drop cancelled") }
+            guard isYes else { throw .plain(question.refusal) }
             try await session.confirmed(question)
             return .none
         }
     }
 
+    /// Takes the password that the last reply asked for, or why there is none.
+    func answer(password: Result<String, ShellError>) async -> Reply {
+        let purpose = passwordPurpose
+        passwordPurpose = nil
+        return await reply { (session) async throws(ShellError) -> Effect in
+            guard let purpose else { return .none }
+            try await session.setPassword(try password.get(), purpose)
+            return .none
+        }
+    }
+
+    /// Goes on with another client of the same server; returns the one there was.
+    func adopt(_ client: NexaClient, _ info: ServerInfo) -> NexaClient {
+        let old = server.client
+        server.client = client
+        server.info = info
+        return old
+    }
+
     private func reply(_ body: (isolated Session) async throws(ShellError) -> Effect) async -> Reply {
         do throws(ShellError) {
             switch try await body(self) {
-            case .none: return Reply(location: location)
-            case .leave: return Reply(location: location, leaves: true)
+            case .none: return Reply(location: place)
+            case .leave: return Reply(location: place, leaves: true)
+            case .askPassword(let purpose):
+                passwordPurpose = purpose
+                return Reply(location: place, asksForPassword: purpose.user)
             case .ask(let question):
                 guard !settings.assumesYes else {
                     try await confirmed(question)
-                    return Reply(location: location)
+                    return Reply(location: place)
                 }
                 self.question = question
                 try show { (console) throws(OutputError) in
                     try console.warning(question.warning)
                     try console.note("Type 'yes' to confirm:", .yellow)
                 }
-                return Reply(location: location, asksForConfirmation: true)
+                return Reply(location: place, asksForConfirmation: true)
             }
         } catch {
             if error.exit == .noConnection { hasLostServer = true }
-            return Reply(location: location, error: error)
+            let error = await endLostTransaction(error)
+            return Reply(location: place, error: error)
         }
+    }
+
+    /// Where commands go, as the prompt shows it.
+    private var place: Location {
+        var place = location
+        place.isInTransaction = transaction != nil
+        return place
     }
 
     private func reopenIfLost() async throws(ShellError) {
@@ -128,7 +175,15 @@ actor Session {
         guard let name = location.collection else {
             throw .plain("No collection selected. Use 'use <collection>' first.")
         }
-        return client.database(location.database).collection(name)
+        return database().collection(name)
+    }
+
+    /// The database that commands go to.
+    func database() -> NexaDatabase { database(location.database) }
+
+    /// A database, within the transaction if there is one.
+    func database(_ name: String) -> NexaDatabase {
+        transaction?.handle.database(name) ?? client.database(name)
     }
 
     /// Prints; a failure becomes the command's.
@@ -141,6 +196,7 @@ actor Session {
         do throws(NexaError) {
             return try await body()
         } catch {
+            noteTransaction(error)
             throw ShellError(error)
         }
     }
@@ -160,6 +216,25 @@ extension Session.Confirmable {
         switch self {
         case .dropDatabase(let name): "You are about to drop database '\(name)'"
         case .dropCollection(let name): "You are about to drop collection '\(name)'"
+        case .deleteDocuments(_, let count, let name):
+            "You are about to delete \(count) document(s) of collection '\(name)'"
+        case .dropUser(let name): "You are about to drop user '\(name)' with all API keys"
+        }
+    }
+
+    /// What is said when the answer is not yes.
+    var refusal: String {
+        switch self {
+        case .dropDatabase, .dropCollection, .dropUser: "Drop cancelled"
+        case .deleteDocuments: "Delete cancelled"
+        }
+    }
+}
+
+extension Session.PasswordPurpose {
+    var user: String {
+        switch self {
+        case .create(let user, _, _), .change(let user): user
         }
     }
 }
