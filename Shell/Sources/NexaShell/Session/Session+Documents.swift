@@ -5,8 +5,6 @@ import NexaValue
 extension Session {
     /// How many documents `query` shows when nobody says otherwise, as the original did.
     static let defaultLimit = 100
-    /// A list with a head line is collected first, because the head counts it; this many at most.
-    static let maximumCollected = 100_000
 
     // MARK: Create
 
@@ -80,7 +78,7 @@ extension Session {
             try QueryArguments(arguments, defaultLimit: settings.limit ?? Self.defaultLimit)
         }
         if request.fields.isEmpty { request.fields = console.presentation.shape.fields }
-        try await showPage(of: collection, request)
+        try await showPage(of: collection.name, request)
     }
 
     func count(_ arguments: ArgumentReader) async throws(ShellError) {

@@ -227,8 +227,11 @@ actor Session {
     }
 
     /// The database that commands go to.
-    func database() -> NexaDatabase {
-        transaction?.handle.database(location.database) ?? client.database(location.database)
+    func database() -> NexaDatabase { database(location.database) }
+
+    /// A database, within the transaction if there is one.
+    func database(_ name: String) -> NexaDatabase {
+        transaction?.handle.database(name) ?? client.database(name)
     }
 
     /// Prints; a failure becomes the command's.
