@@ -23,7 +23,9 @@ let package = Package(
         .library(name: "NexaClient", targets: ["NexaClient"]),
         .library(name: "NexaTestSupport", targets: ["NexaTestSupport"]),
         .library(name: "NexaTLS", targets: ["NexaTLS"]),
-        .library(name: "NexaCore", targets: ["NexaValue", "NexaProtocol", "NexaSCRAM", "NexaTransport"])
+        .library(name: "NexaCore", targets: ["NexaValue", "NexaProtocol", "NexaSCRAM", "NexaTransport"]),
+        // For the programs: their manual pages and completions.
+        .library(name: "NexaManual", targets: ["NexaManual"])
     ],
     traits: [
         .trait(name: "TLS", description: "Encrypted connections, with OpenSSL 3 (libssl-dev)")
@@ -34,6 +36,7 @@ let package = Package(
     ],
     targets: [
         .target(name: "NexaValue", swiftSettings: swiftSettings),
+        .target(name: "NexaManual", swiftSettings: swiftSettings),
         .target(name: "NexaProtocol", dependencies: ["NexaValue"], swiftSettings: swiftSettings),
         // OpenSSL is linked into programs that ask for the trait TLS, and into no other.
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
