@@ -129,7 +129,14 @@ let package = Package(
                 "PTYKit", "TestKit", .product(name: "nexa", package: "nexa-shell"),
                 .product(name: "nexadb", package: "nexa-server")
             ],
-            path: "Tests/Terminal", swiftSettings: swiftSettings)
+            path: "Tests/Terminal", swiftSettings: swiftSettings),
+        .testTarget(
+            name: "FirstHourTests",
+            dependencies: [
+                "NexaValue", "PTYKit", "TestKit", .product(name: "nexa", package: "nexa-shell"),
+                .product(name: "nexadb", package: "nexa-server")
+            ],
+            path: "Tests/FirstHour", swiftSettings: swiftSettings)
     ],
     swiftLanguageModes: [.v6]
 )
