@@ -51,15 +51,32 @@ struct Invocation: Sendable, Equatable {
 
     var format: OutputFormat?
     var limit: Int?
+    var shape = OutputShape()
+    /// Where data goes instead of standard output.
+    var outputFile: String?
+    var outputMode = OutputFile.Mode.replace
+    /// `nil`: as the environment says, on a terminal.
+    var pager: PagerChoice?
+    var showsTiming = false
     var colour = ColourChoice.auto
     var progress = ProgressChoice.auto
     var isQuiet = false
     var usesHistory = true
+    /// `NAME=VALUE`, in order.
+    var variables: [String] = []
+    /// Whether nexarc is read.
+    var readsStartupFile = true
+    /// The file of `--rc`; `nil`: the usual ones, for a person only.
+    var startupFile: String?
+    var echoesCommands = false
+    var isReadOnly = false
+    var isVerbose = false
 
     var showsHelp = false
     var showsManual = false
     var completions: CompletionShell?
     var showsVersion = false
+    var showsLicense = false
 }
 
 /// The command line is wrong.

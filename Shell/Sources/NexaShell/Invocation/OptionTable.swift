@@ -52,7 +52,8 @@ enum OptionTable {
                 }
                 invocation.port = port
             },
-            Option(["--url"], .required("URL"), "nexadb://user@host:port/database, all in one (or NEXADB_URI)") {
+            Option(["--url", "--uri"], .required("URL"), "nexadb://user@host:port/database, all in one (or NEXADB_URI)")
+            {
                 $0.url = $1
             },
             Option(["--local"], .required("DIR"), "the database in DIR, served by nexadb as long as this shell runs") {
@@ -124,6 +125,26 @@ enum OptionTable {
             Option(["-y", "--yes"], .none, "do not ask before dropping") { (invocation, _) in
                 invocation.assumesYes = true
             },
+            Option(["--read-only"], .none, "refuse every command that writes, before it is sent") { (invocation, _) in
+                invocation.isReadOnly = true
+            },
+            Option(["--echo"], .none, "show each command of a script on standard error before it runs") {
+                (invocation, _) in invocation.echoesCommands = true
+            },
+            Option(["--set"], .required("NAME=VALUE"), "set a variable, for $NAME in commands; may be repeated") {
+                (invocation, value) throws(UsageError) in
+                let name = ShellVariables.assignment(value).name
+                guard ShellVariables.isName(name) else {
+                    throw UsageError("--set wants NAME=VALUE, a name of letters, digits and _, not '\(value)'")
+                }
+                invocation.variables.append(value)
+            },
+            Option(["--rc"], .required("FILE"), "run the commands of FILE first, instead of ~/.nexarc") {
+                $0.startupFile = $1
+            },
+            Option(["-X", "--no-rc"], .none, "do not read ~/.nexarc") { (invocation, _) in
+                invocation.readsStartupFile = false
+            },
             Option(["--no-history"], .none, "neither read nor write ~/.nexadb_history") { (invocation, _) in
                 invocation.usesHistory = false
             }
@@ -132,7 +153,7 @@ enum OptionTable {
     private static let output = Section(
         title: "Output",
         options: [
-            Option(["--format"], .required("FORMAT"), "pretty, json, ndjson or ids") {
+            Option(["--format"], .required("FORMAT"), "pretty, json, ndjson, table, vertical, csv, tsv or ids") {
                 (invocation, value) throws(UsageError) in
                 invocation.format = try choice(value, "--format")
             }
@@ -149,8 +170,53 @@ enum OptionTable {
                     }
                     invocation.limit = limit
                 },
+                Option(["--fields"], .required("A,B.C"), "show these fields only") { (invocation, value) in
+                    invocation.shape.fields = value.split(separator: ",").map { $0.trimmed }
+                },
+                Option(["--null"], .required("TEXT"), "what stands for null in tables, csv and tsv") {
+                    $0.shape.nullText = $1
+                },
+                Option(["--no-header"], .none, "leave the names of the columns out") { (invocation, _) in
+                    invocation.shape.hasHeader = false
+                },
+                Option(["--extra-column"], .required("NAME"), "csv and tsv: a column for fields that come up late") {
+                    $0.shape.extraColumn = $1
+                },
+                Option(["--max-width"], .required("N"), "the most cells a line of a table may take") {
+                    (invocation, value) throws(UsageError) in
+                    guard let width = Int(value), width >= 5 else {
+                        throw UsageError("--max-width wants a number from 5, not '\(value)'")
+                    }
+                    invocation.shape.maximumWidth = width
+                },
+                Option(["--keys"], .required("ORDER"), "of the keys: sorted or stored") {
+                    (invocation, value) throws(UsageError) in
+                    invocation.shape.keys = try choice(value, "--keys")
+                },
+                Option(["-o", "--output"], .required("FILE"), "write results to a file, not to standard output") {
+                    $0.outputFile = $1
+                },
+                Option(["--append"], .none, "-o: behind what is in the file") { (invocation, _) in
+                    invocation.outputMode = .append
+                },
+                Option(["--atomic"], .none, "-o: the file appears only when it is whole") { (invocation, _) in
+                    invocation.outputMode = .atomic
+                },
+                Option(["--pager"], .required("WHEN"), "auto, never, or a command: how a terminal shows long output") {
+                    (invocation, value) in
+                    invocation.pager = value == "never" ? .never : value == "auto" ? nil : .command(value)
+                },
+                Option(["--no-pager"], .none, "the same as --pager never") { (invocation, _) in
+                    invocation.pager = .never
+                },
+                Option(["--timing"], .none, "show how long each command takes") { (invocation, _) in
+                    invocation.showsTiming = true
+                },
                 Option(["-q", "--quiet"], .none, "no banner, no talk but errors and warnings") { (invocation, _) in
                     invocation.isQuiet = true
+                },
+                Option(["-v", "--verbose"], .none, "show codes of errors, and the bytes and time each command took") {
+                    (invocation, _) in invocation.isVerbose = true
                 },
                 Option(["--color"], .required("WHEN"), "auto, always or never") {
                     (invocation, value) throws(UsageError) in
@@ -178,7 +244,8 @@ enum OptionTable {
             },
             Option(["-V", "--version"], .none, "show the version") { (invocation, _) in
                 invocation.showsVersion = true
-            }
+            },
+            Option(["--license"], .none, "show the licence") { (invocation, _) in invocation.showsLicense = true }
         ])
 
     private static func tls(
@@ -226,7 +293,7 @@ enum OptionTable {
             "'help' at the prompt lists them. Example:",
             "  cat movies.ndjson | nexa --local ./data -e 'use movies' -e 'import -'", "",
             "Exit codes: 0 done, 1 no connection, 2 wrong usage, 3 a command failed, 4 some documents were left out,",
-            "5 a file could not be read or written, 6 the time limit passed."
+            "5 a file could not be read or written, 6 the time limit passed, 70 a fault of nexa."
         ]
         return lines.joined(separator: "\n")
     }

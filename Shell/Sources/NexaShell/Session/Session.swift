@@ -10,6 +10,10 @@ actor Session {
         /// The next line of input is the answer to a question.
         var asksForConfirmation = false
         var leaves = false
+        /// What the loop has to do.
+        var request: LoopRequest?
+        /// How many documents were shown, where there were any to show.
+        var documentCount: Int?
     }
 
     /// What stays the same for all commands.
@@ -19,6 +23,8 @@ actor Session {
         /// The documents of `import -`; `nil` when standard input is a terminal.
         var input: ByteInput?
         var version = ""
+        /// Commands that write are refused.
+        var isReadOnly = false
         /// Starts the embedded server again when it is gone; `nil` for any other server, whose client finds it again.
         var reopen: (@Sendable () async -> Result<LocalServer.Running, ShellError>)?
     }
@@ -27,6 +33,8 @@ actor Session {
     enum Confirmable: Sendable {
         case dropDatabase(String)
         case dropCollection(String)
+        case deleteDocuments(Filter, count: Int, collection: String)
+        case dropUser(String)
     }
 
     private(set) var server: LocalServer.Running
@@ -34,15 +42,39 @@ actor Session {
     let console: Console
     let settings: Settings
     var location: Location
+    /// The last query that was shown, for `it`.
+    var lastPage: QueryPage?
+    /// `$name` in commands.
+    nonisolated let variables: ShellVariables
+    /// The `\if` blocks that are open.
+    nonisolated let conditionals = Conditionals()
+    /// How many documents the command showed; for `\watch m=N`.
+    var documentCount: Int?
+    /// What `begin` began; commands go through it.
+    var transaction: OpenTransaction?
+    /// Whether an error of the server has ended the transaction.
+    var transactionIsOver = false
     private var question: Confirmable?
+    /// What the password is for that the loop asks for.
+    var passwordPurpose: PasswordPurpose?
 
     var client: NexaClient { server.client }
 
-    init(_ server: LocalServer.Running, _ console: Console, _ settings: Settings, at location: Location) {
+    init(
+        _ server: LocalServer.Running, _ console: Console, _ settings: Settings, at location: Location,
+        variables: ShellVariables = ShellVariables()
+    ) {
         self.server = server
+        self.variables = variables
         self.console = console
         self.settings = settings
         self.location = location
+    }
+
+    /// What a new password is for.
+    enum PasswordPurpose: Sendable {
+        case create(user: String, role: NexaUsers.Role, grants: [String: NexaUsers.Access]?)
+        case change(user: String)
     }
 
     /// What a command leaves behind besides its output.
@@ -50,22 +82,46 @@ actor Session {
         case none
         case leave
         case ask(Confirmable)
+        case loop(LoopRequest)
     }
 
     /// Runs one command.
     func run(_ command: CommandAssembler.Command, interruption: Interruption) async -> Reply {
+        await showing(command.text, interruption) { (session) in await session.carryOut(command, interruption) }
+    }
+
+    private func carryOut(_ command: CommandAssembler.Command, _ interruption: Interruption) async -> Reply {
         await reply { (session) async throws(ShellError) -> Effect in
-            if let fault = command.fault { throw ShellError(fault) }
-            let word = String(command.text.prefix { !$0.isWhitespace })
-            guard let known = CommandTable.find(word) else {
-                throw .plain("Unknown command: \(word.lowercased())", hint: "Type 'help' to see available commands")
+            let known = command.specification
+            if session.conditionals.isSkipping, known?.isConditional != true { return .none }
+            if let fault = command.fault { throw ShellError(fault).suggesting(repairOf: command.text) }
+            guard let known else { throw .unknownCommand(command.word) }
+            if session.settings.isReadOnly, known.isWrite { throw .readOnly(known) }
+            let expansion: VariableExpansion?
+            if known.isConditional || known.isRawLine {
+                expansion = nil
+            } else {
+                expansion = try session.parse { () throws(CommandFault) in try session.variables.expand(command.text) }
             }
-            try await session.reopenIfLost()
+            let text = expansion?.text ?? command.text
+            try session.checkTransaction(known)
+            if session.needsServer(known) { try await session.reopenIfLost() }
+            session.documentCount = nil
             let call = CommandCall(
-                specification: known, arguments: ArgumentReader(command.text), text: command.text,
-                interruption: interruption)
-            return try await known.action(session, call)
+                specification: known, arguments: ArgumentReader(text), text: text, interruption: interruption)
+            do throws(ShellError) {
+                let effect = try await known.action(session, call)
+                await session.hintAtNearName(known, text)
+                return effect
+            } catch {
+                throw await session.explained(error, known, text, expansion)
+            }
         }
+    }
+
+    /// Whether a command has to do with the server: commands of scripts have not.
+    private func needsServer(_ command: CommandSpecification) -> Bool {
+        command.section != .scripts && command.section != .output
     }
 
     /// Takes the line that answers the question of the last reply.
@@ -75,8 +131,19 @@ actor Session {
         return await reply { (session) async throws(ShellError) -> Effect in
             guard let question else { return .none }
             let isYes = line.trimmed.lowercased() == "yes"
-            guard isYes else { throw .plain("Drop cancelled") }
-            try await session.confirmed(question)
+            guard isYes else { throw .plain(question.refusal) }
+            try await session.doConfirmed(question)
+            return .none
+        }
+    }
+
+    /// Takes the password that the last reply asked for, or why there is none.
+    func answer(password: Result<String, ShellError>) async -> Reply {
+        let purpose = passwordPurpose
+        passwordPurpose = nil
+        return await reply { (session) async throws(ShellError) -> Effect in
+            guard let purpose else { return .none }
+            try await session.setPassword(try password.get(), purpose)
             return .none
         }
     }
@@ -84,24 +151,52 @@ actor Session {
     private func reply(_ body: (isolated Session) async throws(ShellError) -> Effect) async -> Reply {
         do throws(ShellError) {
             switch try await body(self) {
-            case .none: return Reply(location: location)
-            case .leave: return Reply(location: location, leaves: true)
+            case .none: return Reply(location: place, documentCount: documentCount)
+            case .loop(let request): return Reply(location: place, request: request)
+            case .leave: return Reply(location: place, leaves: true)
             case .ask(let question):
                 guard !settings.assumesYes else {
-                    try await confirmed(question)
-                    return Reply(location: location)
+                    try await doConfirmed(question)
+                    return Reply(location: place)
                 }
                 self.question = question
                 try show { (console) throws(OutputError) in
                     try console.warning(question.warning)
                     try console.note("Type 'yes' to confirm:", .yellow)
                 }
-                return Reply(location: location, asksForConfirmation: true)
+                return Reply(location: place, asksForConfirmation: true)
             }
         } catch {
             if error.exit == .noConnection { hasLostServer = true }
-            return Reply(location: location, error: error)
+            let error = await endLostTransaction(error)
+            return Reply(location: place, error: error)
         }
+    }
+
+    /// Where commands go, as the prompt shows it.
+    private var place: Location {
+        var place = location
+        place.isInTransaction = transaction != nil
+        return place
+    }
+
+    /// Goes on with another connection, as the reply to `\connect`.
+    func connected(_ running: LocalServer.Running, at location: Location?) async -> Reply {
+        if await abandonTransaction() {
+            try? console.warning("The open transaction was rolled back")
+        }
+        await adopt(running, at: location)
+        return Reply(location: self.location)
+    }
+
+    /// Goes on with another connection.
+    func adopt(_ running: LocalServer.Running, at location: Location?) async {
+        let left = server.client
+        server = running
+        hasLostServer = false
+        lastPage = nil
+        if let location { self.location = location }
+        await left.shutdown(drainingFor: .zero)
     }
 
     private func reopenIfLost() async throws(ShellError) {
@@ -122,7 +217,12 @@ actor Session {
         guard let name = location.collection else {
             throw .plain("No collection selected. Use 'use <collection>' first.")
         }
-        return client.database(location.database).collection(name)
+        return database().collection(name)
+    }
+
+    /// The database that commands go to.
+    func database() -> NexaDatabase {
+        transaction?.handle.database(location.database) ?? client.database(location.database)
     }
 
     /// Prints; a failure becomes the command's.
@@ -135,6 +235,7 @@ actor Session {
         do throws(NexaError) {
             return try await body()
         } catch {
+            noteTransaction(error)
             throw ShellError(error)
         }
     }
@@ -154,6 +255,25 @@ extension Session.Confirmable {
         switch self {
         case .dropDatabase(let name): "You are about to drop database '\(name)'"
         case .dropCollection(let name): "You are about to drop collection '\(name)'"
+        case .deleteDocuments(_, let count, let name):
+            "You are about to delete \(count) document(s) of collection '\(name)'"
+        case .dropUser(let name): "You are about to drop user '\(name)' with all API keys"
+        }
+    }
+
+    /// What is said when the answer is not yes.
+    var refusal: String {
+        switch self {
+        case .dropDatabase, .dropCollection, .dropUser: "Drop cancelled"
+        case .deleteDocuments: "Delete cancelled"
+        }
+    }
+}
+
+extension Session.PasswordPurpose {
+    var user: String {
+        switch self {
+        case .create(let user, _, _), .change(let user): user
         }
     }
 }
@@ -168,6 +288,7 @@ extension ShellError {
         case .timedOut: self.init(error.serverMessage ?? error.message, exit: .timeout)
         default: self.init(error.serverMessage ?? error.message)
         }
+        code = error.code.description
         if error.delivery == .maybeExecuted, error.code != .cancelled {
             hint = "The command may have been executed all the same."
         }
