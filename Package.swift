@@ -23,7 +23,9 @@ let package = Package(
         .library(name: "NexaClient", targets: ["NexaClient"]),
         .library(name: "NexaTestSupport", targets: ["NexaTestSupport"]),
         .library(name: "NexaTLS", targets: ["NexaTLS"]),
-        .library(name: "NexaCore", targets: ["NexaValue", "NexaTOON", "NexaProtocol", "NexaSCRAM", "NexaTransport"])
+        .library(name: "NexaCore", targets: ["NexaValue", "NexaTOON", "NexaProtocol", "NexaSCRAM", "NexaTransport"]),
+        // For the programs: their manual pages and completions.
+        .library(name: "NexaManual", targets: ["NexaManual"])
     ],
     traits: [
         .trait(name: "TLS", description: "Encrypted connections, with OpenSSL 3 (libssl-dev)")
@@ -34,6 +36,7 @@ let package = Package(
     ],
     targets: [
         .target(name: "NexaValue", swiftSettings: swiftSettings),
+        .target(name: "NexaManual", swiftSettings: swiftSettings),
         .target(name: "NexaTOON", dependencies: ["NexaValue"], swiftSettings: swiftSettings),
         .target(name: "NexaProtocol", dependencies: ["NexaValue"], swiftSettings: swiftSettings),
         // OpenSSL is linked into programs that ask for the trait TLS, and into no other.
@@ -132,7 +135,14 @@ let package = Package(
                 "PTYKit", "TestKit", .product(name: "nexa", package: "nexa-shell"),
                 .product(name: "nexadb", package: "nexa-server")
             ],
-            path: "Tests/Terminal", exclude: ["Transcripts"], swiftSettings: swiftSettings)
+            path: "Tests/Terminal", exclude: ["Transcripts"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "FirstHourTests",
+            dependencies: [
+                "NexaValue", "PTYKit", "TestKit", .product(name: "nexa", package: "nexa-shell"),
+                .product(name: "nexadb", package: "nexa-server")
+            ],
+            path: "Tests/FirstHour", swiftSettings: swiftSettings)
     ],
     swiftLanguageModes: [.v6]
 )

@@ -34,8 +34,13 @@ let package = Package(
         .target(
             name: "NexaServer", dependencies: [core, "NexaEngine", .product(name: "NexaTLS", package: "nexa")],
             swiftSettings: swiftSettings),
+        .target(name: "CNexaProcess"),
         .executableTarget(
-            name: "nexadb", dependencies: ["NexaServer", .product(name: "NexaClient", package: "nexa")],
+            name: "nexadb",
+            dependencies: [
+                "NexaServer", "CNexaProcess", .product(name: "NexaClient", package: "nexa"),
+                .product(name: "NexaManual", package: "nexa")
+            ],
             swiftSettings: swiftSettings)
     ],
     swiftLanguageModes: [.v6]
