@@ -152,11 +152,14 @@ extension CommandLoop {
         }
         var code: CInt = 0
         var ending: CInt?
-        while nexa_wait_child_or(process, runner.signals, &code) == 0 {
+        var runs = true
+        while runs {
+            runs = nexa_wait_child_or(process, runner.signals, &code) == 0
+            // Also what came just when it ended.
             let signal = nexa_signals_take()
             guard signal != 0, signal != SIGWINCH else { continue }
             // Ctrl-C at a terminal has reached it already.
-            if signal != SIGINT || !isTerminal { kill(process, signal) }
+            if runs, signal != SIGINT || !isTerminal { kill(process, signal) }
             if signal != SIGINT || console.presentation.mode != .interactive { ending = signal }
         }
         try? session.variables.set("SHELL_EXIT_CODE", "\(code)")

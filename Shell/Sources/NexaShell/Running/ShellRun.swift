@@ -201,6 +201,11 @@ final class ShellRun {
         var end = runStartupFile(loop)
         setVariables()
         if end == .endOfInput { end = takeCommands(loop, history) }
+        // A signal that came just when the last command was done still decides how a script ends.
+        if !plan.prompts, end == .endOfInput || end == .leave {
+            let late = nexa_signals_take()
+            if late == SIGINT || late == SIGTERM || late == SIGHUP { end = .signal(late) }
+        }
         if case .endOfInput = end, plan.readsStandardInput, console.presentation.talksOnOutput {
             try? console.note("")
             try? console.note("Goodbye! 👋", .blue)
