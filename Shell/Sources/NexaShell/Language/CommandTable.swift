@@ -96,7 +96,7 @@ struct CommandFlag: Sendable, Hashable {
 /// The groups stand in the folder Commands, each beside what carries it out.
 enum CommandTable {
     static let all: [CommandSpecification] =
-        databases + collections + documents + queries + vectors + data + system
+        databases + collections + documents + queries + vectors + data + changes + system
 
     private static let byName: [String: CommandSpecification] = {
         var index: [String: CommandSpecification] = [:]
