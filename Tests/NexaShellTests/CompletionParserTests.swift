@@ -70,7 +70,8 @@ import Testing
         check("export --filter {ye: 1} mo", [.argument(.collection)], "mo")
     }
 
-    @Test(arguments: ["query {", "query {\"a\": 1, ", "query {a: {$gt: 1}, ", "count {", "query {// note\n", "query { "])
+    @Test(arguments: ["query {", "query {\"a\": 1, ", "query {a: {$gt: 1}, ", "count {", "query {// note\n", "query { "]
+    )
     func keysOfAFilter(_ text: String) {
         check(text, [.field(parent: ""), .keyword(.logical)], "")
     }
@@ -145,7 +146,9 @@ import Testing
     }
 
     @Test func hostileTextIsAnswered() {
-        var texts = ["query ]]]", "query {]}[", "query {\"", "query {'\\", "use \"\\", "query {:::", "query {,,,", ";;;;"]
+        var texts = [
+            "query ]]]", "query {]}[", "query {\"", "query {'\\", "use \"\\", "query {:::", "query {,,,", ";;;;"
+        ]
         texts.append("query " + String(repeating: "{a:[", count: 5000))
         texts.append(String(repeating: "\\", count: 5000))
         for text in texts { _ = CompletionParser.context(of: text) }

@@ -85,7 +85,7 @@ import Testing
 
     @Test func aScriptHasNobodyToEdit() throws {
         let outcome = try ShellFixture().run(["-e", "\\e"])
-        #expect(outcome.code == 3)
+        #expect(outcome.exitCode == 3)
     }
 
     @Test func theHistoryIsShownAndWritten() throws {

@@ -71,7 +71,8 @@ struct CompletionParser {
         while true {
             skipBlanks()
             let start = position
-            let argument = command.arguments.isEmpty
+            let argument =
+                command.arguments.isEmpty
                 ? nil : command.arguments[min(index, command.arguments.count - 1)]
             guard !isAtEnd else {
                 var targets = argument.map(Self.targets) ?? []
@@ -216,21 +217,16 @@ struct CompletionParser {
         case .key: want(form.keys(cursor), prefix: prefix, from: start, .key(quote: quote))
         case .value:
             if quote == nil, prefix.first == 0x24 {
-                return wantReturningTrue([.variable], Array(prefix.dropFirst()), start + 1, .word(quote: nil))
+                want([.variable], prefix: Array(prefix.dropFirst()), from: start + 1, .plain)
+                return true
             }
             if quote == nil, prefix.first == 0x40 {
-                return wantReturningTrue([.file], Array(prefix.dropFirst()), start + 1, .word(quote: nil))
+                want([.file], prefix: Array(prefix.dropFirst()), from: start + 1, .plain)
+                return true
             }
             want(form.values(cursor), prefix: prefix, from: start, .value(quote: quote))
         case .colon, .end, .nowhere: break
         }
-        return true
-    }
-
-    private mutating func wantReturningTrue(
-        _ targets: [CompletionContext.Target], _ prefix: [UInt8], _ start: Int, _ style: CompletionContext.Style
-    ) -> Bool {
-        want(targets, prefix: prefix, from: start, style)
         return true
     }
 }

@@ -79,7 +79,9 @@ enum KeyTable {
         Row(
             keys: "Alt-F, Ctrl-Right", summary: "a word on",
             bindings: escapes(["[1;5C", "[5C", "Oc"], "em-next-word")),
-        Row(keys: "Delete", summary: "delete the character at the cursor", bindings: escapes(["[3~"], "ed-delete-next-char")),
+        Row(
+            keys: "Delete", summary: "delete the character at the cursor",
+            bindings: escapes(["[3~"], "ed-delete-next-char")),
         Row(
             keys: "Ctrl-W", summary: "cut the word before the cursor",
             bindings: [Binding("^W", "ed-delete-prev-word", .emacs)]),

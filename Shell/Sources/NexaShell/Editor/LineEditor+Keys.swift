@@ -241,6 +241,7 @@ extension LineEditor {
             }
             if let text = self.offered {
                 self.offered = nil
+                self.draw("\r")  // over the prompt that stands there already
                 self.show(text)
                 _ = nexa_el_refresh(self.editor)
             }
