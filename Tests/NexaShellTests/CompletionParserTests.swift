@@ -46,6 +46,7 @@ import Testing
         check("help qu", [.argument(.command)], "qu")
         check("\\errexit o", [.argument(.word(["on", "off"]))], "o")
         check("\\set PRO", [.variable], "PRO")
+        check("\\set SAMPLING o", [.argument(.word(["on", "off"]))], "o")
         check("use $x", [.variable], "x")
         check("vector_search @ve", [.file], "ve")
         check("vector_search [0.1, 0", [], "0")

@@ -99,8 +99,8 @@ enum KeyTable {
     /// Not for a person: pastes, and private sequences by which our functions hand over to libedit's own.
     static let hidden: [Binding] = [
         Binding("[200~", "nexa-paste", .escape),
-        Binding("\u{18}1", "ed-prev-line", .emacs), Binding("\u{18}2", "ed-next-line", .emacs),
-        Binding("\u{18}3", "em-inc-search-prev", .emacs), Binding("\u{18}4", "em-inc-search-next", .emacs)
+        Binding("\u{18}1", "ed-prev-line"), Binding("\u{18}2", "ed-next-line"),
+        Binding("\u{18}3", "em-inc-search-prev"), Binding("\u{18}4", "em-inc-search-next")
     ]
 
     /// The list as `help keys` prints it.
