@@ -47,7 +47,10 @@ extension SearchContext {
                 nexa_distances(rows.space, query, found, count, distances)
                 for index in 0..<count {
                     let place = pool.insert(Key.make(distances[index], slots[index], salt), width: width)
-                    if place >= 0, place < lowest { lowest = place }
+                    guard place >= 0 else { continue }
+                    // One of those that are followed soon.
+                    if place < lowest &+ 2 { nexa_prefetch_links(rows.space, rows[slots[index]]) }
+                    if place < lowest { lowest = place }
                 }
                 if visits >= visitLimit { return isExhausted(from: lowest) }
             }
