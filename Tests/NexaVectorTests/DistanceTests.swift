@@ -2,8 +2,7 @@ import NexaVector
 import TestKit
 import Testing
 
-/// One after the other, because what the kernels may use is a setting of the process.
-@Suite("Distances", .serialized)
+@Suite("Distances")
 struct DistanceTests {
     static let lengths = [1, 2, 3, 7, 15, 16, 17, 31, 33, 63, 64, 65, 100, 128, 384, 1000, 16384]
 

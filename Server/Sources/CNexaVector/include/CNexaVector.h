@@ -184,7 +184,7 @@ void nexa_from_half(const uint16_t *from, float *to, size_t count);
 /// The best instructions that the processor has and kernels are written for: 0 portable, 1 AVX2 with FMA and F16C,
 /// 2 AVX-512, 3 AVX-512 with VNNI.
 int nexa_instructions(void);
-/// Makes the kernels use no better instructions than these, so that tests reach all of them.
+/// Makes the kernels use no better instructions than these in this thread, so that tests reach all of them.
 void nexa_limit_instructions(int level);
 
 // MARK: Bytes
