@@ -12,7 +12,7 @@ BUILD_PACKAGES := librocksdb-dev libargon2-dev libpcre2-dev libedit-dev libssl-d
 TEST_PACKAGES  := $(BUILD_PACKAGES) git openssl python3 python3-venv
 BENCH_PACKAGES := $(TEST_PACKAGES) redis-server postgresql
 
-.PHONY: help shell server standalone install uninstall test test-install lint format bench bench-client bench-engine deps deps-test deps-bench sanitize clean
+.PHONY: help shell server standalone install uninstall test test-install lint format bench bench-client bench-engine bench-vectors deps deps-test deps-bench sanitize clean
 
 help:
 	@echo "make shell     build, then open nexa on an embedded database in $(DATA)"
@@ -23,6 +23,7 @@ help:
 	@echo "make bench     compare with Redis and PostgreSQL in one run"
 	@echo "make bench-client  compare the client with a plain socket"
 	@echo "make bench-engine  compare queries, indexes and transactions with PostgreSQL"
+	@echo "make bench-vectors  compare vector indexes with hnswlib, usearch and Faiss"
 	@echo "make lint      check the format, and that every public symbol is documented"
 	@echo "make sanitize  run the tests under the thread and the address sanitizer"
 
@@ -130,6 +131,9 @@ bench-client: deps-test
 
 bench-engine: deps-bench
 	@Tests/Benchmarks/engine.sh
+
+bench-vectors: deps-test
+	@Tests/Benchmarks/vectors.sh
 
 clean:
 	rm -rf .build
