@@ -85,7 +85,7 @@ def same(left, right):
 
 def ask(lines, *arguments):
     run = subprocess.run([program, *arguments], input="\n".join(lines) + "\n", capture_output=True, text=True, check=True)
-    answers = [json.loads(line) for line in run.stdout.splitlines()]
+    answers = [json.loads(line) for line in run.stdout.split("\n")[:-1]]
     assert len(answers) == len(lines), run.stderr
     return answers
 
