@@ -26,7 +26,8 @@ struct Main {
         case "write": writeFile(Array(arguments))
         case "measure": Measurement(path: arguments.first ?? "").run()
         default:
-            say("usage: nexa-toon encode [tab|pipe] | decode | measure FILE.ndjson | write FILE.ndjson plain|prompt comma|tab|pipe")
+            say("usage: nexa-toon encode [tab|pipe] | decode | estimate | measure FILE.ndjson")
+            say("       nexa-toon write FILE.ndjson plain|prompt comma|tab|pipe")
             exit(2)
         }
     }
