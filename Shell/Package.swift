@@ -20,12 +20,13 @@ let package = Package(
     dependencies: [.package(name: "nexa", path: "..", traits: ["TLS"])],
     targets: [
         .systemLibrary(name: "CLibEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CLineEditor", dependencies: ["CLibEdit"]),
         .target(
             name: "NexaShell",
             dependencies: [
-                "CLineEditor", .product(name: "NexaClient", package: "nexa"),
-                .product(name: "NexaCore", package: "nexa")
+                "CLineEditor", "CZlib", .product(name: "NexaClient", package: "nexa"),
+                .product(name: "NexaCore", package: "nexa"), .product(name: "NexaManual", package: "nexa")
             ],
             swiftSettings: swiftSettings),
         .executableTarget(name: "nexa", dependencies: ["NexaShell"], swiftSettings: swiftSettings)

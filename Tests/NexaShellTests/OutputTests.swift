@@ -69,9 +69,29 @@ import Testing
         let hostile: Document = ["_id": "\u{1B}[2J\u{9B}31m\u{7F}"]
         for format in OutputFormat.allCases {
             let text = try printed([hostile], format, coloured: true)
-            let own = ["\u{1B}[36m", "\u{1B}[1m", "\u{1B}[0m"].reduce(text) { $0.split(separator: $1).joined() }
+            let colours = ["36", "32", "33", "35", "2", "1", "0"].map { "\u{1B}[\($0)m" }
+            let own = colours.reduce(text) { $0.split(separator: $1).joined() }
             #expect(!own.unicodeScalars.contains { $0.value == 0x1B || (0x7F...0x9F).contains($0.value) }, "\(format)")
         }
+    }
+
+    @Test func jsonHasColoursByKind() throws {
+        let text = try printed([["a\"": "x:\\", "b": [-1.5e300, true], "c": nil]], .pretty, coloured: true)
+        #expect(
+            text == """
+
+                \u{1B}[1m[1]\u{1B}[0m
+                {
+                  \u{1B}[36m"a\\""\u{1B}[0m: \u{1B}[32m"x:\\\\"\u{1B}[0m,
+                  \u{1B}[36m"b"\u{1B}[0m: [
+                    \u{1B}[33m-1.5e+300\u{1B}[0m,
+                    \u{1B}[35mtrue\u{1B}[0m
+                  ],
+                  \u{1B}[36m"c"\u{1B}[0m: \u{1B}[2mnull\u{1B}[0m
+                }
+
+                """)
+        #expect(JSONColours.coloured("\"open") == "\u{1B}[32m\"open\u{1B}[0m")
     }
 
     @Test func talkGoesToErrorsWhenOutputIsData() throws {
@@ -143,43 +163,5 @@ import Testing
         #expect(Progress.line(bytes: 2_000, total: nil, documents: 10, seconds: 2) == "2.0 kB  1.0 kB/s  10 docs")
         #expect(Amount.short(30_227) == "30 k")
         #expect(Amount.short(1_500_000) == "1.5 M")
-    }
-}
-
-@Suite struct LineSplitterTests {
-    @Test func divisionDoesNotMatter() throws {
-        let seed = UInt64.random(in: 0 ... .max)
-        var random = SplitMix64(seed: seed)
-        let text = "one\r\ntwo\n\n\nthree é\n\rfour\nlast"
-        let expected = ["one", "two", "", "", "three é", "\rfour", "last"]
-        for _ in 0..<500 {
-            var rest = Array(text.utf8)[...]
-            var splitter = LineSplitter(maximumBytes: 100)
-            var lines: [String] = []
-            var numbers: [Int] = []
-            while !rest.isEmpty {
-                let piece = rest.prefix(Int.random(in: 1...7, using: &random))
-                rest = rest.dropFirst(piece.count)
-                splitter.append(Array(piece))
-                while let line = try splitter.next() {
-                    lines.append(String(decoding: line.bytes, as: UTF8.self))
-                    numbers.append(line.number)
-                }
-            }
-            if let line = try splitter.last() {
-                lines.append(String(decoding: line.bytes, as: UTF8.self))
-                numbers.append(line.number)
-            }
-            #expect(lines == expected, "seed \(seed)")
-            #expect(numbers == Array(1...expected.count))
-        }
-    }
-
-    @Test func aLongLineIsRefusedBeforeItFillsTheMemory() throws {
-        var splitter = LineSplitter(maximumBytes: 10)
-        splitter.append(Array("short\n".utf8))
-        #expect(try splitter.next()?.number == 1)
-        splitter.append(Array("0123456789a".utf8))
-        #expect(throws: LineSplitter.TooLong.self) { try splitter.next() }
     }
 }

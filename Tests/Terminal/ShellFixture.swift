@@ -11,7 +11,7 @@ final class ShellFixture {
 
     init(_ environment: [String: String] = [:]) throws {
         folder = try TemporaryDirectory()
-        self.environment = ["HOME": folder.path]
+        self.environment = ["HOME": folder.path, "NEXA_PAGER": ""]
         self.environment.merge(environment) { $1 }
     }
 

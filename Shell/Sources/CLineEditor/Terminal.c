@@ -39,6 +39,11 @@ int nexa_terminal_columns(int descriptor) {
     return ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+int nexa_terminal_rows(int descriptor) {
+    struct winsize size;
+    return ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : 24;
+}
+
 int nexa_terminal_begin_secret(int descriptor) {
     struct termios modes;
     // The remembered modes are those to come back to; another terminal than standard input has its own.

@@ -59,6 +59,7 @@ void nexa_terminal_restore(void);
 // Whether leaving must also switch bracketed paste off.
 void nexa_terminal_set_bracketed_paste(int descriptor, int on);
 int nexa_terminal_columns(int descriptor);
+int nexa_terminal_rows(int descriptor);
 // Echo off, lines on, typed-ahead input dropped: for a password. The signals below put the modes back.
 int nexa_terminal_begin_secret(int descriptor);
 void nexa_terminal_end_secret(int descriptor);
@@ -74,6 +75,8 @@ int nexa_signals_install(void);
 int nexa_signals_take(void);
 // Forgets a noted SIGINT.
 void nexa_signals_forget_interrupt(void);
+// Whether writing to a pipe that nobody reads is an error (1) or ends the process (0).
+void nexa_signals_ignore_pipe(int ignored);
 // Ends the process by a signal, so that the parent sees why.
 void nexa_signals_die(int signal);
 
@@ -99,6 +102,11 @@ int nexa_wait_child_or(pid_t process, int wake, int *_Nonnull code);
 // Waits for a child at most that long. Returns 1 and its exit code (128 + signal when killed), 0 when it still runs,
 // -1 when it is no child.
 int nexa_wait_child(pid_t process, int milliseconds, int *_Nonnull code);
+// A pipe that no program inherits. -1 and errno on failure.
+int nexa_open_pipe(int *_Nonnull reading, int *_Nonnull writing);
+// Has /bin/sh run a command in the process group of the shell, with standard input from `input`, default signals and
+// nothing open beyond the standard streams: a pager. Returns the process, or -1 and errno.
+pid_t nexa_spawn_reader(const char *_Nonnull command, char *_Nullable const *_Nonnull environment, int input);
 // The system's words for an error number, always ended.
 void nexa_describe_error(int code, char *_Nonnull text, size_t capacity);
 // Overwrites text in place, so that ps and /proc no longer show it.

@@ -3,9 +3,25 @@ extension CommandTable {
     static let collections: [CommandSpecification] = [
         .init(
             section: .collections, names: ["collections", "\\d"], usage: "collections",
-            summary: "List collections in current database", isInOriginalHelp: true
-        ) { (session, _) async throws(ShellError) in
-            try await session.listCollections()
+            summary: "List collections in current database",
+            details: ["\\d with a name describes that collection."], arguments: [.collection], isInOriginalHelp: true
+        ) { (session, call) async throws(ShellError) in
+            if call.arguments.hasMore, call.text.hasPrefix("\\") {
+                try await session.describe(call)
+            } else {
+                try await session.listCollections()
+            }
+            return .none
+        },
+        .init(
+            section: .collections, names: ["describe"], usage: "describe [collection]",
+            summary: "Show size, indexes and fields of a collection",
+            details: [
+                "The fields are those of the first and the last 500 documents, with their types, how many documents lack",
+                "them, and an example.", "Example: describe", "Example: describe movies"
+            ], arguments: [.collection]
+        ) { (session, call) async throws(ShellError) in
+            try await session.describe(call)
             return .none
         },
         .init(

@@ -61,7 +61,9 @@ struct ConnectionPlan {
         configuration.applicationName = "nexa"
         configuration.connectTimeout = invocation.connectTimeout
         configuration.operationTimeout = invocation.timeout > .zero ? invocation.timeout : .seconds(100 * 365 * 86_400)
-        configuration.pool.maximumConnections = Importer.mostBatchesInFlight
+        // Opened when they are needed: four batches of an import on their way, a watch, samples for completion, an open
+        // transaction, a pipeline being read.
+        configuration.pool.maximumConnections = 8
         // After an outage a command waits that long for the server to come back. That of a folder does not come back by
         // itself: it is started again.
         configuration.pool.acquireTimeout = isLocal ? .milliseconds(500) : invocation.connectTimeout

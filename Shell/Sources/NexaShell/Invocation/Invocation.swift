@@ -1,4 +1,5 @@
 import NexaClient
+import NexaManual
 
 /// What the command line asks for. Filled by `OptionTable`; nothing here touches the system.
 struct Invocation: Sendable, Equatable {
@@ -50,6 +51,13 @@ struct Invocation: Sendable, Equatable {
 
     var format: OutputFormat?
     var limit: Int?
+    var shape = OutputShape()
+    /// Where data goes instead of standard output.
+    var outputFile: String?
+    var outputMode = OutputFile.Mode.replace
+    /// `nil`: as the environment says, on a terminal.
+    var pager: PagerChoice?
+    var showsTiming = false
     var colour = ColourChoice.auto
     var progress = ProgressChoice.auto
     var isQuiet = false
@@ -65,6 +73,8 @@ struct Invocation: Sendable, Equatable {
     var isVerbose = false
 
     var showsHelp = false
+    var showsManual = false
+    var completions: CompletionShell?
     var showsVersion = false
     var showsLicense = false
 }

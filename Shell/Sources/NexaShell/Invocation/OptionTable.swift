@@ -1,4 +1,5 @@
 import NexaClient
+import NexaManual
 
 /// One command-line option: its names, its argument, its line of help and what it sets.
 struct Option: Sendable {
@@ -152,7 +153,7 @@ enum OptionTable {
     private static let output = Section(
         title: "Output",
         options: [
-            Option(["--format"], .required("FORMAT"), "pretty, json, ndjson or ids") {
+            Option(["--format"], .required("FORMAT"), "pretty, json, ndjson, table, vertical, csv, tsv or ids") {
                 (invocation, value) throws(UsageError) in
                 invocation.format = try choice(value, "--format")
             }
@@ -168,6 +169,48 @@ enum OptionTable {
                         throw UsageError("--limit wants a number from 0, not '\(value)'")
                     }
                     invocation.limit = limit
+                },
+                Option(["--fields"], .required("A,B.C"), "show these fields only") { (invocation, value) in
+                    invocation.shape.fields = value.split(separator: ",").map { $0.trimmed }
+                },
+                Option(["--null"], .required("TEXT"), "what stands for null in tables, csv and tsv") {
+                    $0.shape.nullText = $1
+                },
+                Option(["--no-header"], .none, "leave the names of the columns out") { (invocation, _) in
+                    invocation.shape.hasHeader = false
+                },
+                Option(["--extra-column"], .required("NAME"), "csv and tsv: a column for fields that come up late") {
+                    $0.shape.extraColumn = $1
+                },
+                Option(["--max-width"], .required("N"), "the most cells a line of a table may take") {
+                    (invocation, value) throws(UsageError) in
+                    guard let width = Int(value), width >= 5 else {
+                        throw UsageError("--max-width wants a number from 5, not '\(value)'")
+                    }
+                    invocation.shape.maximumWidth = width
+                },
+                Option(["--keys"], .required("ORDER"), "of the keys: sorted or stored") {
+                    (invocation, value) throws(UsageError) in
+                    invocation.shape.keys = try choice(value, "--keys")
+                },
+                Option(["-o", "--output"], .required("FILE"), "write results to a file, not to standard output") {
+                    $0.outputFile = $1
+                },
+                Option(["--append"], .none, "-o: behind what is in the file") { (invocation, _) in
+                    invocation.outputMode = .append
+                },
+                Option(["--atomic"], .none, "-o: the file appears only when it is whole") { (invocation, _) in
+                    invocation.outputMode = .atomic
+                },
+                Option(["--pager"], .required("WHEN"), "auto, never, or a command: how a terminal shows long output") {
+                    (invocation, value) in
+                    invocation.pager = value == "never" ? .never : value == "auto" ? nil : .command(value)
+                },
+                Option(["--no-pager"], .none, "the same as --pager never") { (invocation, _) in
+                    invocation.pager = .never
+                },
+                Option(["--timing"], .none, "show how long each command takes") { (invocation, _) in
+                    invocation.showsTiming = true
                 },
                 Option(["-q", "--quiet"], .none, "no banner, no talk but errors and warnings") { (invocation, _) in
                     invocation.isQuiet = true
@@ -192,6 +235,13 @@ enum OptionTable {
         title: "About",
         options: [
             Option(["--help"], .none, "show this") { (invocation, _) in invocation.showsHelp = true },
+            Option(["--completions"], .required("SHELL"), "print completions for bash, zsh or fish") {
+                (invocation, value) throws(UsageError) in
+                invocation.completions = try choice(value, "--completions")
+            },
+            Option(["--man"], .none, "print the manual page: nexa --man | man -l -") { (invocation, _) in
+                invocation.showsManual = true
+            },
             Option(["-V", "--version"], .none, "show the version") { (invocation, _) in
                 invocation.showsVersion = true
             },

@@ -29,7 +29,7 @@ struct PasswordFinder {
             return Found(password: password)
         }
         if let home = environment["HOME"], access(home + "/.nexapass", F_OK) == 0 {
-            let text = try contents(home + "/.nexapass")
+            let text = try Self.contents(home + "/.nexapass")
             if let password = PasswordTable.password(in: text, for: plan.passwordKey, isSecretFile: false) {
                 return Found(password: password)
             }
@@ -58,20 +58,20 @@ struct PasswordFinder {
             }
             return line
         case .value(let password): return password
-        case .prompt: return try prompt()
+        case .prompt: return try Self.prompt("Password: ", signals: signals)
         }
     }
 
     private func secretFile(_ path: String, _ plan: ConnectionPlan) throws(PasswordError) -> String {
-        let text = try contents(path)
+        let text = try Self.contents(path)
         guard let password = PasswordTable.password(in: text, for: plan.passwordKey, isSecretFile: true) else {
             throw .unusable("\(path) holds no password for \(plan.username) at \(plan.display)")
         }
         return password
     }
 
-    /// A regular file that only its owner, who is us, may touch.
-    private func contents(_ path: String) throws(PasswordError) -> String {
+    /// What is in a regular file that only its owner, who is us, may touch.
+    static func contents(_ path: String) throws(PasswordError) -> String {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
         guard descriptor >= 0 else { throw .unusable("cannot read \(path): \(systemMessage(errno))") }
         defer { close(descriptor) }
@@ -83,7 +83,7 @@ struct PasswordFinder {
         guard status.st_mode & 0o077 == 0 else {
             throw .unusable("\(path) can be read by others; run: chmod 600 \(path)")
         }
-        guard status.st_size <= Self.maximumFileBytes else { throw .unusable("\(path) is too long for passwords") }
+        guard status.st_size <= maximumFileBytes else { throw .unusable("\(path) is too long for passwords") }
         var bytes = [UInt8](repeating: 0, count: Int(status.st_size) + 1)
         defer { for index in bytes.indices { bytes[index] = 0 } }
         let count = Glibc.read(descriptor, &bytes, bytes.count)
@@ -109,24 +109,25 @@ struct PasswordFinder {
     }
 
     /// Asks on the terminal itself, so that standard input and output may be redirected.
-    func prompt() throws(PasswordError) -> String {
+    static func prompt(
+        _ label: String, signals: CInt,
+        otherWays: String = "--password-file, --password-stdin or NEXADB_PASSWORD"
+    ) throws(PasswordError) -> String {
         let terminal = open("/dev/tty", O_RDWR | O_CLOEXEC)
         guard terminal >= 0, nexa_terminal_begin_secret(terminal) == 0 else {
             if terminal >= 0 { close(terminal) }
-            throw .unusable(
-                "there is no terminal to ask for the password; use --password-file, --password-stdin or NEXADB_PASSWORD"
-            )
+            throw .unusable("there is no terminal to ask for the password; use \(otherWays)")
         }
         defer {
             nexa_terminal_end_secret(terminal)
             close(terminal)
         }
-        _ = writeAll(terminal, [UInt8]("Password: ".utf8))
+        _ = writeAll(terminal, [UInt8](label.utf8))
         defer { _ = writeAll(terminal, [0x0A]) }
         var bytes: [UInt8] = []
         defer { for index in bytes.indices { bytes[index] = 0 } }
         var byte: UInt8 = 0
-        while bytes.count < Self.maximumBytes {
+        while bytes.count < maximumBytes {
             var ready = [
                 pollfd(fd: terminal, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: signals, events: Int16(POLLIN), revents: 0)

@@ -28,7 +28,7 @@ struct Plan: Sendable, Equatable {
                     "standard output is no terminal, so typing would be blind; use -e COMMAND, or -i to prompt anyway")
             }
             mode = .interactive
-        } else if invocation.format != nil || invocation.isQuiet {
+        } else if invocation.format != nil || invocation.isQuiet || invocation.outputFile != nil {
             mode = .script
         } else {
             mode = .classicScript
@@ -38,10 +38,18 @@ struct Plan: Sendable, Equatable {
         readsStandardInput = mode != .oneShot
         stopsOnError = invocation.stopsOnError ?? (mode == .oneShot)
 
-        let showsMachineFormat = mode == .script || (mode == .oneShot && !surroundings.outputIsTerminal)
+        let showsMachineFormat =
+            mode == .script || (mode == .oneShot && (!surroundings.outputIsTerminal || invocation.outputFile != nil))
         presentation = Presentation()
         presentation.mode = mode
         presentation.format = invocation.format ?? (showsMachineFormat ? .ndjson : .pretty)
+        presentation.isFormatNamed = invocation.format != nil
+        presentation.shape = invocation.shape
+        presentation.showsTiming = invocation.showsTiming
+        if surroundings.outputIsTerminal {
+            presentation.screen = .terminal(1)
+            if mode == .interactive { presentation.pager = Self.pager(invocation, surroundings.environment) }
+        }
         presentation.isQuiet = invocation.isQuiet
         presentation.isVerbose = invocation.isVerbose
         // Only for those who asked for JSON by name; a person who pipes data elsewhere reads the errors.
@@ -56,6 +64,12 @@ struct Plan: Sendable, Equatable {
         case .plain: presentation.progress = .lines
         case .none: presentation.progress = .none
         }
+    }
+
+    private static func pager(_ invocation: Invocation, _ environment: [String: String]) -> PagerChoice {
+        if let choice = invocation.pager { return choice }
+        // A terminal that cannot move its cursor cannot show a pager either.
+        return environment["TERM"] == "dumb" ? .never : .standard(environment)
     }
 
     private static func colours(_ invocation: Invocation, terminal: Bool, _ environment: [String: String]) -> Bool {

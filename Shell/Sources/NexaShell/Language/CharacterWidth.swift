@@ -7,6 +7,12 @@ enum CharacterWidth {
         return max(0, Int(nexa_character_width(wchar_t(bitPattern: scalar.value))))
     }
 
+    /// Whether a terminal has something to show for a scalar; it is one of the rest of Unicode otherwise.
+    static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
+        if scalar.isASCII { return scalar.value >= 0x20 && scalar.value != 0x7F }
+        return nexa_character_width(wchar_t(bitPattern: scalar.value)) >= 0
+    }
+
     static func of(_ text: String) -> Int {
         text.unicodeScalars.reduce(0) { $0 + of($1) }
     }

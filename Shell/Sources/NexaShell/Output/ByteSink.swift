@@ -21,6 +21,9 @@ struct OutputError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The system's error number.
     var code: CInt
 
+    /// Whether somebody left the pager.
+    var isReaderGone: Bool { destination == PagedSink.name && code == EPIPE }
+
     var description: String { "cannot write to \(destination): \(systemMessage(code))" }
 }
 

@@ -1,139 +1,155 @@
 import NexaValue
+import Synchronization
 
 /// Everything the shell says. Talk (✓ ✗ ⚠) and data go to the streams that the mode asks for.
 ///
 /// A failed write is kept and ends the command; nothing is lost silently.
 struct Console: Sendable {
-    let output: any ByteSink
+    /// Standard output itself; data may go elsewhere, see `output`.
+    let standardOutput: any ByteSink
     let errors: any ByteSink
-    let presentation: Presentation
+    /// What commands can change: the looks, and where data goes.
+    let state: OutputState
+    /// Hears of each document that is shown; completion learns its fields from them.
+    var noteShown: (@Sendable (Document) -> Void)?
+
+    init(output: any ByteSink, errors: any ByteSink, presentation: Presentation) {
+        standardOutput = output
+        self.errors = errors
+        state = OutputState(presentation)
+    }
+
+    /// How things look now.
+    var presentation: Presentation { state.presentation }
+
+    /// Where data goes now: the file of `-o` or `\\o`, a pager, or standard output.
+    var output: any ByteSink { state.redirection ?? state.page ?? standardOutput }
+
+    /// Where and on what results are shown now.
+    var target: OutputTarget {
+        let presentation = presentation
+        if let file = state.redirection { return OutputTarget(sink: file) }
+        return OutputTarget(
+            sink: state.page ?? standardOutput, screen: presentation.screen, isColoured: presentation.coloursOutput)
+    }
 
     /// The colours of the original shell.
     enum Colour: String {
         case green = "32", red = "31", yellow = "33", blue = "34", cyan = "36", bold = "1"
     }
 
-    private var talk: any ByteSink { presentation.talksOnOutput ? output : errors }
-    private var coloursTalk: Bool {
-        presentation.talksOnOutput ? presentation.coloursOutput : presentation.coloursErrors
-    }
-
-    private func say(_ text: String, _ colour: Colour?, _ sink: any ByteSink, coloured: Bool) throws(OutputError) {
-        try sink.write(Self.line(text, colour, coloured: coloured))
-    }
-
-    private static func line(_ text: String, _ colour: Colour?, coloured: Bool) -> String {
-        guard coloured else { return text + "\n" }
-        let safe = TerminalText.harmless(text)
-        return colour.map { "\u{1B}[\($0.rawValue)m\(safe)\u{1B}[0m\n" } ?? safe + "\n"
+    private func talk(_ text: String, _ colour: Colour?) throws(OutputError) {
+        let presentation = presentation
+        if presentation.talksOnOutput {
+            try OutputTarget(
+                sink: state.page ?? standardOutput, screen: presentation.screen,
+                isColoured: presentation.coloursOutput
+            ).line(text, colour)
+        } else {
+            try OutputTarget(sink: errors, isColoured: presentation.coloursErrors).line(text, colour)
+        }
     }
 
     /// `✓ …`, in green.
     func success(_ text: String) throws(OutputError) {
         if presentation.isQuiet, !presentation.talksOnOutput { return }
-        try say("✓ " + text, .green, talk, coloured: coloursTalk)
+        try talk("✓ " + text, .green)
     }
 
     /// `✗ …`, in red.
-    func failure(_ text: String) throws(OutputError) { try say("✗ " + text, .red, talk, coloured: coloursTalk) }
+    func failure(_ text: String) throws(OutputError) { try talk("✗ " + text, .red) }
 
     /// `⚠ …`, in yellow.
-    func warning(_ text: String) throws(OutputError) { try say("⚠ " + text, .yellow, talk, coloured: coloursTalk) }
+    func warning(_ text: String) throws(OutputError) { try talk("⚠ " + text, .yellow) }
 
     /// A line of talk in a colour of its own.
     func note(_ text: String, _ colour: Colour? = nil) throws(OutputError) {
-        try say(text, colour, talk, coloured: coloursTalk)
+        try talk(text, colour)
     }
 
     /// What was probably meant: on standard error, because no script expects it among the lines of the original.
     func suggestion(_ text: String) throws(OutputError) {
         try output.flush()
-        try say(text, .yellow, errors, coloured: presentation.coloursErrors)
+        try OutputTarget(sink: errors, isColoured: presentation.coloursErrors).line(text, .yellow)
     }
 
     /// A line that is a result.
     func result(_ text: String, _ colour: Colour? = nil) throws(OutputError) {
-        try say(text, colour, output, coloured: presentation.coloursOutput)
+        try target.line(text, colour)
+    }
+
+    /// Ends the file or program that data went to.
+    ///
+    /// - Parameter isWhole: whether all commands did what they were to do; only then an atomic file gets its name.
+    func endRedirection(isWhole: Bool) throws(OutputError) {
+        guard let redirection = state.redirection else { return }
+        state.redirect(to: nil)
+        if let file = redirection as? OutputFile { try file.close(isWhole: isWhole) }
+        _ = (redirection as? ReaderProcess)?.closeAndWait()
     }
 
     /// Sends everything that waits in buffers.
     func flush() throws(OutputError) {
         try output.flush()
+        try standardOutput.flush()
         try errors.flush()
     }
 }
 
-/// How a run looks; `Invocation` decides it once.
-struct Presentation: Sendable, Equatable {
-    /// What the program takes itself for.
-    enum Mode: Sendable, Equatable {
-        /// A person types.
-        case interactive
-        /// Commands come through a pipe, and the lines are those the original always printed.
-        case classicScript
-        /// Commands come through a pipe, and a format was asked for.
-        case script
-        /// Commands came with `-e` or `-f`.
-        case oneShot
+/// What commands can change about the output of a run: its looks, and where data goes.
+final class OutputState: Sendable {
+    private struct State {
+        var presentation: Presentation
+        var redirection: (any ByteSink)?
+        var page: (any ByteSink)?
     }
 
-    /// How long work is reported on standard error.
-    enum Progress: Sendable, Equatable {
-        case none
-        /// One line that is drawn again and again.
-        case bar
-        /// A line each 5 seconds.
-        case lines
-    }
+    /// The documents of the last result.
+    let last = LastResult()
+    private let state: Mutex<State>
 
-    var mode = Mode.interactive
-    var format = OutputFormat.pretty
-    var coloursOutput = false
-    var coloursErrors = false
-    var isQuiet = false
-    var progress = Progress.none
-    /// Whether errors are JSON objects on standard error.
-    var reportsErrorsAsJSON = false
-    /// Whether errors show their code, and commands what they took.
-    var isVerbose = false
+    init(_ presentation: Presentation) { state = Mutex(State(presentation: presentation)) }
 
-    /// Whether ✓ ✗ ⚠ lines stand among the data on standard output.
-    var talksOnOutput: Bool { mode == .interactive || mode == .classicScript }
-    /// Whether results have the lines of the original around them.
-    var isClassic: Bool { talksOnOutput && format == .pretty }
-    /// Whether a fault in a command is shown with a caret under it.
-    var showsCaret: Bool { mode != .classicScript }
+    /// How things look now.
+    var presentation: Presentation { state.withLock { $0.presentation } }
+
+    /// The file or program that data goes to instead of standard output.
+    var redirection: (any ByteSink)? { state.withLock { $0.redirection } }
+
+    /// What stands between this command and the screen: the sink that starts a pager.
+    var page: (any ByteSink)? { state.withLock { $0.page } }
+
+    /// Changes the looks.
+    func change(_ body: (inout Presentation) -> Void) { state.withLock { body(&$0.presentation) } }
+
+    /// Sends data elsewhere, or to standard output again.
+    func redirect(to sink: (any ByteSink)?) { state.withLock { $0.redirection = sink } }
+
+    /// Puts a sink in front of the screen, or takes it away.
+    func setPage(_ sink: (any ByteSink)?) { state.withLock { $0.page = sink } }
 }
 
-/// How documents are written.
-enum OutputFormat: String, Sendable, CaseIterable {
-    /// Indented, keys in alphabetical order, numbered.
-    case pretty
-    /// One JSON array.
-    case json
-    /// One document per line.
-    case ndjson
-    /// One id per line.
-    case ids
-}
+/// A sink, and what is known about who looks at it.
+struct OutputTarget: Sendable {
+    var sink: any ByteSink
+    var screen = ScreenKind.none
+    var isColoured = false
 
-/// Text that a terminal cannot mistake for commands.
-enum TerminalText {
-    /// Replaces control characters, which could move the cursor or change the terminal, by `\u00XX`.
-    static func harmless(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: isControl) else { return text }
-        var safe = ""
-        for scalar in text.unicodeScalars {
-            if isControl(scalar) {
-                safe += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
-            } else {
-                safe.unicodeScalars.append(scalar)
-            }
-        }
-        return safe
+    /// Whether a terminal may see it, which must not mistake text for commands.
+    var isHarmless: Bool { isColoured || screen != .none }
+
+    func write(_ text: String) throws(OutputError) { try sink.write(text) }
+
+    /// Indented JSON.
+    func json(_ text: String) throws(OutputError) {
+        guard isColoured else { return try line(text) }
+        try sink.write(JSONColours.coloured(TerminalText.harmless(text)) + "\n")
     }
 
-    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-        (scalar.value < 0x20 && scalar != "\n" && scalar != "\t") || (0x7F...0x9F).contains(scalar.value)
+    /// A line in a colour; a terminal cannot mistake it for commands.
+    func line(_ text: String, _ colour: Console.Colour? = nil) throws(OutputError) {
+        let safe = isHarmless ? TerminalText.harmless(text) : text
+        guard isColoured, let colour else { return try sink.write(safe + "\n") }
+        try sink.write("\u{1B}[\(colour.rawValue)m\(safe)\u{1B}[0m\n")
     }
 }

@@ -1,82 +1,120 @@
 import NexaValue
 
-/// Writes the documents of one result, one after the other, in the format of the run.
+/// Writes the documents of one result, one after the other, in the format of the moment.
+///
+/// Commands get theirs from `Session.printer`, or use `Session.print`, which also sees to the end of a result.
 struct DocumentPrinter {
     private let console: Console
-    private var count = 0
-    private var buffer: [UInt8] = []
+    private let writer: any ResultWriter
+    private let keepsResult: Bool
+    /// How many documents were printed.
+    private(set) var count = 0
+    private var lastFlush = 0.0
 
-    init(_ console: Console) { self.console = console }
+    /// - Parameters:
+    ///   - kind: rows become a table where documents would be indented JSON.
+    ///   - columns: what is shown of each document; the option `--fields` when nothing is said.
+    ///   - isProjected: whether the documents have no other fields than those, because the server left them out.
+    ///   - firstNumber: the number of the first document, where documents are numbered.
+    ///   - format: another format than that of the moment.
+    ///   - keepsResult: whether `\last` can show the documents again.
+    init(
+        _ console: Console, _ kind: ResultKind = .documents, columns: ResultColumns = .discovered,
+        isProjected: Bool = false, firstNumber: Int = 1, format: OutputFormat? = nil, keepsResult: Bool = true
+    ) {
+        self.console = console
+        var style = Self.style(console, columns, firstNumber)
+        style.isProjected = isProjected
+        if format != nil, format != .pretty { style.expansion = .off }
+        writer = style.writer(format ?? console.presentation.format, kind)
+        self.keepsResult = keepsResult
+        if keepsResult { console.state.last.begin(kind, columns) }
+    }
 
-    private static let pretty = JSON.EncodingOptions(isPretty: true, sortsKeys: true, nonFiniteNumbers: .extendedForm)
-    private static let compact = JSON.EncodingOptions(nonFiniteNumbers: .extendedForm)
+    private static func style(_ console: Console, _ columns: ResultColumns, _ firstNumber: Int) -> ResultStyle {
+        let presentation = console.presentation
+        var style = ResultStyle(target: console.target, shape: presentation.shape, columns: columns)
+        if columns == .discovered, !presentation.shape.fields.isEmpty {
+            style.columns = .paths(presentation.shape.fields)
+        }
+        style.expansion = presentation.expansion ?? (presentation.isFormatNamed ? .off : .auto)
+        style.firstNumber = firstNumber
+        let target = style.target
+        style.remark = { (text) throws(ShellError) in
+            try attempt { () throws(OutputError) in
+                // On a screen it belongs to what is shown; among data it has no place.
+                if target.screen == .none {
+                    try OutputTarget(sink: console.errors).line("⚠ " + text)
+                } else {
+                    try target.line(text, .yellow)
+                }
+            }
+        }
+        return style
+    }
 
-    /// One document of a list.
+    /// One document of the result.
     mutating func print(_ document: Document) throws(ShellError) {
         count += 1
-        switch console.presentation.format {
-        case .pretty:
-            try write("\n")
-            try attempt { () throws(OutputError) in try console.result("[\(count)]", .bold) }
-            try Self.printPretty(.document(document), console)
-        case .json:
-            try write(count == 1 ? "[\n" : ",\n")
-            try encode(document)
-        case .ndjson:
-            try encode(document)
-            try write("\n")
-        case .ids:
-            let id = document["_id"].map(Self.idText) ?? ""
-            try attempt { () throws(OutputError) in try console.result(id) }
+        console.noteShown?(document)
+        if keepsResult { console.state.last.add(document) }
+        try writer.write(document)
+        // The first one is seen at once, the others without long delays, however slowly they come.
+        let now = Clock.now
+        guard now - lastFlush > 0.02, console.state.page == nil else { return }
+        lastFlush = now
+        try attempt { () throws(OutputError) in try console.output.flush() }
+    }
+
+    /// The end of the result. Call it also when the result broke off.
+    func finish() throws(ShellError) { try writer.finish() }
+
+    /// A single value: indented where the format is pretty, a result of one document in the other formats. What is no
+    /// document stands on a line of JSON. `--fields` chooses from `isDocument`s only, not from replies.
+    static func printSingle(_ value: Value, _ console: Console, isDocument: Bool = false) throws(ShellError) {
+        let presentation = console.presentation
+        if isDocument, let document = value.document {
+            console.state.last.begin(.documents, .discovered)
+            console.state.last.add(document)
+        }
+        switch (presentation.format, value) {
+        case (.pretty, _) where presentation.expansion != .on:
+            let style = style(console, isDocument ? .discovered : .keys([]), 1)
+            var text: [UInt8] = []
+            try appendJSON(projected(value, style), to: &text, style.encoding(isPretty: true, sortsKeys: true))
+            try attempt { () throws(OutputError) in
+                try style.target.json(String(decoding: text, as: UTF8.self))
+            }
+        case (.pretty, .document(let document)), (.table, .document(let document)),
+            (.vertical, .document(let document)), (.csv, .document(let document)), (.tsv, .document(let document)),
+            (.ids, .document(let document)):
+            var printer = DocumentPrinter(
+                console, columns: isDocument ? .discovered : .keys(document.keys), keepsResult: false)
+            try printer.print(document)
+            try printer.finish()
+        default:
+            let style = style(console, isDocument ? .discovered : .keys([]), 1)
+            var text: [UInt8] = []
+            try appendJSON(projected(value, style), to: &text, style.encoding())
+            text.append(0x0A)
+            try style.send(text)
         }
     }
 
-    /// The end of the list.
-    func finish() throws(ShellError) {
-        if console.presentation.format == .json { try write(count == 0 ? "[]\n" : "\n]\n") }
-    }
-
-    private mutating func encode(_ document: Document) throws(ShellError) {
-        buffer.removeAll(keepingCapacity: true)
-        do throws(JSONEncodingError) {
-            try JSON.append(document, to: &buffer, Self.compact)
-        } catch {
-            throw ShellError(error.description)
-        }
-        if console.presentation.coloursOutput {
-            return try write(TerminalText.harmless(String(decoding: buffer, as: UTF8.self)))
-        }
-        try attempt { () throws(OutputError) in try console.output.write(buffer) }
-    }
-
-    private func write(_ text: String) throws(ShellError) {
-        try attempt { () throws(OutputError) in try console.output.write(text) }
-    }
-
-    /// A single value: indented where the format is pretty, else on one line.
-    static func printSingle(_ value: Value, _ console: Console) throws(ShellError) {
-        if console.presentation.format == .pretty { return try printPretty(value, console) }
-        let text = try attemptJSON(value, compact)
-        try attempt { () throws(OutputError) in try console.result(text) }
+    private static func projected(_ value: Value, _ style: ResultStyle) -> Value {
+        value.document.map { .document(style.projected($0)) } ?? value
     }
 
     /// An indented value with its keys in alphabetical order.
     static func printPretty(_ value: Value, _ console: Console) throws(ShellError) {
-        let text = try attemptJSON(value, pretty)
-        try attempt { () throws(OutputError) in try console.result(text, .cyan) }
-    }
-
-    private static func attemptJSON(_ value: Value, _ options: JSON.EncodingOptions) throws(ShellError) -> String {
-        do throws(JSONEncodingError) {
-            return try JSON.string(value, options)
-        } catch {
-            throw ShellError(error.description)
-        }
+        var text: [UInt8] = []
+        try appendJSON(value, to: &text, style(console, .keys([]), 1).encoding(isPretty: true, sortsKeys: true))
+        try attempt { () throws(OutputError) in try console.target.json(String(decoding: text, as: UTF8.self)) }
     }
 
     /// An id as a person writes it: text without quotes.
     static func idText(_ value: Value) -> String {
-        value.string ?? (try? JSON.string(value, compact)) ?? ""
+        value.string ?? (try? JSON.string(value, JSON.EncodingOptions(nonFiniteNumbers: .extendedForm))) ?? ""
     }
 }
 
@@ -85,6 +123,8 @@ func attempt(_ body: () throws(OutputError) -> Void) throws(ShellError) {
     do throws(OutputError) {
         try body()
     } catch {
-        throw ShellError(error.description, exit: .file)
+        var failure = ShellError(error.description, exit: .file)
+        failure.isSilent = error.isReaderGone
+        throw failure
     }
 }

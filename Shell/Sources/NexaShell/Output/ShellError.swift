@@ -12,6 +12,8 @@ struct ShellError: Error, Sendable, Equatable {
     var offset: Int?
     /// Lines that show the place of the fault, when it is not in the command.
     var pointer: [String] = []
+    /// Whether nobody has to hear of it: the reader of the output had enough.
+    var isSilent = false
     /// What was probably meant; it is told on standard error, below everything else.
     var suggestion: String?
     /// The kind of failure in one word, for programs: that of the client or the server, where there is one.

@@ -16,6 +16,9 @@ extension CommandLoop {
         case .include(let path, let isRelative): return include(path, isRelative, command, file)
         case .watch(let arguments): return watch(arguments, command, file)
         case .system(let text): return system(text, command, file)
+        case .edit(let path): return edit(path, command, file)
+        case .history(let path): return showHistory(path, command, file)
+        case .newPassword(let user): return newPassword(user, command, file)
         case .connect(let url):
             switch connect(url) {
             case .signal(let signal): return .signal(signal)
@@ -33,9 +36,29 @@ extension CommandLoop {
         }
     }
 
-    private func failed(_ error: ShellError, _ command: CommandAssembler.Command, _ file: String?) -> End? {
+    func failed(_ error: ShellError, _ command: CommandAssembler.Command, _ file: String?) -> End? {
         fail(error, command, file)
         return stopsOnError ? .stopped : nil
+    }
+
+    private func newPassword(_ user: String, _ command: CommandAssembler.Command, _ file: String?) -> End? {
+        show { () throws(OutputError) in try console.flush() }
+        let password = NewPassword.ask(for: user, signals: runner.signals)
+        // The question has the terminal remembered in its own way.
+        if console.presentation.mode == .interactive { nexa_terminal_remember(STDIN_FILENO) }
+        if case .failure(.signal(let signal)) = password, signal != SIGINT { return .signal(signal) }
+        let answer = password.mapError { ShellError($0) }
+        switch execute({ [session] _ in await session.answer(password: answer) }) {
+        case .signal(let signal): return .signal(signal)
+        case .finished(let reply):
+            show { () throws(OutputError) in try console.flush() }
+            guard let error = reply.error else { return nil }
+            if error.exit == .interrupted, console.presentation.mode != .interactive {
+                fail(error, command, file)
+                return .signal(SIGINT)
+            }
+            return failed(error, command, file)
+        }
     }
 
     // MARK: Files

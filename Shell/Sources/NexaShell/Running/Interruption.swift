@@ -8,6 +8,7 @@ final class Interruption: Sendable {
     private struct State {
         var handler: (@Sendable () -> Void)?
         var wasRaised = false
+        var isShielded = false
     }
 
     private let state = Mutex(State())
@@ -25,8 +26,12 @@ final class Interruption: Sendable {
         return try await body()
     }
 
+    /// Whether Ctrl-C is meant for another program, such as a pager; it is passed over then.
+    func shield(_ isOn: Bool) { state.withLock { $0.isShielded = isOn } }
+
     /// Notes a Ctrl-C; returns false when the command has to be cancelled.
-    func raise() -> Bool {
+    func raise(isInterrupt: Bool = true) -> Bool {
+        if isInterrupt, state.withLock({ $0.isShielded }) { return true }
         let handler = state.withLock { state -> (@Sendable () -> Void)? in
             state.wasRaised = true
             defer { state.handler = nil }

@@ -10,7 +10,8 @@ enum PromptTemplate {
     /// A longer prompt is cut.
     static let maximumCharacters = 200
 
-    /// Fills `%/` (database), `%c` (collection), `%n` (user), `%m` (server) and `%%` in; others stay as they are.
+    /// Fills `%/` (database), `%c` (collection), `%n` (user), `%m` (server), `%x` (`*` in a transaction)
+    /// and `%%` in; others stay as they are.
     ///
     /// The result is one line, without control characters, and ends with a blank.
     static func text(_ template: String, _ location: Location, _ server: Server) -> String {
@@ -27,6 +28,7 @@ enum PromptTemplate {
             case "c": text += location.collection ?? ""
             case "n": text += server.user
             case "m": text += server.name
+            case "x": text += location.isInTransaction ? "*" : ""
             case "%": text += "%"
             default: text += "%\(character)"
             }

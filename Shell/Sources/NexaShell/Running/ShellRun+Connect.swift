@@ -62,7 +62,9 @@ extension ShellRun {
                 invocation: Invocation(), environment: environment.filter { $0.key == "HOME" }, standardInput: nil,
                 signals: signals)
             var password = try finder.find(plan).password
-            if password == nil, self.plan.prompts { password = try finder.prompt() }
+            if password == nil, self.plan.prompts {
+                password = try PasswordFinder.prompt("Password: ", signals: signals)
+            }
             configuration.credentials = .init(username: plan.username, password: password)
         } catch {
             switch error {

@@ -10,6 +10,7 @@ final class ShellRun {
     let environment: [String: String]
     let signals: CInt
     private let console: Console
+    private let completion: CompletionService?
     private let standardInput: ByteInput
     private let variables = ShellVariables()
     /// Only for --verbose.
@@ -28,9 +29,13 @@ final class ShellRun {
         self.connection = connection
         self.environment = environment
         self.signals = signals
-        console = Console(
+        let completion = plan.prompts ? CompletionService() : nil
+        self.completion = completion
+        var console = Console(
             output: DescriptorSink(STDOUT_FILENO, name: "standard output"),
             errors: DescriptorSink(STDERR_FILENO, name: "standard error"), presentation: plan.presentation)
+        if let catalog = completion?.catalog { console.noteShown = { catalog.noteShown($0) } }
+        self.console = console
         standardInput = ByteInput(STDIN_FILENO, name: "standard input", signals: signals)
     }
 
@@ -149,6 +154,16 @@ final class ShellRun {
     // MARK: Commands
 
     private func serve(_ server: LocalServer.Running, _ runner: TaskRunner) -> Int32 {
+        if let path = invocation.outputFile {
+            do throws(ShellError) {
+                console.state.redirect(to: try OutputFile(path, invocation.outputMode))
+            } catch {
+                try? console.failure("Error: \(error.message)")
+                try? console.flush()
+                close(server, runner)
+                return error.exit.rawValue
+            }
+        }
         if greets {
             try? console.success("Connected to NexaDB v\(server.info.version ?? "3.0")")
             try? console.note("")
@@ -165,6 +180,8 @@ final class ShellRun {
         settings.input = isatty(STDIN_FILENO) == 1 ? nil : standardInput
         settings.version = Shell.version
         settings.isReadOnly = invocation.isReadOnly
+        settings.completion = completion
+        completion?.begin(server.client.configuration)
         if invocation.localDirectory != nil {
             settings.reopen = { [invocation, environment, meter, configuration = server.client.configuration] in
                 await Self.connect(invocation, configuration, environment, meter)
@@ -197,7 +214,10 @@ final class ShellRun {
         var outputIsBroken = loop.outputIsBroken
         do throws(OutputError) {
             try console.flush()
+            let isWhole = (code == .success || plan.prompts) && (end == .endOfInput || end == .leave)
+            try console.endRedirection(isWhole: isWhole)
         } catch {
+            if !outputIsBroken { try? console.failure("Error: \(error)") }
             outputIsBroken = true
         }
         if outputIsBroken, code == .success || plan.prompts { code = .file }
@@ -288,6 +308,9 @@ final class ShellRun {
             guard display >= 0 else { return nil }
         }
         guard let editor = LineEditor(history: history, display: display, signals: signals) else { return nil }
+        if let completion {
+            editor.completer = Completer(completion.catalog, [VariableCompletion(variables: variables)])
+        }
         return PromptSource(
             editor, isColoured: plan.presentation.coloursOutput || plan.promptsOnTerminalDevice,
             server: .init(user: connection.username, name: connection.display))
@@ -299,8 +322,16 @@ final class ShellRun {
     }
 
     private func close(_ session: Session, _ runner: TaskRunner) {
-        let closed = runner.run(Interruption()) {
-            let server = await session.server
+        if case .finished(true) = runner.run(Interruption(), { await session.abandonTransaction() }) {
+            warn("The open transaction was rolled back")
+        }
+        guard case .finished(let server) = runner.run(Interruption(), { await session.server }) else { return }
+        close(server, runner)
+    }
+
+    private func close(_ server: LocalServer.Running, _ runner: TaskRunner) {
+        let closed = runner.run(Interruption()) { [completion] in
+            await completion?.close()
             await server.client.shutdown(drainingFor: .seconds(1))
             return (server.process, server.client.configuration.endpoints.first)
         }

@@ -58,7 +58,7 @@ struct TaskRunner {
                     ending = signal
                     deadline = Clock.now + Self.grace
                 }
-                if !interruption.raise() { task.cancel() }
+                if !interruption.raise(isInterrupt: false) { task.cancel() }
             }
         }
     }

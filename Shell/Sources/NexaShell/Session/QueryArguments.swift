@@ -9,6 +9,8 @@ struct QueryArguments {
     /// 0 means all.
     var limit: Int
     var fields: [String] = []
+    /// The index to use.
+    var hint: String?
 
     init(_ arguments: ArgumentReader, defaultLimit: Int) throws(CommandFault) {
         limit = defaultLimit
@@ -27,6 +29,10 @@ struct QueryArguments {
                 _ = try arguments.remainingJSON()
                 throw CommandFault("expected a JSON object", at: offset)
             }
+            if flag.name == "--all" {
+                limit = 0
+                continue
+            }
             let value = try arguments.value(of: flag)
             switch flag.name {
             case "--limit": limit = try Self.number(value, flag)
@@ -36,9 +42,11 @@ struct QueryArguments {
                     $0.hasPrefix("-") ? Sort(String($0.dropFirst()), .descending) : Sort(String($0))
                 }
             case "--fields": fields = value.split(separator: ",").map(String.init)
+            case "--hint": hint = value
             default:
                 throw CommandFault(
-                    "unknown flag \(flag.name); there are --sort, --skip, --limit and --fields", at: offset)
+                    "unknown flag \(flag.name); there are --sort, --skip, --limit, --all, --fields and --hint",
+                    at: offset)
             }
         }
     }
@@ -54,6 +62,7 @@ struct QueryArguments {
     func apply(to collection: NexaCollection<Document>, extra: Int) -> NexaQuery<Document> {
         var query = collection.find(Filter(filter)).skip(skip).sort(sort)
         if limit > 0 { query = query.limit(limit.addingReportingOverflow(extra).overflow ? limit : limit + extra) }
+        if let hint { query = query.hint(hint) }
         return fields.isEmpty ? query : query.select(fields)
     }
 }

@@ -20,6 +20,8 @@ extension Session {
                 try await client.database(database).collection(name).drop()
             }
             try show { (console) throws(OutputError) in try console.success("Collection dropped") }
+        case .deleteDocuments(let filter, _, let name): try await deleteDocuments(filter, name)
+        case .dropUser(let name): try await dropUser(name)
         }
     }
 
@@ -41,23 +43,14 @@ extension Session {
     }
 
     private func list(_ names: [String], _ what: String, current: String?) throws(ShellError) {
+        guard console.presentation.format == .pretty else {
+            return try print(rows: names.map { [.string($0)] }, columns: ["name"])
+        }
         try show { (console) throws(OutputError) in
-            switch console.presentation.format {
-            case .pretty:
-                if names.isEmpty { return try console.warning("No \(what)s found") }
-                try console.success("Found \(names.count) \(what)(s):")
-                for (index, name) in names.enumerated() {
-                    try console.listEntry("\(name == current ? "*" : " ") [\(index + 1)] ", name)
-                }
-            case .ids: for name in names { try console.result(name) }
-            case .json, .ndjson:
-                let documents = names.map { Value.document(["name": .string($0)]) }
-                let lines = documents.map { (try? JSON.string($0)) ?? "" }
-                if console.presentation.format == .ndjson {
-                    for line in lines { try console.result(line) }
-                } else {
-                    try console.result(lines.isEmpty ? "[]" : "[\n\(lines.joined(separator: ",\n"))\n]")
-                }
+            if names.isEmpty { return try console.warning("No \(what)s found") }
+            try console.success("Found \(names.count) \(what)(s):")
+            for (index, name) in names.enumerated() {
+                try console.listEntry("\(name == current ? "*" : " ") [\(index + 1)] ", name)
             }
         }
     }
@@ -116,20 +109,15 @@ extension Session {
 
     // MARK: The rest
 
-    func ping() async throws(ShellError) {
-        let elapsed = try await call { () async throws(NexaError) in try await client.ping() }
-        let milliseconds = Double(elapsed.components.attoseconds) / 1e15 + Double(elapsed.components.seconds) * 1000
-        try show { (console) throws(OutputError) in
-            try console.success("Pong (\((milliseconds * 100).rounded() / 100) ms)")
-        }
-    }
-
     func help(_ arguments: ArgumentReader) throws(ShellError) {
         var arguments = arguments
         let word = try parse { () throws(CommandFault) in try arguments.word() }
         guard let word else {
             let text = HelpText.overview(version: settings.version)
             return try show { (console) throws(OutputError) in try console.result(text, .cyan) }
+        }
+        if word.lowercased() == HelpText.keysTopic {
+            return try show { (console) throws(OutputError) in try console.result(KeyTable.text, .cyan) }
         }
         guard let command = CommandTable.find(word) else {
             throw .unknownCommand(word)
@@ -141,7 +129,8 @@ extension Session {
 extension Console {
     /// One line of a numbered list, its name in cyan.
     func listEntry(_ marker: String, _ name: String) throws(OutputError) {
-        let safe = presentation.coloursOutput ? TerminalText.harmless(name) : name
-        try output.write(presentation.coloursOutput ? "\(marker)\u{1B}[36m\(safe)\u{1B}[0m\n" : "\(marker)\(safe)\n")
+        let target = target
+        let safe = target.isHarmless ? TerminalText.harmless(name) : name
+        try target.write(target.isColoured ? "\(marker)\u{1B}[36m\(safe)\u{1B}[0m\n" : "\(marker)\(safe)\n")
     }
 }

@@ -5,8 +5,6 @@ import NexaValue
 extension Session {
     /// How many documents `query` shows when nobody says otherwise, as the original did.
     static let defaultLimit = 100
-    /// A list with a head line is collected first, because the head counts it; this many at most.
-    private static let maximumCounted = 1_000_000
 
     // MARK: Create
 
@@ -20,7 +18,7 @@ extension Session {
     }
 
     /// The `✓` line of a change, and the server's reply.
-    private func acknowledge(_ verb: String, _ id: String, _ message: String) throws(ShellError) {
+    func acknowledge(_ verb: String, _ id: String, _ message: String) throws(ShellError) {
         try show { (console) throws(OutputError) in try console.success("Document \(verb): \(id)") }
         let reply: Document = [
             "collection": .string(location.collection ?? ""), "database": .string(location.database),
@@ -55,11 +53,9 @@ extension Session {
             if result.firstError == nil || result.succeeded > 0 {
                 try console.success("Created \(result.succeeded) document(s)")
             }
-            for id in result.ids where console.presentation.format != .pretty {
-                try console.result(
-                    console.presentation.format == .ids
-                        ? id.rawValue : (try? JSON.string(.document(["document_id": .string(id.rawValue)]))) ?? "")
-            }
+        }
+        if console.presentation.format != .pretty {
+            try print(rows: result.ids.map { [.string($0.rawValue)] }, columns: ["document_id"])
         }
         if let error = result.firstError { throw ShellError(error) }
     }
@@ -72,75 +68,17 @@ extension Session {
         let id = try id(&arguments, command)
         let found = try await call { () async throws(NexaError) in try await collection.read(id) }
         guard let found else { throw .plain("Not found") }
-        if console.presentation.format == .ids {
-            return try show { (console) throws(OutputError) in
-                try console.result(found["_id"].map(DocumentPrinter.idText) ?? id.rawValue)
-            }
-        }
-        try DocumentPrinter.printSingle(.document(found), console)
+        console.noteShown?(found)
+        try print(document: found)
     }
 
     func query(_ arguments: ArgumentReader) async throws(ShellError) {
         let collection = try collection()
-        let request = try parse { () throws(CommandFault) in
+        var request = try parse { () throws(CommandFault) in
             try QueryArguments(arguments, defaultLimit: settings.limit ?? Self.defaultLimit)
         }
-        // One more than is shown tells whether the limit cut.
-        let query = request.apply(to: collection, extra: 1)
-        if console.presentation.isClassic {
-            try await printCounted(query, request)
-        } else {
-            try await printStreamed(query, request)
-        }
-    }
-
-    private func printCounted(_ query: NexaQuery<Document>, _ request: QueryArguments) async throws(ShellError) {
-        var documents = try await call { () async throws(NexaError) in
-            try await query.collect(upTo: Self.maximumCounted)
-        }
-        let isCut = request.limit > 0 && documents.count > request.limit
-        if isCut { documents.removeLast() }
-        documentCount = documents.count
-        if documents.isEmpty {
-            return try show { (console) throws(OutputError) in try console.warning("No documents found") }
-        }
-        try show { (console) throws(OutputError) in try console.success("Found \(documents.count) document(s):") }
-        var printer = DocumentPrinter(console)
-        for document in documents {
-            if Task.isCancelled { throw ShellError("Cancelled", exit: .interrupted) }
-            try printer.print(document)
-        }
-        if isCut { try tellCut(request.limit) }
-    }
-
-    private func printStreamed(_ query: NexaQuery<Document>, _ request: QueryArguments) async throws(ShellError) {
-        var printer = DocumentPrinter(console)
-        var iterator = query.makeAsyncIterator()
-        var count = 0
-        var isCut = false
-        do {
-            while let document = try await call({ () async throws(NexaError) in try await iterator.next() }) {
-                if request.limit > 0, count == request.limit {
-                    isCut = true
-                    break
-                }
-                count += 1
-                try printer.print(document)
-            }
-        } catch {
-            try printer.finish()  // a JSON array is closed also when the query broke off
-            throw error
-        }
-        documentCount = count
-        try printer.finish()
-        if isCut { try tellCut(request.limit) }
-    }
-
-    private func tellCut(_ limit: Int) throws(ShellError) {
-        guard console.presentation.mode != .classicScript else { return }
-        try show { (console) throws(OutputError) in
-            try console.warning("Only the first \(limit) documents are shown; --limit N shows more, --limit 0 all")
-        }
+        if request.fields.isEmpty { request.fields = console.presentation.shape.fields }
+        try await showPage(of: collection.name, request)
     }
 
     func count(_ arguments: ArgumentReader) async throws(ShellError) {
@@ -155,42 +93,6 @@ extension Session {
             } else {
                 try console.result("\(count)")
             }
-        }
-    }
-
-    func vectorSearch(_ arguments: ArgumentReader, _ command: CommandSpecification) throws(ShellError) {
-        _ = try collection()
-        var arguments = arguments
-        guard !arguments.isAtEnd() else { throw .plain("Vector required", hint: "Usage: \(command.usage)") }
-        throw ShellError("vector_search is not supported by this version")
-    }
-
-    // MARK: Change
-
-    func update(_ arguments: ArgumentReader, _ command: CommandSpecification) async throws(ShellError) {
-        let collection = try collection()
-        var arguments = arguments
-        let word = try parse { () throws(CommandFault) in try arguments.word() }
-        guard let word, !arguments.isAtEnd() else {
-            throw .plain("Document ID and JSON data required", hint: "Usage: \(command.usage)")
-        }
-        let fields = try document(&arguments)
-        let wasFound = try await call { () async throws(NexaError) in
-            try await collection.update(DocumentID(word), set: fields)
-        }
-        guard wasFound else { throw ShellError("Not found") }
-        try acknowledge("updated", word, "Document updated")
-    }
-
-    func delete(_ arguments: ArgumentReader, _ command: CommandSpecification) async throws(ShellError) {
-        let collection = try collection()
-        var arguments = arguments
-        let id = try id(&arguments, command)
-        let wasFound = try await call { () async throws(NexaError) in try await collection.delete(id) }
-        guard wasFound else { throw ShellError("Not found") }
-        try show { (console) throws(OutputError) in
-            try console.success("Document deleted: \(id.rawValue)")
-            if console.presentation.format == .ids { try console.result(id.rawValue) }
         }
     }
 

@@ -23,6 +23,8 @@ actor Session {
         /// The documents of `import -`; `nil` when standard input is a terminal.
         var input: ByteInput?
         var version = ""
+        /// Completion at the prompt; `nil` where there is none.
+        var completion: CompletionService?
         /// Commands that write are refused.
         var isReadOnly = false
         /// Starts the embedded server again when it is gone; `nil` for any other server, whose client finds it again.
@@ -33,6 +35,8 @@ actor Session {
     enum Confirmable: Sendable {
         case dropDatabase(String)
         case dropCollection(String)
+        case deleteDocuments(Filter, count: Int, collection: String)
+        case dropUser(String)
     }
 
     private(set) var server: LocalServer.Running
@@ -40,13 +44,21 @@ actor Session {
     let console: Console
     let settings: Settings
     var location: Location
-    private var question: Confirmable?
+    /// The last query that was shown, for `it`.
+    var lastPage: QueryPage?
     /// `$name` in commands.
     nonisolated let variables: ShellVariables
     /// The `\if` blocks that are open.
     nonisolated let conditionals = Conditionals()
     /// How many documents the command showed; for `\watch m=N`.
     var documentCount: Int?
+    /// What `begin` began; commands go through it.
+    var transaction: OpenTransaction?
+    /// Whether an error of the server has ended the transaction.
+    var transactionIsOver = false
+    private var question: Confirmable?
+    /// What the password is for that the loop asks for.
+    var passwordPurpose: PasswordPurpose?
 
     var client: NexaClient { server.client }
 
@@ -61,6 +73,12 @@ actor Session {
         self.location = location
     }
 
+    /// What a new password is for.
+    enum PasswordPurpose: Sendable {
+        case create(user: String, role: NexaUsers.Role, grants: [String: NexaUsers.Access]?)
+        case change(user: String)
+    }
+
     /// What a command leaves behind besides its output.
     enum Effect {
         case none
@@ -71,6 +89,10 @@ actor Session {
 
     /// Runs one command.
     func run(_ command: CommandAssembler.Command, interruption: Interruption) async -> Reply {
+        await showing(command.text, interruption) { (session) in await session.carryOut(command, interruption) }
+    }
+
+    private func carryOut(_ command: CommandAssembler.Command, _ interruption: Interruption) async -> Reply {
         await reply { (session) async throws(ShellError) -> Effect in
             let known = command.specification
             if session.conditionals.isSkipping, known?.isConditional != true { return .none }
@@ -84,10 +106,13 @@ actor Session {
                 expansion = try session.parse { () throws(CommandFault) in try session.variables.expand(command.text) }
             }
             let text = expansion?.text ?? command.text
+            try session.checkTransaction(known)
             if session.needsServer(known) { try await session.reopenIfLost() }
             session.documentCount = nil
             let call = CommandCall(
                 specification: known, arguments: ArgumentReader(text), text: text, interruption: interruption)
+            // Also when it failed: it may have been carried out in part.
+            defer { if known.isWrite { session.settings.completion?.catalog.noteWrite() } }
             do throws(ShellError) {
                 let effect = try await known.action(session, call)
                 await session.hintAtNearName(known, text)
@@ -110,8 +135,20 @@ actor Session {
         return await reply { (session) async throws(ShellError) -> Effect in
             guard let question else { return .none }
             let isYes = line.trimmed.lowercased() == "yes"
-            guard isYes else { throw .plain("Drop cancelled") }
+            guard isYes else { throw .plain(question.refusal) }
+            defer { session.settings.completion?.catalog.noteWrite() }
             try await session.doConfirmed(question)
+            return .none
+        }
+    }
+
+    /// Takes the password that the last reply asked for, or why there is none.
+    func answer(password: Result<String, ShellError>) async -> Reply {
+        let purpose = passwordPurpose
+        passwordPurpose = nil
+        return await reply { (session) async throws(ShellError) -> Effect in
+            guard let purpose else { return .none }
+            try await session.setPassword(try password.get(), purpose)
             return .none
         }
     }
@@ -119,38 +156,52 @@ actor Session {
     private func reply(_ body: (isolated Session) async throws(ShellError) -> Effect) async -> Reply {
         do throws(ShellError) {
             switch try await body(self) {
-            case .none: return Reply(location: location, documentCount: documentCount)
-            case .loop(let request): return Reply(location: location, request: request)
-            case .leave: return Reply(location: location, leaves: true)
+            case .none: return Reply(location: place, documentCount: documentCount)
+            case .loop(let request): return Reply(location: place, request: request)
+            case .leave: return Reply(location: place, leaves: true)
             case .ask(let question):
                 guard !settings.assumesYes else {
                     try await doConfirmed(question)
-                    return Reply(location: location)
+                    return Reply(location: place)
                 }
                 self.question = question
                 try show { (console) throws(OutputError) in
                     try console.warning(question.warning)
                     try console.note("Type 'yes' to confirm:", .yellow)
                 }
-                return Reply(location: location, asksForConfirmation: true)
+                return Reply(location: place, asksForConfirmation: true)
             }
         } catch {
             if error.exit == .noConnection { hasLostServer = true }
-            return Reply(location: location, error: error)
+            let error = await endLostTransaction(error)
+            return Reply(location: place, error: error)
         }
+    }
+
+    /// Where commands go, as the prompt shows it.
+    private var place: Location {
+        var place = location
+        place.isInTransaction = transaction != nil
+        return place
     }
 
     /// Goes on with another connection, as the reply to `\connect`.
     func connected(_ running: LocalServer.Running, at location: Location?) async -> Reply {
+        if await abandonTransaction() {
+            try? console.warning("The open transaction was rolled back")
+        }
         await adopt(running, at: location)
         return Reply(location: self.location)
     }
 
-    private func adopt(_ running: LocalServer.Running, at location: Location?) async {
+    /// Goes on with another connection.
+    func adopt(_ running: LocalServer.Running, at location: Location?) async {
         let left = server.client
         server = running
         hasLostServer = false
+        lastPage = nil
         if let location { self.location = location }
+        await settings.completion?.connected(running.client.configuration)
         await left.shutdown(drainingFor: .zero)
     }
 
@@ -172,7 +223,15 @@ actor Session {
         guard let name = location.collection else {
             throw .plain("No collection selected. Use 'use <collection>' first.")
         }
-        return client.database(location.database).collection(name)
+        return database().collection(name)
+    }
+
+    /// The database that commands go to.
+    func database() -> NexaDatabase { database(location.database) }
+
+    /// A database, within the transaction if there is one.
+    func database(_ name: String) -> NexaDatabase {
+        transaction?.handle.database(name) ?? client.database(name)
     }
 
     /// Prints; a failure becomes the command's.
@@ -185,6 +244,7 @@ actor Session {
         do throws(NexaError) {
             return try await body()
         } catch {
+            noteTransaction(error)
             throw ShellError(error)
         }
     }
@@ -204,6 +264,25 @@ extension Session.Confirmable {
         switch self {
         case .dropDatabase(let name): "You are about to drop database '\(name)'"
         case .dropCollection(let name): "You are about to drop collection '\(name)'"
+        case .deleteDocuments(_, let count, let name):
+            "You are about to delete \(count) document(s) of collection '\(name)'"
+        case .dropUser(let name): "You are about to drop user '\(name)' with all API keys"
+        }
+    }
+
+    /// What is said when the answer is not yes.
+    var refusal: String {
+        switch self {
+        case .dropDatabase, .dropCollection, .dropUser: "Drop cancelled"
+        case .deleteDocuments: "Delete cancelled"
+        }
+    }
+}
+
+extension Session.PasswordPurpose {
+    var user: String {
+        switch self {
+        case .create(let user, _, _), .change(let user): user
         }
     }
 }
