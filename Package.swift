@@ -135,7 +135,7 @@ let package = Package(
                 "PTYKit", "TestKit", .product(name: "nexa", package: "nexa-shell"),
                 .product(name: "nexadb", package: "nexa-server")
             ],
-            path: "Tests/Terminal", exclude: ["Transcripts"], swiftSettings: swiftSettings),
+            path: "Tests/Terminal", exclude: ["Transcripts", "coverage.txt"], swiftSettings: swiftSettings),
         .testTarget(
             name: "FirstHourTests",
             dependencies: [

@@ -104,7 +104,7 @@ struct CommandFlag: Sendable, Hashable {
 enum CommandTable {
     static let all: [CommandSpecification] =
         databases + collections + documents + queries + vectors + indexes + data + toon + changes + transactions + users
-        + output + scripts + system
+        + output + scripts + editing + system
 
     private static let byName: [String: CommandSpecification] = {
         var index: [String: CommandSpecification] = [:]

@@ -11,6 +11,10 @@ enum LoopRequest: Sendable, Equatable {
     case system(String)
     /// `\connect`: another server; `nil`: the same one, anew.
     case connect(String?)
+    /// `\e`: a file, or the last command, in an editor; what comes of it stands at the prompt.
+    case edit(String?)
+    /// `\s`: shows the history, or writes it to a file.
+    case history(String?)
     /// `passwd`, `create_user`: asks on the terminal for a new password.
     case newPassword(user: String)
 }

@@ -22,7 +22,7 @@ extension Session {
             try await self.call { () async throws(NexaError) in try await pipeline.run() }
             return try show { (console) throws(OutputError) in try console.success("Documents merged") }
         }
-        try await showAll(pipeline, limit: limit)
+        try await printFound(pipeline, limit: limit > 0 ? limit : .max)
     }
 
     /// Whether the pipeline returns nothing but writes.
@@ -36,34 +36,6 @@ extension Session {
             throw ShellError(CommandFault("expected a list of stages, each a JSON object", at: offset))
         }
         return stages
-    }
-
-    /// Shows the documents that a pipeline gives, as `query` shows its own.
-    private func showAll(_ documents: NexaAggregation<Document>, limit: Int) async throws(ShellError) {
-        let limit = limit > 0 ? limit : Int.max
-        guard console.presentation.isClassic else {
-            if try await print(stream: documents, limit: limit).hasMore { try tellCut(limit) }
-            return
-        }
-        // The head line of a classic list counts it.
-        var iterator = documents.makeAsyncIterator()
-        var found: [Document] = []
-        while found.count <= min(limit, Self.maximumCollected),
-            let document = try await call({ () async throws(NexaError) in try await iterator.next() })
-        {
-            found.append(document)
-        }
-        let isCut = found.count > limit
-        if isCut { found.removeLast() }
-        guard found.count <= Self.maximumCollected else {
-            throw ShellError("the pipeline gives more than \(Self.maximumCollected) documents; add a $limit")
-        }
-        if found.isEmpty {
-            return try show { (console) throws(OutputError) in try console.warning("No documents found") }
-        }
-        try show { (console) throws(OutputError) in try console.success("Found \(found.count) document(s):") }
-        try print(documents: found)
-        if isCut { try tellCut(limit) }
     }
 
     func distinct(_ call: CommandCall) async throws(ShellError) {

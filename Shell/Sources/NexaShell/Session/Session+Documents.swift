@@ -5,8 +5,6 @@ import NexaValue
 extension Session {
     /// How many documents `query` shows when nobody says otherwise, as the original did.
     static let defaultLimit = 100
-    /// A list with a head line is collected first, because the head counts it; this many at most.
-    static let maximumCollected = 100_000
 
     // MARK: Create
 
@@ -70,6 +68,7 @@ extension Session {
         let id = try id(&arguments, command)
         let found = try await call { () async throws(NexaError) in try await collection.read(id) }
         guard let found else { throw .plain("Not found") }
+        console.noteShown?(found)
         try print(document: found)
     }
 
@@ -79,7 +78,7 @@ extension Session {
             try QueryArguments(arguments, defaultLimit: settings.limit ?? Self.defaultLimit)
         }
         if request.fields.isEmpty { request.fields = console.presentation.shape.fields }
-        try await showPage(of: collection, request)
+        try await showPage(of: collection.name, request)
     }
 
     func count(_ arguments: ArgumentReader) async throws(ShellError) {

@@ -23,6 +23,8 @@ actor Session {
         /// The documents of `import -`; `nil` when standard input is a terminal.
         var input: ByteInput?
         var version = ""
+        /// Completion at the prompt; `nil` where there is none.
+        var completion: CompletionService?
         /// Commands that write are refused.
         var isReadOnly = false
         /// Starts the embedded server again when it is gone; `nil` for any other server, whose client finds it again.
@@ -109,6 +111,8 @@ actor Session {
             session.documentCount = nil
             let call = CommandCall(
                 specification: known, arguments: ArgumentReader(text), text: text, interruption: interruption)
+            // Also when it failed: it may have been carried out in part.
+            defer { if known.isWrite { session.settings.completion?.catalog.noteWrite() } }
             do throws(ShellError) {
                 let effect = try await known.action(session, call)
                 await session.hintAtNearName(known, text)
@@ -132,6 +136,7 @@ actor Session {
             guard let question else { return .none }
             let isYes = line.trimmed.lowercased() == "yes"
             guard isYes else { throw .plain(question.refusal) }
+            defer { session.settings.completion?.catalog.noteWrite() }
             try await session.doConfirmed(question)
             return .none
         }
@@ -196,6 +201,7 @@ actor Session {
         hasLostServer = false
         lastPage = nil
         if let location { self.location = location }
+        await settings.completion?.connected(running.client.configuration)
         await left.shutdown(drainingFor: .zero)
     }
 
@@ -227,8 +233,11 @@ actor Session {
     }
 
     /// The database that commands go to.
-    func database() -> NexaDatabase {
-        transaction?.handle.database(location.database) ?? client.database(location.database)
+    func database() -> NexaDatabase { database(location.database) }
+
+    /// A database, within the transaction if there is one.
+    func database(_ name: String) -> NexaDatabase {
+        transaction?.handle.database(name) ?? client.database(name)
     }
 
     /// Prints; a failure becomes the command's.
