@@ -8,7 +8,7 @@ export HOME := $(shell cd ~ 2>/dev/null && pwd || echo "$(CURDIR)/.build")
 endif
 DATA  ?= $(HOME)/.local/share/nexa
 # Debian packages: what the server and the shell link, and what only the tests use.
-BUILD_PACKAGES := librocksdb-dev libargon2-dev libpcre2-dev libedit-dev libssl-dev
+BUILD_PACKAGES := librocksdb-dev libargon2-dev libpcre2-dev libedit-dev libssl-dev zlib1g-dev
 TEST_PACKAGES  := $(BUILD_PACKAGES) git openssl python3 python3-venv
 BENCH_PACKAGES := $(TEST_PACKAGES) redis-server postgresql
 

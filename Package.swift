@@ -23,7 +23,7 @@ let package = Package(
         .library(name: "NexaClient", targets: ["NexaClient"]),
         .library(name: "NexaTestSupport", targets: ["NexaTestSupport"]),
         .library(name: "NexaTLS", targets: ["NexaTLS"]),
-        .library(name: "NexaCore", targets: ["NexaValue", "NexaProtocol", "NexaSCRAM", "NexaTransport"])
+        .library(name: "NexaCore", targets: ["NexaValue", "NexaTOON", "NexaProtocol", "NexaSCRAM", "NexaTransport"])
     ],
     traits: [
         .trait(name: "TLS", description: "Encrypted connections, with OpenSSL 3 (libssl-dev)")
@@ -34,6 +34,7 @@ let package = Package(
     ],
     targets: [
         .target(name: "NexaValue", swiftSettings: swiftSettings),
+        .target(name: "NexaTOON", dependencies: ["NexaValue"], swiftSettings: swiftSettings),
         .target(name: "NexaProtocol", dependencies: ["NexaValue"], swiftSettings: swiftSettings),
         // OpenSSL is linked into programs that ask for the trait TLS, and into no other.
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
@@ -46,7 +47,7 @@ let package = Package(
         .target(
             name: "NexaClient",
             dependencies: [
-                "NexaValue", "NexaProtocol", "NexaSCRAM", "NexaTransport",
+                "NexaValue", "NexaTOON", "NexaProtocol", "NexaSCRAM", "NexaTransport",
                 .target(name: "NexaTLS", condition: .when(traits: ["TLS"]))
             ],
             swiftSettings: swiftSettings),
@@ -58,6 +59,8 @@ let package = Package(
         .target(
             name: "TestKit", dependencies: ["NexaTransport"], path: "Tests/TestKit", swiftSettings: swiftSettings),
         .testTarget(name: "NexaValueTests", dependencies: ["NexaValue", "TestKit"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "NexaTOONTests", dependencies: ["NexaTOON", "NexaValue", "TestKit"], swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaProtocolTests", dependencies: ["NexaProtocol", "NexaValue", "NexaTestSupport", "TestKit"],
             swiftSettings: swiftSettings),
@@ -98,6 +101,9 @@ let package = Package(
             dependencies: ["NexaValue", "TestKit", .product(name: "NexaEngine", package: "nexa-server")],
             swiftSettings: swiftSettings),
         .testTarget(
+            name: "NexaVectorTests", dependencies: ["TestKit", .product(name: "NexaEngine", package: "nexa-server")],
+            swiftSettings: swiftSettings),
+        .testTarget(
             name: "NexaEngineTests",
             dependencies: [
                 "NexaValue", "NexaSCRAM", "NexaTransport", "TestKit",
@@ -126,7 +132,7 @@ let package = Package(
                 "PTYKit", "TestKit", .product(name: "nexa", package: "nexa-shell"),
                 .product(name: "nexadb", package: "nexa-server")
             ],
-            path: "Tests/Terminal", swiftSettings: swiftSettings)
+            path: "Tests/Terminal", exclude: ["Transcripts"], swiftSettings: swiftSettings)
     ],
     swiftLanguageModes: [.v6]
 )

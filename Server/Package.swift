@@ -17,7 +17,7 @@ let package = Package(
     products: [
         .executable(name: "nexadb", targets: ["nexadb"]),
         .library(name: "NexaServer", targets: ["NexaServer"]),
-        .library(name: "NexaEngine", targets: ["NexaEngine", "NexaQuery", "NexaStorage"])
+        .library(name: "NexaEngine", targets: ["NexaEngine", "NexaQuery", "NexaStorage", "NexaVector"])
     ],
     dependencies: [.package(name: "nexa", path: "..")],
     targets: [
@@ -26,8 +26,10 @@ let package = Package(
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         .target(name: "NexaStorage", dependencies: ["CRocksDB"], swiftSettings: swiftSettings),
         .target(name: "NexaQuery", dependencies: [core, "CPCRE2"], swiftSettings: swiftSettings),
+        .target(name: "CNexaVector"),
+        .target(name: "NexaVector", dependencies: ["CNexaVector", "NexaStorage"], swiftSettings: swiftSettings),
         .target(
-            name: "NexaEngine", dependencies: [core, "NexaStorage", "NexaQuery", "CArgon2"],
+            name: "NexaEngine", dependencies: [core, "NexaStorage", "NexaQuery", "NexaVector", "CArgon2"],
             swiftSettings: swiftSettings),
         .target(
             name: "NexaServer", dependencies: [core, "NexaEngine", .product(name: "NexaTLS", package: "nexa")],

@@ -20,11 +20,12 @@ let package = Package(
     dependencies: [.package(name: "nexa", path: "..", traits: ["TLS"])],
     targets: [
         .systemLibrary(name: "CLibEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CLineEditor", dependencies: ["CLibEdit"]),
         .target(
             name: "NexaShell",
             dependencies: [
-                "CLineEditor", .product(name: "NexaClient", package: "nexa"),
+                "CLineEditor", "CZlib", .product(name: "NexaClient", package: "nexa"),
                 .product(name: "NexaCore", package: "nexa")
             ],
             swiftSettings: swiftSettings),

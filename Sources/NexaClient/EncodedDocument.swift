@@ -10,6 +10,8 @@ public struct EncodedDocument: Sendable {
     /// The document in MessagePack: one map, in which each key stands once.
     public let bytes: [UInt8]
 
+    init(bytes: [UInt8]) { self.bytes = bytes }
+
     /// Encodes a document.
     public init(_ document: Document) { bytes = MessagePack.encode(document) }
 

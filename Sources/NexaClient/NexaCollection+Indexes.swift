@@ -36,9 +36,17 @@ extension NexaCollection {
         if sparse { definition["sparse"] = true }
         if let partial { definition["partial"] = .document(partial.document) }
         if let expireAfter { definition["expire_after"] = .int(expireAfter.components.seconds) }
+        return try await createIndex(
+            definition, requiring: [.indexes], waits: waits, options: options, progress: progress)
+    }
+
+    func createIndex(
+        _ definition: Document, requiring required: Set<Capability>, waits: Bool, options: CallOptions,
+        progress: (@Sendable (_ scanned: Int, _ total: Int) -> Void)?
+    ) async throws(NexaError) -> String {
         let reply = try await core.reply(
             to: .createIndex(.init(namespace: namespace, definition: definition)), operation: "createIndex",
-            options: options, requiring: [.indexes], isIdempotent: true)
+            options: options, requiring: required, isIdempotent: true)
         guard let made = try reply.fields()["index"]?.document.flatMap({ NexaIndex($0) }) else {
             throw reply.malformed("it lacks 'index'")
         }

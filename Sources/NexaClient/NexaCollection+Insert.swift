@@ -62,7 +62,7 @@ extension NexaCollection {
         return await insertAll(prepared, server, ordered: ordered, options: options)
     }
 
-    private func insertAll(
+    func insertAll(
         _ documents: [Prepared], _ server: Negotiated, ordered: Bool, options: CallOptions
     ) async -> BulkResult {
         var outcomes: [Result<DocumentID, NexaError>] = []
@@ -103,7 +103,7 @@ extension NexaCollection {
             self.init(encoded: writer.bytes, required: [.clientIDs], madeID: id)
         }
 
-        private init(encoded: [UInt8], required: Set<Capability>, madeID: DocumentID?) {
+        init(encoded: [UInt8], required: Set<Capability>, madeID: DocumentID?) {
             self.encoded = encoded
             self.required = required
             self.madeID = madeID
@@ -184,7 +184,7 @@ extension NexaCollection {
         }
     }
 
-    private func insertOneByOne(
+    func insertOneByOne(
         _ documents: ArraySlice<Prepared>, ordered: Bool, options: CallOptions
     ) async -> [Result<DocumentID, NexaError>] {
         var outcomes: [Result<DocumentID, NexaError>] = []
@@ -207,7 +207,7 @@ extension NexaCollection {
 
 extension NexaError {
     /// Refusals that another document might not meet.
-    fileprivate var isAboutOneDocument: Bool {
+    var isAboutOneDocument: Bool {
         code == .duplicateID || code == .invalidRequest || code == .limitExceeded
     }
 

@@ -13,6 +13,20 @@ public struct NexaIndex: Sendable, Hashable {
         case failed(String)
     }
 
+    /// What a vector index is made with.
+    public struct Vector: Sendable, Hashable {
+        /// The length of all vectors.
+        public let dimensions: Int
+        /// How near two vectors are.
+        public let metric: VectorMetric
+        /// How they are kept in memory.
+        public let quantization: VectorQuantization
+        /// The neighbours of a vector in the graph.
+        public let maxConnections: Int
+        /// The candidates that are looked at for them.
+        public let efConstruction: Int
+    }
+
     /// The name.
     public let name: String
     /// The fields, the first one deciding.
@@ -25,6 +39,8 @@ public struct NexaIndex: Sendable, Hashable {
     public let partial: Filter?
     /// Documents are deleted so long after the time in the field.
     public let expireAfter: Duration?
+    /// The vectors that it is made of; `nil` for an index that has an order.
+    public let vector: Vector?
     /// How far it is.
     public let state: State
     /// Why it could not be built, as the server names it.
@@ -44,6 +60,14 @@ public struct NexaIndex: Sendable, Hashable {
         isSparse = fields["sparse"]?.bool ?? false
         partial = fields["partial"]?.document.map { Filter($0) }
         expireAfter = fields["expire_after"]?.int.map { .seconds($0) }
+        vector = fields["vector"]?.document.map { vector in
+            Vector(
+                dimensions: Int(clamping: vector["dimensions"]?.int ?? 0),
+                metric: vector["metric"]?.string.flatMap(VectorMetric.init) ?? .cosine,
+                quantization: vector["quantization"]?.string.flatMap(VectorQuantization.init) ?? .none,
+                maxConnections: Int(clamping: vector["m"]?.int ?? 0),
+                efConstruction: Int(clamping: vector["ef_construction"]?.int ?? 0))
+        }
         switch fields["state"]?.string {
         case "building":
             state = .building(

@@ -197,6 +197,7 @@ public struct Capability: RawRepresentable, Sendable, Hashable {
     /// What this version of the protocol knows.
     public static let all: [Capability] = [
         clientIDs, queryOptions, errorCodes, filterLogic, durability, atomicBatches, resumeTokens, scram,
-        transactions, cancellation, updateOperators, userAdministration, indexes, aggregation, maintenance
+        transactions, cancellation, updateOperators, userAdministration, indexes, aggregation, maintenance,
+        toon, vectors, packedVectors
     ]
 }

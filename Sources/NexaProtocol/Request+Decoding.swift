@@ -63,8 +63,9 @@ extension Request {
             .dropDatabase, .subscribeChanges, .beginTransaction, .commitTransaction,
             .updateMany, .deleteMany, .findAndModify, .bulkWrite,
             .createUser, .deleteUser, .changePassword, .updateUser, .apiKeys,
-            .backup, .importMongoDatabase, .importMongoCollection,
-            .aggregate, .distinct, .createIndex, .dropIndex, .listIndexes, .explain, .collectionStats, .databaseStats:
+            .backup, .importMongoDatabase, .importMongoCollection, .queryTOON, .exportTOON, .importTOON,
+            .aggregate, .distinct, .createIndex, .dropIndex, .listIndexes, .explain, .collectionStats, .databaseStats,
+            .vectorSearch, .buildVectorIndex, .getVectors:
             let fields = try RequestFields(payload)
             control = Self.mayTakeLong(type) ? try RequestControl(fields) : RequestControl()
             try self.init(type: type, fields: fields, recent: &recent)
@@ -146,6 +147,9 @@ extension Request {
         case .backup: self = .backup(directory: try fields.backupDirectory())
         case .importMongoDatabase: self = .importMongo(try ImportMongo(fields, isCollection: false))
         case .importMongoCollection: self = .importMongo(try ImportMongo(fields, isCollection: true))
+        case .queryTOON: self = .queryTOON(try QueryTOON(fields, &recent))
+        case .exportTOON: self = .exportTOON(try ExportTOON(fields, &recent))
+        case .importTOON: self = .importTOON(try ImportTOON(fields, &recent))
         case .createIndex: self = .createIndex(try CreateIndex(fields, &recent))
         case .dropIndex: self = .dropIndex(try DropIndex(fields, &recent))
         case .listIndexes: self = .listIndexes(try fields.namespace(missing: "Missing 'collection' field", &recent))
@@ -153,6 +157,9 @@ extension Request {
         case .collectionStats:
             self = .collectionStats(try fields.namespace(missing: "Missing 'collection' field", &recent))
         case .databaseStats: self = .databaseStats(try fields.database())
+        case .vectorSearch: self = .vectorSearch(try VectorSearch(fields, &recent))
+        case .buildVectorIndex: self = .buildVectorIndex(try BuildVectorIndex(fields, &recent))
+        case .getVectors: self = .getVectors(try fields.database())
         default: throw Self.unknown(type)
         }
     }
@@ -176,7 +183,7 @@ extension Request.Query {
     /// The largest filter, sort or projection, in bytes.
     static var maximumOptionByteCount: Int { 4 << 20 }
 
-    fileprivate init(_ fields: borrowing RequestFields, _ recent: inout RecentNamespace) throws(RequestError) {
+    init(_ fields: borrowing RequestFields, _ recent: inout RecentNamespace) throws(RequestError) {
         let namespace = try fields.namespace(missing: "Missing 'collection' field", &recent)
         self.init(namespace: namespace)
         filter = try fields.document("filters", maximumByteCount: Self.maximumOptionByteCount)

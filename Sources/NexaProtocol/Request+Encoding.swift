@@ -84,13 +84,18 @@ extension Request {
         case .updateMany(let write), .deleteMany(let write): write.encode(into: &writer)
         case .findAndModify(let modify): modify.encode(into: &writer)
         case .bulkWrite(let bulk): bulk.encode(into: &writer)
+        case .queryTOON(let query): query.encode(into: &writer)
+        case .exportTOON(let export): export.encode(into: &writer)
+        case .importTOON(let request): request.encode(into: &writer)
         case .createIndex(let create): create.encode(into: &writer)
+        case .vectorSearch(let search): search.encode(into: &writer)
+        case .buildVectorIndex(let build): build.encode(into: &writer)
         case .dropIndex(let drop): drop.encode(into: &writer)
         case .explain(let query): query.encode(into: &writer)
         case .listIndexes(let namespace), .collectionStats(let namespace):
             writer.writeMapHead(count: 2)
             namespace.encode(into: &writer)
-        case .databaseStats(let database):
+        case .databaseStats(let database), .getVectors(let database):
             writer.writeMapHead(count: 1)
             writer.write(key: "database", database)
         }
@@ -116,7 +121,9 @@ extension Request.Connect {
 }
 
 extension Request.Query {
-    fileprivate func encode(into writer: inout MessagePackWriter) {
+    fileprivate func encode(into writer: inout MessagePackWriter) { writer.write(fields) }
+
+    var fields: Document {
         var fields: Document = [
             "collection": .string(namespace.collection), "database": .string(namespace.database),
             "filters": .document(filter), "limit": .int(Int64(limit))
@@ -128,7 +135,7 @@ extension Request.Query {
         if let page { fields["page"] = ["documents": .int(Int64(page.documents)), "bytes": .int(Int64(page.bytes))] }
         if let after { fields["after"] = .bytes(after) }
         if let hint { fields["hint"] = .string(hint) }
-        writer.write(fields)
+        return fields
     }
 }
 

@@ -28,6 +28,10 @@ public enum Request: Sendable, Hashable {
     /// Carries out the query, and returns how in place of the documents.
     case explain(Query)
     case collectionStats(Namespace)
+    case vectorSearch(VectorSearch)
+    case buildVectorIndex(BuildVectorIndex)
+    /// GET_VECTORS of a database.
+    case getVectors(String)
     case databaseStats(String)
     case beginTransaction(BeginTransaction)
     case commitTransaction(CommitTransaction)
@@ -49,6 +53,9 @@ public enum Request: Sendable, Hashable {
     case backup(directory: String)
     case compact
     case importMongo(ImportMongo)
+    case queryTOON(QueryTOON)
+    case exportTOON(ExportTOON)
+    case importTOON(ImportTOON)
 
     /// A collection in a database.
     public struct Namespace: Sendable, Hashable {
@@ -279,11 +286,17 @@ public enum Request: Sendable, Hashable {
         case .compact: .compact
         case .importMongo(let request):
             request.sourceCollection == nil ? .importMongoDatabase : .importMongoCollection
+        case .queryTOON: .queryTOON
+        case .exportTOON: .exportTOON
+        case .importTOON: .importTOON
         case .createIndex: .createIndex
         case .dropIndex: .dropIndex
         case .listIndexes: .listIndexes
         case .explain: .explain
         case .collectionStats: .collectionStats
+        case .vectorSearch: .vectorSearch
+        case .buildVectorIndex: .buildVectorIndex
+        case .getVectors: .getVectors
         case .databaseStats: .databaseStats
         }
     }
@@ -292,10 +305,10 @@ public enum Request: Sendable, Hashable {
     public var isRead: Bool {
         switch self {
         case .read, .query, .ping, .listCollections, .listDatabases, .listUsers: true
-        case .distinct: true
+        case .distinct, .queryTOON, .exportTOON: true
         // A cursor that goes on moves, and $merge writes.
         case .aggregate(let aggregate): if case .begin = aggregate.step { aggregate.target == nil } else { false }
-        case .listIndexes, .explain, .collectionStats, .databaseStats: true
+        case .listIndexes, .explain, .collectionStats, .databaseStats, .vectorSearch, .getVectors: true
         default: false
         }
     }

@@ -29,7 +29,8 @@ extension Request {
     static func mayTakeLong(_ type: MessageType) -> Bool {
         switch type {
         case .query, .aggregate, .distinct, .explain, .updateMany, .deleteMany, .findAndModify, .bulkWrite,
-            .importMongoDatabase, .importMongoCollection:
+            .importMongoDatabase, .importMongoCollection, .vectorSearch,
+            .queryTOON, .exportTOON, .importTOON:
             true
         default: false
         }

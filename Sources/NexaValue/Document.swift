@@ -83,7 +83,8 @@ public struct Document: Sendable {
     /// The field names, in order.
     public var keys: [String] { elements.map(\.key) }
 
-    func position(of key: String) -> Int? {
+    /// Where a field stands in document order.
+    package func position(of key: String) -> Int? {
         if let index { return index[FieldName(key)] }
         return elements.firstIndex { Self.isSameKey($0.key, key) }
     }

@@ -133,7 +133,7 @@ extension JSON {
     private static let base64Alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
     /// Appends bytes in base64 with padding (RFC 4648, section 4).
-    static func appendBase64(_ bytes: [UInt8], to output: inout [UInt8]) {
+    package static func appendBase64(_ bytes: [UInt8], to output: inout [UInt8]) {
         output.reserveCapacity(output.count + (bytes.count + 2) / 3 * 4)
         for start in stride(from: 0, to: bytes.count, by: 3) {
             let count = min(3, bytes.count - start)
@@ -238,7 +238,7 @@ extension Timestamp {
     /// The point in time as RFC 3339 text in UTC, with as many of 0, 3, 6 or 9 decimals as it needs.
     ///
     /// Years beyond 0…9999, which RFC 3339 cannot say, get the sign and the extra digits of ISO 8601.
-    var rfc3339: String {
+    package var rfc3339: String {
         let days = floorDivided(seconds, by: 86_400)
         let second = Int((seconds % 86_400 + 86_400) % 86_400)
         // Days to a date of the Gregorian calendar in eras of 400 years that begin in March:

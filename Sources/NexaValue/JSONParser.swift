@@ -102,6 +102,13 @@ struct JSONParser: ~Copyable, ~Escapable {
 }
 
 extension Document {
+    /// Takes over fields whose keys are known to differ.
+    package init(distinct fields: [Element]) {
+        self.init()
+        elements = fields
+        indexIfLarge()
+    }
+
     /// Takes over fields that were collected in order; a repeated key keeps its first place and its last value.
     init(parsed fields: [Element]) {
         self.init()

@@ -135,7 +135,23 @@ with client() as db:
     check("shop" not in db.list_databases(), "a dropped database is not listed")
     raises(lambda: db.drop_database("default"), "Cannot drop", "default stays")
 
-    # What is not there yet says so.
-    raises(lambda: db.vector_search("films", [0.0] * 4), "VECTOR_SEARCH", "an unserved message is named")
+    # Vectors, as the old client sends them.
+    db.create_collection("embeddings", dimensions=3)
+    for name, vector in (("a", [1, 0, 0]), ("b", [0.5, 0.5, 0]), ("c", [-1.0, 0, 0])):
+        db.insert("embeddings", {"name": name, "vector": vector})
+    found = db.vector_search("embeddings", [1.0, 0.0, 0.0], limit=3)
+    check([hit["document"]["name"] for hit in found] == ["a", "b", "c"], "best first")
+    check(abs(found[0]["similarity"] - 1) < 1e-6 and abs(found[2]["similarity"] + 1) < 1e-6, "the cosine")
+    check(all("vector" not in hit["document"] for hit in found), "results come without the vector")
+    check(found[0]["document_id"] == found[0]["document"]["_id"], "the id of a result")
+    found = db.vector_search("embeddings", [1.0, 0.0, 0.0], limit=1, filters={"name": "c"})
+    check([hit["document"]["name"] for hit in found] == ["c"], "a filter acts inside the search")
+    built = db.build_hnsw_index("embeddings", M=8, ef_construction=100)
+    check(built["status"] == "success" and built["num_vectors"] == 3, "an index is built")
+    raises(lambda: db.insert("embeddings", {"vector": [1, 2]}), "Vector dimension mismatch", "a wrong length")
+    raises(lambda: db.vector_search("embeddings", [1.0]), "Query vector must have 3 dimensions", "a short query")
+    raises(lambda: db.build_hnsw_index("films"), "No vectors found in collection 'films'", "nothing to build")
+    vectors = db._send_message(0x23, {"database": "default"})
+    check(vectors["total_vectors"] == 3 and vectors["collections"]["embeddings"]["dimensions"] == 3, "all vectors")
 
 print(f"existing client: {checked} checks passed")

@@ -108,8 +108,15 @@ import Testing
         Bad(type: .dropDatabase, fields: [:], message: "Missing 'database' field"),
         Bad(type: MessageType(rawValue: 0x77), fields: [:], message: "Unknown message type: 119"),
         Bad(
-            type: MessageType(rawValue: 0x07), fields: [:],
-            message: "Unknown message type: 7 (VECTOR_SEARCH is not available in this server)")
+            type: MessageType(rawValue: 0x44), fields: [:],
+            message: "Unknown message type: 68 (CREATE_COLLECTION is not available in this server)"),
+        Bad(type: .vectorSearch, fields: ["collection": "c"], message: "Missing 'collection' or 'vector' field"),
+        Bad(
+            type: .vectorSearch, fields: ["collection": "c", "vector": [1, "x"]],
+            message: "Field 'vector' must be a list of numbers; element 1 is none"),
+        Bad(
+            type: .vectorSearch, fields: ["collection": "c", "vector": [1], "dimensions": 768],
+            message: "Query vector must have 768 dimensions")
     ]
 
     @Test(arguments: bad) func badRequestsAreToldInKnownWords(bad: Bad) {

@@ -41,6 +41,12 @@ import Testing
             .aggregate(.init(namespace: shop, step: .begin([["$merge": ["into": "d"]]]))), "aw-- -WA --"
         ),
         .distinct: (.distinct(.init(namespace: shop, field: "a")), "awr- RWA --"),
+        .vectorSearch: (.vectorSearch(.init(namespace: shop, target: .vector([1]))), "awr- RWA --"),
+        .buildVectorIndex: (.buildVectorIndex(.init(namespace: shop)), "aw-- -WA --"),
+        .getVectors: (.getVectors("shop"), "awr- RWA --"),
+        .queryTOON: (.queryTOON(.init(query: .init(namespace: shop))), "awr- RWA --"),
+        .exportTOON: (.exportTOON(.init(namespace: shop)), "awr- RWA --"),
+        .importTOON: (.importTOON(.init(namespace: shop, text: Array("a: 1".utf8))), "aw-- -WA --"),
         .createIndex: (.createIndex(.init(namespace: shop, definition: ["keys": ["a": 1]])), "aw-- -WA --"),
         .dropIndex: (.dropIndex(.init(namespace: shop, name: "a_1")), "aw-- -WA --"),
         .listIndexes: (.listIndexes(shop), "awr- RWA --"),

@@ -225,17 +225,17 @@ import Testing
             configuration.engine.documentCacheBytes = 1 << 20
             configuration.engine.blockCacheBytes = 8 << 20
         }
-        let slow = try (0..<3).map { _ in try Peer(port: fixture.port).logIn() }
+        let slow = try (0..<8).map { _ in try Peer(port: fixture.port).logIn() }
         for peer in slow { try peer.perform(.subscribe(.init())) }
         let writer = try Peer(port: fixture.port).logIn()
         try writer.perform(Self.insert(1))
         let updates = encoded(["padding": .string(String(repeating: "p", count: 100_000))])
         let before = Self.residentBytes()
-        // Each event has the fields and the whole document: three readers would have 180 MB each.
+        // Each event has the fields and the whole document: eight readers would have 180 MB each.
         for _ in 0..<900 { try writer.perform(.update(.init(namespace: .films, id: 1, updates: updates))) }
         let grown = Self.residentBytes() - before
         // Other tests of the process take memory meanwhile, too.
-        #expect(grown < 450 << 20, "\(grown >> 20) MiB more than before")
+        #expect(grown < 1000 << 20, "\(grown >> 20) MiB more than before")
         for peer in slow { #expect(try Self.event(peer)["operationType"] == "insert") }
     }
 

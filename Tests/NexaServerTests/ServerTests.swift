@@ -189,10 +189,10 @@ extension NexaServer {
     @Test func codesThatAreNotThereAreNamed() async throws {
         try await Running.with { server in
             let peer = try server.peer().logIn()
-            try peer.send(Peer.frame(type: 0x07, payload: [0x80]))
+            try peer.send(Peer.frame(type: 0x44, payload: [0x80]))
             let reply = try #require(try peer.receive())
             #expect(reply.type == .error)
-            #expect(reply.fields["error"] == "Unknown message type: 7 (VECTOR_SEARCH is not available in this server)")
+            #expect(reply.fields["error"] == "Unknown message type: 68 (CREATE_COLLECTION is not available in this server)")
             #expect(try peer.ask(.ping).type == .pong)
         }
     }

@@ -153,9 +153,10 @@ import Testing
         func found(_ username: String, loopback: Bool, _ environment: [String: String] = [:]) throws
             -> PasswordFinder.Found
         {
-            try PasswordFinder(
+            let words = ["-u", username, "-h", loopback ? "localhost" : "db.example"]
+            return try PasswordFinder(
                 invocation: Invocation(), environment: environment, standardInput: nil, signals: -1
-            ).find(username: username, isLoopback: loopback)
+            ).find(connection(words))
         }
         #expect(try found("root", loopback: true) == .init(password: "nexadb123", isDefault: true))
         #expect(try found("ann", loopback: true) == .init(password: nil))

@@ -144,7 +144,7 @@ import Testing
     }
 
     @Test func exportsOfMongoDBAreImported() throws {
-        let server = try ServerFixture { ["--import-directory", $0] }
+        let server = try UserServerFixture { ["--import-directory", $0] }
         let made = try Program.run("/bin/mkdir", ["-p", server.folder.path + "/dump/shop"])
         #expect(made.exitCode == 0)
         _ = try server.folder.write(

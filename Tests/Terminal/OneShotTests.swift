@@ -38,7 +38,8 @@ import Testing
         #expect(fault.exitCode == 3)
         #expect(
             fault.errors.hasSuffix(
-                "✗ Error: expected ':' at line 1 column 15\n  query {\"year\" 1}\n                ^\n"))
+                "✗ Error: expected ':' at line 1 column 15\n  query {\"year\" 1}\n                ^\n"
+                    + "  did you mean: query {\"year\": 1}\n"))
         #expect(try fixture.run(["-e", "use m", "-e", "read none"]).errors.hasSuffix("✗ Not found\n"))
     }
 

@@ -6,7 +6,7 @@ import Testing
 /// Users, passwords and API keys: secrets come in by the terminal or a private file, and go nowhere else.
 @Suite struct UserCommandTests {
     @Test func usersComeChangeAndGo() throws {
-        let server = try ServerFixture()
+        let server = try UserServerFixture()
         let root = "first-password"
         let file = try server.folder.write("secret", "anns-password\n", mode: 0o600)
         let made = try server.run(
@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test func passwordsAreTypedTwiceAndNeverShown() throws {
-        let server = try ServerFixture()
+        let server = try UserServerFixture()
         let session = try server.open("root", "first-password")
         session.send("create_user ann --role write\r")
         #expect(session.prompts("New password for ann:"), "\(session.screen.text)")
@@ -76,7 +76,7 @@ import Testing
     }
 
     @Test func theOwnPasswordCanBeChangedAndWorkGoesOn() throws {
-        let server = try ServerFixture()
+        let server = try UserServerFixture()
         let session = try server.open("root", "first-password")
         session.send("passwd\r")
         #expect(session.prompts("New password for root:"), "\(session.screen.text)")
@@ -110,7 +110,7 @@ import Testing
     }
 
     @Test func aPIKeysLogInUntilTheyAreRevoked() throws {
-        let server = try ServerFixture()
+        let server = try UserServerFixture()
         let file = try server.folder.write("secret", "anns-password\n", mode: 0o600)
         let made = try server.run(
             "root", "first-password", "create_user ann --password-file \(file)",

@@ -24,10 +24,11 @@ extension CatalogRecord {
     static func indexMarksKey(_ number: UInt32) -> [UInt8] { [Kind.indexMarks] + DocumentKey.prefix(number) }
     static func indexProgressKey(_ number: UInt32) -> [UInt8] { [Kind.indexProgress] + DocumentKey.prefix(number) }
 
-    static func indexValue(_ index: Index, isReady: Bool) -> [UInt8] {
+    static func indexValue(_ index: Index, _ definition: IndexDefinition? = nil, isReady: Bool) -> [UInt8] {
         MessagePack.encode(
             [
-                "collection": .int(Int64(index.collection)), "definition": .document(index.definition.document),
+                "collection": .int(Int64(index.collection)),
+                "definition": .document((definition ?? index.definition).document),
                 "ready": .bool(isReady)
             ] as Document)
     }

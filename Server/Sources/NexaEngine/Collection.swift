@@ -17,9 +17,10 @@ protocol IndexMaintaining: Sendable {
 /// One entry of an index, as it is stored in the family `indexes`.
 struct IndexEntry: Hashable, Sendable {
     /// The number of the index in four bytes and the ordered values; in an index that is not unique also the
-    /// encoded `_id`.
+    /// encoded `_id`. In a vector index the encoded `_id` alone.
     var key: [UInt8]
-    /// In a unique index the encoded `_id`, otherwise how many bytes of the key it has, in two bytes.
+    /// In a unique index the encoded `_id`, in a vector index the vector, otherwise how many bytes of the key the
+    /// `_id` has, in two bytes.
     var value: [UInt8]
     /// Whether another document with this key is refused.
     var isUnique: Bool
@@ -59,8 +60,13 @@ final class Collection: Sendable {
         }
     }
 
-    /// The indexes, as queries use them.
+    /// All indexes.
     var queryIndexes: [Index] { indexes.compactMap { $0 as? Index } }
+
+    /// The vector index of a field.
+    func vectorIndex(_ path: String) -> Index? {
+        indexes.lazy.compactMap { $0 as? Index }.first { $0.vectors?.path == path && $0.state != .dropped }
+    }
 
     /// Why the building of indexes failed, for whoever asks; forgotten when the server ends.
     let failedBuilds = Monitor<[(definition: IndexDefinition, error: EngineError)]>([])

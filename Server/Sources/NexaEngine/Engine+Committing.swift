@@ -18,7 +18,18 @@ extension Engine {
         completion: @escaping @Sendable (Result<Void, EngineError>) -> Void
     ) throws(EngineError) -> WriteAttempt {
         if let transaction = options.transaction {
-            return try transaction.write(in: collection, keys: keys, decide: decide, completion)
+            while true {
+                var length: Int?
+                let attempt = try transaction.write(
+                    in: collection, keys: keys,
+                    decide: { (values) throws(EngineError) in
+                        let changes = try decide(values)
+                        length = firstVectorLength(of: changes, in: collection)
+                        return length == nil ? changes : []
+                    }, completion)
+                guard let length else { return attempt }
+                try establishVectors(in: collection, dimensions: length)
+            }
         }
         var held = LatchSet()
         for key in keys { held.insert(latches.index(of: key)) }
@@ -27,6 +38,7 @@ extension Engine {
         if held.isEmpty { held.insert(0) }
         while true {
             var wanted = held
+            var length: Int?
             let attempt = try latches.holding(held) { () throws(EngineError) -> WriteAttempt? in
                 guard !collection.isDropped else { return .dropped }
                 var values: [[UInt8]?] = []
@@ -34,10 +46,14 @@ extension Engine {
                 for key in keys { values.append(try current(key, latches.latch(of: key))) }
                 let changes = try decide(values)
                 guard !changes.isEmpty else { return .unchanged }
+                length = firstVectorLength(of: changes, in: collection)
+                if length != nil { return nil }
                 let group = CollectionChanges(collection: collection, changes: changes)
                 return try queue([group], holding: &wanted, options, completion) ? .queued : nil
             }
             if let attempt { return attempt }
+            // The first vector of a collection: its index comes before it.
+            if let length { try establishVectors(in: collection, dimensions: length) }
             // Unique entries have latches of their own, which are only known now.
             held = wanted
         }
@@ -67,7 +83,18 @@ extension Engine {
         // A commit that does not begin with a note is passed over by those who read the change history.
         for group in groups { contents.add(group) }
         if !difference.isEmpty { try add(difference, to: &contents) }
-        try enqueue(contents.batch, options, noting: contents.noted, completion)
+        let vectors = difference.vectors
+        guard !vectors.isEmpty else {
+            try enqueue(contents.batch, options, noting: contents.noted, completion)
+            return true
+        }
+        try enqueue(contents.batch, options, noting: contents.noted) { [weak self] result in
+            if case .success = result {
+                for change in vectors { change.apply() }
+                if let self { keeper.wake(self) }
+            }
+            completion(result)
+        }
         return true
     }
 

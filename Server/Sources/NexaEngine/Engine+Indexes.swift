@@ -1,5 +1,6 @@
 import NexaStorage
 import NexaValue
+import NexaVector
 import Synchronization
 
 /// An index and how far it is.
@@ -56,7 +57,7 @@ extension Engine {
     }
 
     /// All latches are held.
-    private func addIndex(
+    func addIndex(
         _ definition: IndexDefinition, to collection: Collection,
         _ completion: @escaping @Sendable (Result<IndexStatus, EngineError>) -> Void
     ) throws(EngineError) {
@@ -75,6 +76,7 @@ extension Engine {
         }
         if let other = known.first(where: {
             $0.definition.keys == definition.keys && $0.definition.partialFilter == definition.partialFilter
+                && ($0.vectors == nil) == (definition.vector == nil)
         }) {
             throw EngineError(
                 .badRequest, "Collection '\(collection.name)' has an index on these fields, '\(other.name)'",
@@ -100,12 +102,15 @@ extension Engine {
 
     /// Brings back the indexes of the catalog, and goes on building those that were not ready.
     func resumeIndexes(_ contents: CatalogRecord.Contents) throws(EngineError) {
+        let resumed = try catalog.attach(contents)
+        try vectorImages.load(vectorIndexes.filter { $0.state == .ready }, store)
         let collections = Dictionary(uniqueKeysWithValues: contents.collections.map { ($0.number, $0) })
-        for (index, progress) in try catalog.attach(contents) {
+        for (index, progress) in resumed {
             guard let collection = collections[index.collection] else { continue }
             builder.start(IndexBuilder.Job(index: index, collection: collection, progress: progress), in: self)
         }
         sweeper.start(self)
+        if !vectorIndexes.isEmpty { keeper.wake(self) }
     }
 
     /// Drops an index, in constant time. `.notFound` when it is not there.
@@ -141,7 +146,14 @@ extension Engine {
     }
 
     private static func status(of index: Index) -> IndexStatus {
-        IndexStatus(
+        // What is told of a vector index that is ready is how much of it is in the graph.
+        if index.state == .ready, let field = index.vectors, !field.isRebuilding {
+            let count = field.current.count
+            return IndexStatus(
+                definition: index.definition, state: .ready, scanned: max(0, count - field.current.unlinkedCount),
+                total: count)
+        }
+        return IndexStatus(
             definition: index.definition, state: index.state == .ready ? .ready : .building,
             scanned: index.build.scanned.load(ordering: .relaxed), total: index.build.total.load(ordering: .relaxed))
     }

@@ -181,6 +181,7 @@ extension Engine {
         defer { latch.unlock() }
         guard !collection.isDropped else { return .dropped }
         guard collection.indexes.isEmpty else { return nil }
+        if collection.vectorDimensions == 0, StoredVector.length(in: document.bytes.span.bytes) != nil { return nil }
         let id = document.id
         var batch = WriteBatch(capacity: document.bytes.count + key.count + collection.noteNames.count + 64)
         batch.note(.insert, in: collection)

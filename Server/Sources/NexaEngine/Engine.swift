@@ -18,13 +18,18 @@ public final class Engine: Sendable {
 
     let builder = IndexBuilder()
     let sweeper: ExpirySweeper
+    let keeper: VectorKeeper
+    let vectorImages: VectorImages
     let onNotice: @Sendable (EngineNotice) -> Void
     /// Where files without names are made that outgrow the memory.
     let temporaryDirectory: String
 
     private init(
-        _ store: Store, _ contents: CatalogRecord.Contents, _ options: EngineOptions, temporaryDirectory: String
+        _ store: Store, _ contents: CatalogRecord.Contents, _ options: EngineOptions, directory: String
     ) {
+        let temporaryDirectory = directory + "/tmp"
+        vectorImages = VectorImages(directory: directory + "/vectors")
+        keeper = VectorKeeper(images: vectorImages, threads: options.vectorThreads)
         self.temporaryDirectory = temporaryDirectory
         self.store = store
         onNotice = options.onNotice
@@ -49,7 +54,7 @@ public final class Engine: Sendable {
         }
         var contents = try CatalogRecord.load(store)
         if contents.loginSecret == nil { contents.loginSecret = try makeLoginSecret(store) }
-        let engine = Engine(store, contents, options, temporaryDirectory: path + "/tmp")
+        let engine = Engine(store, contents, options, directory: path)
         try engine.resumeIndexes(contents)
         return engine
     }
@@ -68,10 +73,14 @@ public final class Engine: Sendable {
     public func close() {
         sweeper.shutDown()
         builder.shutDown()
+        keeper.shutDown(self)
         store.close()
     }
 
-    deinit { sweeper.shutDown() }
+    deinit {
+        sweeper.shutDown()
+        keeper.shutDown(self)
+    }
 
     /// Gets deferred writes committed, on this thread where that is cheap; see `isDeferred` of the write calls.
     public func flushPending() { store.commitPending(mayFlush: true) }
@@ -99,7 +108,7 @@ public final class Engine: Sendable {
         start(completion) { () throws(EngineError) in try catalog.makeDatabase(name, completion) }
     }
 
-    /// Makes a collection, and its database, and records the length of its vectors if one is given.
+    /// Makes a collection, and its database, with an index of the vectors in the field `vector` if their length is given.
     ///
     /// Succeeds when it is there already, unless it has vectors of another length (`.badRequest`).
     public func createCollection(
@@ -107,8 +116,14 @@ public final class Engine: Sendable {
         completion: @escaping @Sendable (Result<Void, EngineError>) -> Void
     ) {
         start(completion) { () throws(EngineError) in
-            try catalog.makeCollection(
-                database, name, vectorDimensions: vectorDimensions ?? 0, durability: .sync, completion)
+            guard let dimensions = vectorDimensions, dimensions > 0 else {
+                try catalog.makeCollection(database, name, vectorDimensions: 0, durability: .sync, completion)
+                return
+            }
+            let collection = try catalog.makeCollection(
+                database, name, vectorDimensions: dimensions, durability: .os
+            ) { _ in }
+            try establishVectors(in: collection, dimensions: dimensions, durability: .sync, completion: completion)
         }
     }
 

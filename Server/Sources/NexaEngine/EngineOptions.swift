@@ -1,3 +1,4 @@
+import Glibc
 import NexaStorage
 
 /// When a write counts as done.
@@ -54,6 +55,8 @@ public struct EngineOptions: Sendable {
     public var changeHistoryAge = Duration.seconds(86_400)
     /// How often documents are looked for that have expired, by an index with `expireAfterSeconds`. Default 60 seconds.
     public var expiryInterval = Duration.seconds(60)
+    /// Threads that link new vectors into the graphs of vector indexes. Default: half of the processors, at least one.
+    public var vectorThreads = max(1, Self.processorCount / 2)
     /// Bytes of one log file. For tests.
     @_spi(Testing) public var logFileBytes = 32 << 20
     /// Called after commits became visible, by the thread that made them; has to be quick and must not write.
@@ -65,6 +68,8 @@ public struct EngineOptions: Sendable {
 
     /// Creates the defaults.
     public init() {}
+
+    private static var processorCount: Int { Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
     var storage: StoreOptions {
         var storage = StoreOptions()
@@ -104,6 +109,8 @@ public enum EngineLimits {
     public static let maximumAPIKeys = 64
     /// Databases that one user has grants for.
     public static let maximumGrants = 1024
+    /// Documents that a vector search finds, and candidates that it keeps.
+    public static let maximumNeighbours = 10_000
     /// The length of the vectors of a collection.
-    public static let maximumVectorDimensions = 65_536
+    public static let maximumVectorDimensions = 16_384
 }

@@ -23,7 +23,7 @@ final class Index: IndexMaintaining, Sendable {
     /// The number that its entries begin with; never used again.
     let number: UInt32
     let collection: UInt32
-    let definition: IndexDefinition
+    private let fixedDefinition: IndexDefinition
     let pattern: IndexKeyPattern
     let partial: QueryFilter?
     /// What the filter of a partial index says, to compare with what a query says.
@@ -37,6 +37,8 @@ final class Index: IndexMaintaining, Sendable {
     private let marking: Monitor<Marks>
     private let record: @Sendable (UInt32, Marks) throws(EngineError) -> Void
     let build = IndexBuildProgress()
+    /// The vectors, when it is an index of such.
+    let vectors: VectorField?
 
     /// - Parameter record: queues the marks, before the first entry that they speak of.
     init(
@@ -47,7 +49,10 @@ final class Index: IndexMaintaining, Sendable {
         let (pattern, partial) = try definition.checked()
         self.number = number
         self.collection = collection
-        self.definition = definition
+        fixedDefinition = definition
+        vectors = try definition.vector.map { (options) throws(EngineError) in
+            try VectorField(path: definition.keys[0].path, options: options)
+        }
         self.pattern = pattern
         self.partial = partial
         partialConstraints = partial?.constraints.fields ?? []
@@ -59,7 +64,15 @@ final class Index: IndexMaintaining, Sendable {
         self.record = record
     }
 
-    var name: String { definition.name }
+    var name: String { fixedDefinition.name }
+
+    /// What it is; how the graph of a vector index is built can change.
+    var definition: IndexDefinition {
+        guard let vectors else { return fixedDefinition }
+        var definition = fixedDefinition
+        definition.vector = vectors.options
+        return definition
+    }
 
     /// Where all entries are.
     var range: (lower: [UInt8], upper: [UInt8]) { (prefix, prefix.prefixEnd) }
@@ -92,12 +105,18 @@ final class Index: IndexMaintaining, Sendable {
         try translatingQuery { () throws(QueryError) in
             if let partial, try !partial.matches(document) { return IndexKeyPattern.Keys() }
             return try pattern.keys(
-                of: document, prefix: prefix, isSparse: definition.isSparse,
+                of: document, prefix: prefix, isSparse: fixedDefinition.isSparse,
                 maximumKeys: IndexDefinition.maximumKeysPerDocument)
         }
     }
 
     func entries(of document: RawSpan, key: [UInt8]) throws(EngineError) -> [IndexEntry] {
+        if let vectors {
+            guard let packed = try vectors.packed(document) else { return [] }
+            return [
+                IndexEntry(key: prefix + key[DocumentKey.prefixLength...], value: packed, isUnique: false)
+            ]
+        }
         let found: IndexKeyPattern.Keys
         do throws(EngineError) {
             found = try keys(of: document)
@@ -106,7 +125,7 @@ final class Index: IndexMaintaining, Sendable {
         }
         try note(found)
         let id = key[DocumentKey.prefixLength...]
-        if definition.isUnique {
+        if fixedDefinition.isUnique {
             guard found.cut == 0 else {
                 throw EngineError(
                     .limit,
@@ -137,7 +156,7 @@ final class Index: IndexMaintaining, Sendable {
     /// the document that an entry belongs to; returns how many bytes of the entry's key are before it.
     func read(key: RawSpan, value: RawSpan, to documentKey: inout [UInt8]) -> Int? {
         documentKey.removeLast(documentKey.count - DocumentKey.prefixLength)
-        if definition.isUnique {
+        if fixedDefinition.isUnique {
             value.withUnsafeBytes { documentKey.append(contentsOf: $0) }
             return key.byteCount
         }

@@ -145,7 +145,12 @@ final class IndexBuilder: Sendable {
             guard !job.collection.isDropped, job.index.state == .building else { return nil }
             var chunk = IndexChunk(job.index, job.collection, after: after, scanned: scanned)
             try chunk.fill(engine, documents: Self.chunkDocuments, bytes: Self.chunkBytes)
-            try engine.enqueue(chunk.batch, WriteOptions(durability: .os), noting: chunk.noted) {
+            let vectors = chunk.vectors
+            try engine.enqueue(chunk.batch, WriteOptions(durability: .os), noting: chunk.noted) { [weak engine] in
+                if !vectors.isEmpty, case .success = $0 {
+                    for change in vectors { change.apply() }
+                    if let engine { engine.keeper.wake(engine) }
+                }
                 outcome.finish($0)
             }
             return chunk
@@ -254,6 +259,7 @@ private struct IndexChunk {
     var isLast = false
     var batch = WriteBatch(capacity: 64 << 10)
     var noted: [(key: [UInt8], value: [UInt8]?)] = []
+    var vectors: [VectorChange] = []
     private var taken: [[UInt8]: [UInt8]] = [:]
     private var entries: [IndexEntry] = []
 
@@ -288,7 +294,12 @@ private struct IndexChunk {
         }
         // The tables take keys faster in their order.
         entries.sort { $0.key.precedes($1.key) }
-        for entry in entries { batch.put(.indexes, key: entry.key, value: entry.value) }
+        for entry in entries {
+            batch.put(.indexes, key: entry.key, value: entry.value)
+            if let field = index.vectors {
+                vectors.append(VectorChange(field: field, key: entry.key, packed: entry.value))
+            }
+        }
         entries = []
         let progress = CatalogRecord.IndexProgress(after: after, scanned: scanned)
         batch.put(

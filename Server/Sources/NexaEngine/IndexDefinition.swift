@@ -23,6 +23,8 @@ public struct IndexDefinition: Sendable, Hashable {
     public var partialFilter: Document
     /// Documents go so many seconds after the time in the field.
     public var expireAfterSeconds: Int?
+    /// The field holds vectors, which are found by nearness; `nil` for an index that has an order.
+    public var vector: VectorOptions?
 
     /// Describes an index.
     public init(
@@ -37,7 +39,13 @@ public struct IndexDefinition: Sendable, Hashable {
         self.expireAfterSeconds = expireAfterSeconds
     }
 
-    /// The definition as a document: `{name, keys: [[path, 1 or -1], …], unique, sparse, partial, expire_after}`.
+    /// Describes an index of the vectors in a field; its name is `<path>_hnsw` when none was chosen.
+    public init(vectorsAt path: String, name: String? = nil, options: VectorOptions) {
+        self.init(keys: [Key(path)], name: name ?? "\(path)_hnsw")
+        vector = options
+    }
+
+    /// The definition as a document: `{name, keys: [[path, 1 or -1], …], unique, sparse, partial, expire_after, vector}`.
     public var document: Document {
         var document: Document = [
             "name": .string(name),
@@ -47,6 +55,7 @@ public struct IndexDefinition: Sendable, Hashable {
         if isSparse { document["sparse"] = true }
         if !partialFilter.isEmpty { document["partial"] = .document(partialFilter) }
         if let expireAfterSeconds { document["expire_after"] = .int(Int64(expireAfterSeconds)) }
+        if let vector { document["vector"] = .document(vector.fields) }
         return document
     }
 
@@ -60,6 +69,17 @@ public struct IndexDefinition: Sendable, Hashable {
                 throw EngineError(.badRequest, "The direction of the index field '\(path)' must be 1 or -1")
             }
             keys.append(Key(path, isDescending: direction == -1))
+        }
+        if case .document(let vector)? = document["vector"] {
+            guard keys.count == 1, !keys[0].isDescending else {
+                throw EngineError(.badRequest, "A vector index has exactly one field: {field: 1}")
+            }
+            self.init(vectorsAt: keys[0].path, name: document["name"]?.string, options: try VectorOptions(vector))
+            for other in ["unique", "sparse", "partial", "expire_after"] {
+                guard let value = document[other], !value.isNull, value != .bool(false) else { continue }
+                throw EngineError(.badRequest, "A vector index cannot have '\(other)'")
+            }
+            return
         }
         self.init(
             keys: keys, name: document["name"]?.string, isUnique: document["unique"]?.bool ?? false,
@@ -95,6 +115,12 @@ public struct IndexDefinition: Sendable, Hashable {
             throw EngineError(.badRequest, "An index cannot be called '_id_', which stands for the order of ids")
         }
         let pattern = try translatingQuery { () throws(QueryError) in try IndexKeyPattern(keys) }
+        if let vector {
+            try vector.check()
+            guard keys.count == 1, keys[0].path != "_id" else {
+                throw EngineError(.badRequest, "A vector index has exactly one field, and not the _id")
+            }
+        }
         if let expireAfterSeconds {
             guard keys.count == 1 else {
                 throw EngineError(.badRequest, "An index with expire_after has exactly one field, the time")

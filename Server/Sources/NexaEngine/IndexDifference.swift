@@ -5,6 +5,8 @@ import NexaValue
 struct IndexDifference {
     private(set) var removed: [IndexEntry] = []
     private(set) var added: [IndexEntry] = []
+    /// What becomes of the vectors in memory.
+    private(set) var vectors: [VectorChange] = []
     /// The name of the index of an added unique entry, for messages.
     private(set) var names: [[UInt8]: String] = [:]
 
@@ -21,7 +23,11 @@ struct IndexDifference {
                     let after = try new.map { (new) throws(EngineError) in
                         try index.entries(of: new.span.bytes, key: key)
                     }
-                    add(index.name, before ?? [], after ?? [])
+                    if let field = (index as? Index)?.vectors {
+                        add(field, before?.first, after?.first)
+                    } else {
+                        add(index.name, before ?? [], after ?? [])
+                    }
                 }
             }
         }
@@ -40,6 +46,17 @@ struct IndexDifference {
             removed += before.filter { !new.contains($0) }
             note(name, after.filter { !old.contains($0) })
         }
+    }
+
+    private mutating func add(_ field: VectorField, _ before: IndexEntry?, _ after: IndexEntry?) {
+        if before == after { return }
+        if let after {
+            added.append(after)
+        } else if let before {
+            removed.append(before)
+        }
+        guard let key = after?.key ?? before?.key else { return }
+        vectors.append(VectorChange(field: field, key: key, packed: after?.value))
     }
 
     private mutating func note(_ name: String, _ entries: [IndexEntry]) {

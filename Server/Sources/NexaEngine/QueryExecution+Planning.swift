@@ -13,7 +13,7 @@ extension QueryExecution {
             if options.after != nil { return PlanChoice() }
         }
         // Looked at before the snapshot is taken: what is ready now is complete in it.
-        var indexes = collection.queryIndexes.filter { $0.state == .ready }
+        var indexes = collection.queryIndexes.filter { $0.state == .ready && $0.vectors == nil }
         guard !indexes.isEmpty || options.hint != nil || isIndexPlace else { return PlanChoice() }
         let snapshot: Snapshot
         if let own = self.snapshot {

@@ -12,10 +12,12 @@ enum AccessTable: String, Sendable, CaseIterable {
     case insert, insertMany, read, update, delete, query
     case updateMany, deleteMany, findAndModify, bulkWrite
     case aggregate, aggregateWriting, distinct
+    case vectorSearch, buildVectorIndex, getVectors
     case createIndex, dropIndex, listIndexes, explain, collectionStats, databaseStats
     case subscribe, subscribeToEverything, unsubscribe
     case beginTransaction, commitTransaction, abortTransaction
     case createUser, deleteUser, listUsers, changePassword, updateUser, apiKeys
+    case queryTOON, exportTOON, importTOON
     case backup, compact, importMongoDatabase, importMongoCollection
 
     /// What a user must have.
@@ -60,6 +62,12 @@ enum AccessTable: String, Sendable, CaseIterable {
         // $merge writes into the database that is read.
         case .aggregateWriting: (.aggregate, .database(.write))
         case .distinct: (.distinct, .database(.read))
+        case .vectorSearch: (.vectorSearch, .database(.read))
+        case .buildVectorIndex: (.buildVectorIndex, .database(.write))
+        case .getVectors: (.getVectors, .database(.read))
+        case .queryTOON: (.queryTOON, .database(.read))
+        case .exportTOON: (.exportTOON, .database(.read))
+        case .importTOON: (.importTOON, .database(.write))
         case .createIndex: (.createIndex, .database(.write))
         case .dropIndex: (.dropIndex, .database(.write))
         case .listIndexes: (.listIndexes, .database(.read))

@@ -51,6 +51,12 @@ struct RequiredAccess: Sendable, Equatable {
         case .aggregate(let aggregate):
             self.init(row: aggregate.target == nil ? .aggregate : .aggregateWriting, aggregate.namespace.database)
         case .distinct(let distinct): self.init(row: .distinct, distinct.namespace.database)
+        case .vectorSearch(let search): self.init(row: .vectorSearch, search.namespace.database)
+        case .buildVectorIndex(let build): self.init(row: .buildVectorIndex, build.namespace.database)
+        case .getVectors(let database): self.init(row: .getVectors, database)
+        case .queryTOON(let query): self.init(row: .queryTOON, query.query.namespace.database)
+        case .exportTOON(let export): self.init(row: .exportTOON, export.namespace.database)
+        case .importTOON(let request): self.init(row: .importTOON, request.namespace.database)
         case .createIndex(let create): self.init(row: .createIndex, create.namespace.database)
         case .dropIndex(let drop): self.init(row: .dropIndex, drop.namespace.database)
         case .listIndexes(let namespace): self.init(row: .listIndexes, namespace.database)

@@ -92,7 +92,7 @@ extension Session {
 
 extension WriteExecution {
     /// Runs to the end on a thread that may block.
-    fileprivate func run(_ control: WorkControl) throws(EngineError) -> [WriteOutcome] {
+    func run(_ control: WorkControl) throws(EngineError) -> [WriteOutcome] {
         repeat {
             try control.check()
             settle()

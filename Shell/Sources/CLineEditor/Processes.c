@@ -51,11 +51,35 @@ pid_t nexa_spawn(const char *path, char *const *arguments, char *const *environm
     return process;
 }
 
-int nexa_wait_child(pid_t process, int milliseconds, int *code) {
+pid_t nexa_spawn_attached(const char *path, char *const *arguments, int reads) {
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    pid_t process = -1;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&attributes);
+    if (!reads) posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addclosefrom_np(&files, 3);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    int failed = posix_spawn(&process, path, &files, &attributes, arguments, environ);
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attributes);
+    if (failed) {
+        errno = failed;
+        return -1;
+    }
+    return process;
+}
+
+static int wait_child(pid_t process, int milliseconds, int wake, int *code) {
     int handle = (int)syscall(SYS_pidfd_open, process, 0);
     if (handle >= 0) {
-        struct pollfd end = {.fd = handle, .events = POLLIN};
-        (void)poll(&end, 1, milliseconds);
+        struct pollfd ends[] = {{.fd = handle, .events = POLLIN}, {.fd = wake, .events = POLLIN}};
+        (void)poll(ends, 2, milliseconds);
         close(handle);
     }
     int status = 0;
@@ -67,6 +91,12 @@ int nexa_wait_child(pid_t process, int milliseconds, int *code) {
     *code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return 1;
 }
+
+int nexa_wait_child(pid_t process, int milliseconds, int *code) {
+    return wait_child(process, milliseconds, -1, code);
+}
+
+int nexa_wait_child_or(pid_t process, int wake, int *code) { return wait_child(process, -1, wake, code); }
 
 void nexa_wipe(char *text) { explicit_bzero(text, strlen(text)); }
 

@@ -28,6 +28,17 @@ static void restore_and_die(int number) {
     nexa_signals_die(number);
 }
 
+// A trap of the language's own checks, which is always a fault of this program: 70, as sysexits has it.
+static void report_and_leave(int number) {
+    static const char text[] =
+        "\nnexa: internal error. Nothing the server acknowledged is lost.\n"
+        "Please report it with the command before it and the output of: nexa --version\n";
+    (void)number;
+    nexa_terminal_restore();
+    (void)!write(STDERR_FILENO, text, sizeof text - 1);
+    _exit(70);
+}
+
 static void handle(int number, void (*handler)(int)) {
     struct sigaction action;
     memset(&action, 0, sizeof action);
@@ -51,8 +62,10 @@ int nexa_signals_install(void) {
         handle(noted_signals[i], note);
     }
     handle(SIGTSTP, nexa_stop_handler);
-    static const int fatal[] = {SIGQUIT, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+    static const int fatal[] = {SIGQUIT, SIGSEGV, SIGBUS, SIGABRT};
     for (size_t i = 0; i < sizeof fatal / sizeof fatal[0]; i++) handle(fatal[i], restore_and_die);
+    static const int traps[] = {SIGILL, SIGTRAP, SIGFPE};
+    for (size_t i = 0; i < sizeof traps / sizeof traps[0]; i++) handle(traps[i], report_and_leave);
     handle(SIGPIPE, SIG_DFL);
     return wake;
 }

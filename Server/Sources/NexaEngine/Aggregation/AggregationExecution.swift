@@ -22,6 +22,8 @@ public final class AggregationExecution: @unchecked Sendable {
     private let source: QueryExecution
     private let chain: PipelineChain
     private let collector: CollectorStage
+    /// Where the documents come from in place of the query.
+    private let vectorSearch: PendingVectorSearch?
     private var isSourceDone = false
     private var isDone = false
 
@@ -35,7 +37,19 @@ public final class AggregationExecution: @unchecked Sendable {
     init(
         _ environment: PipelineEnvironment, collection: String, stages: [Document], isInner: Bool = false
     ) throws(EngineError) {
-        let (front, rest) = try PipelineFront.split(stages, environment)
+        var stages = stages
+        let front: PipelineFront
+        let rest: [Document]
+        if !isInner, let search = try VectorSearchSource.split(stages) {
+            vectorSearch = PendingVectorSearch(
+                source: search.source, environment: environment, collection: collection)
+            stages = search.rest
+            front = PipelineFront.nothing
+            rest = search.rest
+        } else {
+            vectorSearch = nil
+            (front, rest) = try PipelineFront.split(stages, environment)
+        }
         let compiler = PipelineCompiler(environment: environment, depth: isInner ? 1 : 0)
         // The front as well, so that its mistakes are told by the number of the stage; an inner one was compiled before.
         if !isInner { _ = try compiler.stages(stages) }
@@ -59,6 +73,7 @@ public final class AggregationExecution: @unchecked Sendable {
         guard !isDone else { return .done }
         do throws(EngineError) {
             if !isSourceDone {
+                try vectorSearch?.run(into: chain)
                 if !chain.first.isFull, try source.step(budget: budget) == .more { return .more }
                 isSourceDone = true
                 try chain.first.end()
@@ -80,6 +95,9 @@ public final class AggregationExecution: @unchecked Sendable {
 struct PipelineFront {
     var filter: Document = [:]
     var options = QueryOptions()
+
+    /// Finds nothing.
+    static var nothing: PipelineFront { PipelineFront(filter: ["_id": ["$in": []]]) }
 
     static func split(
         _ stages: [Document], _ environment: PipelineEnvironment

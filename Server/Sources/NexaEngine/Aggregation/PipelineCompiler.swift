@@ -13,7 +13,7 @@ struct PipelineCompiler {
     static let names = [
         "$match", "$project", "$addFields", "$set", "$unset", "$group", "$sort", "$limit", "$skip", "$unwind", "$count",
         "$sortByCount", "$lookup", "$facet", "$bucket", "$sample", "$replaceRoot", "$replaceWith", "$unionWith",
-        "$merge"
+        "$merge", VectorSearchSource.name
     ]
 
     func stages(_ pipeline: [Document]) throws(EngineError) -> [PipelineStage] {
@@ -31,6 +31,9 @@ struct PipelineCompiler {
             }
             if name == "$merge", position != pipeline.count - 1 || depth > 0 {
                 throw Self.error("$merge can only be the last stage of a pipeline")
+            }
+            if name == VectorSearchSource.name {
+                throw Self.error("$vectorSearch can only be the first stage of a pipeline")
             }
             do throws(EngineError) {
                 stages += try compile(name, operand)

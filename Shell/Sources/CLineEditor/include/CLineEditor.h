@@ -94,6 +94,11 @@ int nexa_open_nameless(const char *_Nonnull folder);
 pid_t nexa_spawn(
     const char *_Nonnull path, char *_Nullable const *_Nonnull arguments, char *_Nullable const *_Nonnull environment,
     int log);
+// Starts a program for the user: in this process group, with the streams and the environment of this process and default
+// signals. Without `reads`, its standard input is /dev/null. Returns the process, or -1 and errno.
+pid_t nexa_spawn_attached(const char *_Nonnull path, char *_Nullable const *_Nonnull arguments, int reads);
+// Waits for a child to end or for `wake` to become readable. Answers as nexa_wait_child.
+int nexa_wait_child_or(pid_t process, int wake, int *_Nonnull code);
 // Waits for a child at most that long. Returns 1 and its exit code (128 + signal when killed), 0 when it still runs,
 // -1 when it is no child.
 int nexa_wait_child(pid_t process, int milliseconds, int *_Nonnull code);

@@ -14,7 +14,7 @@ extension CommandTable {
                 .init(
                     "--durability", "sync|os", "how safe the commit is before it is acknowledged", .word(["sync", "os"])
                 )
-            ], isWrite: true
+            ]
         ) { (session, call) async throws(ShellError) in
             try await session.begin(call)
             return .none
@@ -25,7 +25,7 @@ extension CommandTable {
             details: [
                 "When somebody else changed one of its documents first, nothing is done; run it again.",
                 "Example: commit", "Example: begin; update a {$inc: {n: -1}}; update b {$inc: {n: 1}}; commit"
-            ], isWrite: true
+            ]
         ) { (session, _) async throws(ShellError) in
             try await session.commit()
             return .none

@@ -11,7 +11,9 @@ final class HistoryStore {
     /// Of a longer file only the end is read.
     private static let maximumFileBytes = 32 << 20
 
-    private let path: String?
+    private var path: String?
+    /// What becomes of commands that hold a secret.
+    var redaction = HistoryRedaction.remove
     private var loaded: [String]?
     /// Entries added before the file was read.
     private var added: [String] = []
@@ -19,6 +21,15 @@ final class HistoryStore {
     /// A history kept at `path`, or only in memory when that is `nil`, empty or `/dev/null`.
     init(path: String?) {
         self.path = path.flatMap { $0.isEmpty || $0 == "/dev/null" ? nil : $0 }
+    }
+
+    /// Goes on with another file; what was typed before stays in the old one.
+    func use(path: String) {
+        let next = path.isEmpty || path == "/dev/null" ? nil : path
+        guard next != self.path else { return }
+        self.path = next
+        loaded = nil
+        added = []
     }
 
     /// All entries, oldest first; reads the file the first time.
@@ -37,7 +48,9 @@ final class HistoryStore {
 
     /// Remembers an entry, unless it repeats the last one or must not be kept.
     func add(_ entry: String) {
-        guard HistoryPolicy.mayRemember(entry), (loaded?.last ?? added.last) != entry else { return }
+        guard let entry = HistoryPolicy.remembered(entry, redaction), (loaded?.last ?? added.last) != entry else {
+            return
+        }
         if loaded != nil {
             loaded?.append(entry)
             if let count = loaded?.count, count > Self.maximumCount { loaded?.removeFirst(count - Self.maximumCount) }

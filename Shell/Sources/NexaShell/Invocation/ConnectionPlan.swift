@@ -61,8 +61,9 @@ struct ConnectionPlan {
         configuration.applicationName = "nexa"
         configuration.connectTimeout = invocation.connectTimeout
         configuration.operationTimeout = invocation.timeout > .zero ? invocation.timeout : .seconds(100 * 365 * 86_400)
-        // An open transaction and a pipeline being read have a connection each.
-        configuration.pool.maximumConnections = Importer.mostBatchesInFlight + 2
+        // Opened when they are needed: four batches of an import on their way, a watch, samples for completion, an open
+        // transaction, a pipeline being read.
+        configuration.pool.maximumConnections = 8
         // After an outage a command waits that long for the server to come back. That of a folder does not come back by
         // itself: it is started again.
         configuration.pool.acquireTimeout = isLocal ? .milliseconds(500) : invocation.connectTimeout
@@ -89,6 +90,16 @@ struct ConnectionPlan {
 
     private static func given(_ environment: [String: String], _ name: String) -> String? {
         environment[name].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// Which line of `~/.nexapass` is meant.
+    var passwordKey: PasswordTable.Key {
+        var key = PasswordTable.Key(host: "localhost", port: "", database: location.database, user: username)
+        switch configuration.endpoints.first {
+        case .tcp(let host, let port): (key.host, key.port) = (host, "\(port)")
+        case .unix, nil: break
+        }
+        return key
     }
 
     /// Whether every endpoint is on this machine.

@@ -61,9 +61,19 @@ struct Invocation: Sendable, Equatable {
     var progress = ProgressChoice.auto
     var isQuiet = false
     var usesHistory = true
+    /// `NAME=VALUE`, in order.
+    var variables: [String] = []
+    /// Whether nexarc is read.
+    var readsStartupFile = true
+    /// The file of `--rc`; `nil`: the usual ones, for a person only.
+    var startupFile: String?
+    var echoesCommands = false
+    var isReadOnly = false
+    var isVerbose = false
 
     var showsHelp = false
     var showsVersion = false
+    var showsLicense = false
 }
 
 /// The command line is wrong.

@@ -67,23 +67,3 @@ enum InvocationParser {
         return UsageError("unknown option '\(name)'; did you mean \(nearest.0)?")
     }
 }
-
-/// How far apart two words are.
-enum EditDistance {
-    /// The number of characters to insert, delete or replace (Levenshtein).
-    static func between(_ first: String, _ second: String) -> Int {
-        let first = Array(first.prefix(64))
-        let second = Array(second.prefix(64))
-        var row = Array(0...second.count)
-        for (index, left) in first.enumerated() {
-            var diagonal = row[0]
-            row[0] = index + 1
-            for (column, right) in second.enumerated() {
-                let next = min(row[column + 1] + 1, row[column] + 1, diagonal + (left == right ? 0 : 1))
-                diagonal = row[column + 1]
-                row[column + 1] = next
-            }
-        }
-        return row[second.count]
-    }
-}

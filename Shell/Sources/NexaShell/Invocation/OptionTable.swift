@@ -51,7 +51,8 @@ enum OptionTable {
                 }
                 invocation.port = port
             },
-            Option(["--url"], .required("URL"), "nexadb://user@host:port/database, all in one (or NEXADB_URI)") {
+            Option(["--url", "--uri"], .required("URL"), "nexadb://user@host:port/database, all in one (or NEXADB_URI)")
+            {
                 $0.url = $1
             },
             Option(["--local"], .required("DIR"), "the database in DIR, served by nexadb as long as this shell runs") {
@@ -123,6 +124,26 @@ enum OptionTable {
             Option(["-y", "--yes"], .none, "do not ask before dropping") { (invocation, _) in
                 invocation.assumesYes = true
             },
+            Option(["--read-only"], .none, "refuse every command that writes, before it is sent") { (invocation, _) in
+                invocation.isReadOnly = true
+            },
+            Option(["--echo"], .none, "show each command of a script on standard error before it runs") {
+                (invocation, _) in invocation.echoesCommands = true
+            },
+            Option(["--set"], .required("NAME=VALUE"), "set a variable, for $NAME in commands; may be repeated") {
+                (invocation, value) throws(UsageError) in
+                let name = ShellVariables.assignment(value).name
+                guard ShellVariables.isName(name) else {
+                    throw UsageError("--set wants NAME=VALUE, a name of letters, digits and _, not '\(value)'")
+                }
+                invocation.variables.append(value)
+            },
+            Option(["--rc"], .required("FILE"), "run the commands of FILE first, instead of ~/.nexarc") {
+                $0.startupFile = $1
+            },
+            Option(["-X", "--no-rc"], .none, "do not read ~/.nexarc") { (invocation, _) in
+                invocation.readsStartupFile = false
+            },
             Option(["--no-history"], .none, "neither read nor write ~/.nexadb_history") { (invocation, _) in
                 invocation.usesHistory = false
             }
@@ -193,6 +214,9 @@ enum OptionTable {
                 Option(["-q", "--quiet"], .none, "no banner, no talk but errors and warnings") { (invocation, _) in
                     invocation.isQuiet = true
                 },
+                Option(["-v", "--verbose"], .none, "show codes of errors, and the bytes and time each command took") {
+                    (invocation, _) in invocation.isVerbose = true
+                },
                 Option(["--color"], .required("WHEN"), "auto, always or never") {
                     (invocation, value) throws(UsageError) in
                     invocation.colour = try choice(value, "--color")
@@ -212,7 +236,8 @@ enum OptionTable {
             Option(["--help"], .none, "show this") { (invocation, _) in invocation.showsHelp = true },
             Option(["-V", "--version"], .none, "show the version") { (invocation, _) in
                 invocation.showsVersion = true
-            }
+            },
+            Option(["--license"], .none, "show the licence") { (invocation, _) in invocation.showsLicense = true }
         ])
 
     private static func tls(
@@ -260,7 +285,7 @@ enum OptionTable {
             "'help' at the prompt lists them. Example:",
             "  cat movies.ndjson | nexa --local ./data -e 'use movies' -e 'import -'", "",
             "Exit codes: 0 done, 1 no connection, 2 wrong usage, 3 a command failed, 4 some documents were left out,",
-            "5 a file could not be read or written, 6 the time limit passed."
+            "5 a file could not be read or written, 6 the time limit passed, 70 a fault of nexa."
         ]
         return lines.joined(separator: "\n")
     }

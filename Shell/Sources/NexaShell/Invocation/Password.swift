@@ -10,21 +10,31 @@ struct PasswordFinder {
     }
 
     private static let maximumBytes = 1024
+    private static let maximumFileBytes = 256 << 10
     let invocation: Invocation
     let environment: [String: String]
     let standardInput: ByteInput?
     let signals: CInt
 
-    /// Looks where the invocation says, in this order: file, descriptor, standard input, value, prompt, environment.
-    ///
-    /// - Parameter isLoopback: whether the server is on this machine, where the original's default password may be tried.
-    func find(username: String, isLoopback: Bool) throws(PasswordError) -> Found {
+    /// Looks where the invocation says, in this order: file, descriptor, standard input, value, prompt, environment,
+    /// `~/.nexapass`; then, for root on this machine, the default password of the original.
+    func find(_ plan: ConnectionPlan) throws(PasswordError) -> Found {
         if let source = invocation.passwords.min(by: { Self.rank($0) < Self.rank($1) }) {
-            return Found(password: try read(source))
+            return Found(password: try read(source, plan))
         }
-        if let path = environment["NEXADB_PASSWORD_FILE"], !path.isEmpty { return Found(password: try Self.file(path)) }
-        if let password = environment["NEXADB_PASSWORD"] { return Found(password: password) }
-        if username == "root", isLoopback { return Found(password: "nexadb123", isDefault: true) }
+        for name in ["NEXADB_PASSWORD_FILE", "NEXA_PASSWORD_FILE"] {
+            if let path = environment[name], !path.isEmpty { return Found(password: try secretFile(path, plan)) }
+        }
+        if let password = environment["NEXADB_PASSWORD"] ?? environment["NEXA_PASSWORD"] {
+            return Found(password: password)
+        }
+        if let home = environment["HOME"], access(home + "/.nexapass", F_OK) == 0 {
+            let text = try Self.contents(home + "/.nexapass")
+            if let password = PasswordTable.password(in: text, for: plan.passwordKey, isSecretFile: false) {
+                return Found(password: password)
+            }
+        }
+        if plan.username == "root", plan.isLoopback { return Found(password: "nexadb123", isDefault: true) }
         return Found(password: nil)
     }
 
@@ -38,9 +48,9 @@ struct PasswordFinder {
         }
     }
 
-    private func read(_ source: Invocation.PasswordSource) throws(PasswordError) -> String {
+    private func read(_ source: Invocation.PasswordSource, _ plan: ConnectionPlan) throws(PasswordError) -> String {
         switch source {
-        case .file(let path): return try Self.file(path)
+        case .file(let path): return try secretFile(path, plan)
         case .descriptor(let descriptor): return try Self.firstLine(descriptor, "descriptor \(descriptor)")
         case .standardInput:
             guard let standardInput, case .line(let line) = standardInput.next(.answer) else {
@@ -52,8 +62,16 @@ struct PasswordFinder {
         }
     }
 
-    /// The first line of a regular file that only its owner, who is us, may touch.
-    static func file(_ path: String) throws(PasswordError) -> String {
+    private func secretFile(_ path: String, _ plan: ConnectionPlan) throws(PasswordError) -> String {
+        let text = try Self.contents(path)
+        guard let password = PasswordTable.password(in: text, for: plan.passwordKey, isSecretFile: true) else {
+            throw .unusable("\(path) holds no password for \(plan.username) at \(plan.display)")
+        }
+        return password
+    }
+
+    /// What is in a regular file that only its owner, who is us, may touch.
+    static func contents(_ path: String) throws(PasswordError) -> String {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
         guard descriptor >= 0 else { throw .unusable("cannot read \(path): \(systemMessage(errno))") }
         defer { close(descriptor) }
@@ -65,7 +83,12 @@ struct PasswordFinder {
         guard status.st_mode & 0o077 == 0 else {
             throw .unusable("\(path) can be read by others; run: chmod 600 \(path)")
         }
-        return try Self.firstLine(descriptor, path)
+        guard status.st_size <= maximumFileBytes else { throw .unusable("\(path) is too long for passwords") }
+        var bytes = [UInt8](repeating: 0, count: Int(status.st_size) + 1)
+        defer { for index in bytes.indices { bytes[index] = 0 } }
+        let count = Glibc.read(descriptor, &bytes, bytes.count)
+        guard count >= 0 else { throw .unusable("cannot read \(path): \(systemMessage(errno))") }
+        return String(decoding: bytes[..<count], as: UTF8.self)
     }
 
     private static func firstLine(_ descriptor: CInt, _ name: String) throws(PasswordError) -> String {

@@ -51,6 +51,10 @@ struct Plan: Sendable, Equatable {
             if mode == .interactive { presentation.pager = Self.pager(invocation, surroundings.environment) }
         }
         presentation.isQuiet = invocation.isQuiet
+        presentation.isVerbose = invocation.isVerbose
+        // Only for those who asked for JSON by name; a person who pipes data elsewhere reads the errors.
+        presentation.reportsErrorsAsJSON =
+            (mode == .script || mode == .oneShot) && (invocation.format == .json || invocation.format == .ndjson)
         presentation.coloursOutput = Self.colours(
             invocation, terminal: surroundings.outputIsTerminal, surroundings.environment)
         presentation.coloursErrors = Self.colours(

@@ -104,6 +104,9 @@ struct ArgumentReader {
         }
     }
 
+    /// Everything that is left, without blanks at its ends.
+    var rest: String { String(decoding: bytes[position...], as: UTF8.self).trimmed }
+
     /// The offset of the next argument.
     mutating func offset() -> Int {
         skipBlanks()

@@ -21,6 +21,10 @@ struct CommandSpecification: Sendable {
     var isWrite = false
     /// Whether the help of NexaDB 3.0.4 knew it; those lines stay as they were.
     var isInOriginalHelp = false
+    /// Whether it is part of `\if … \endif`: carried out also where commands are passed over.
+    var isConditional = false
+    /// Whether the rest of its line belongs to it as it stands, without variables, quotes, brackets or `;`.
+    var isRawLine = false
     /// What carries it out.
     var action: Action
 
@@ -33,10 +37,13 @@ struct CommandCall: Sendable {
     var specification: CommandSpecification
     /// Stands behind the command word.
     var arguments: ArgumentReader
-    /// The whole command as it was written.
+    /// The whole command, its variables replaced; offsets of faults are those in here.
     var text: String
     /// Where Ctrl-C goes while it runs.
     var interruption: Interruption
+
+    /// Everything behind the command word, as it stands.
+    var rest: String { arguments.rest }
 }
 
 /// The headings under which commands stand.
@@ -97,7 +104,7 @@ struct CommandFlag: Sendable, Hashable {
 enum CommandTable {
     static let all: [CommandSpecification] =
         databases + collections + documents + queries + vectors + indexes + data + transactions + users + output
-        + system
+        + scripts + system
 
     private static let byName: [String: CommandSpecification] = {
         var index: [String: CommandSpecification] = [:]

@@ -117,6 +117,8 @@ struct CommandFault: Error, Sendable, Equatable {
     var message: String
     /// The offset in bytes.
     var offset: Int
+    /// What was probably meant.
+    var suggestion: String?
 
     init(_ message: String, at offset: Int) {
         self.message = message

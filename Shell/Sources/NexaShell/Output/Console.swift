@@ -64,6 +64,12 @@ struct Console: Sendable {
         try talk(text, colour)
     }
 
+    /// What was probably meant: on standard error, because no script expects it among the lines of the original.
+    func suggestion(_ text: String) throws(OutputError) {
+        try output.flush()
+        try OutputTarget(sink: errors, isColoured: presentation.coloursErrors).line(text, .yellow)
+    }
+
     /// A line that is a result.
     func result(_ text: String, _ colour: Colour? = nil) throws(OutputError) {
         try target.line(text, colour)

@@ -47,6 +47,10 @@ struct Presentation: Sendable, Equatable {
     var coloursErrors = false
     var isQuiet = false
     var progress = Progress.none
+    /// Whether errors are JSON objects on standard error.
+    var reportsErrorsAsJSON = false
+    /// Whether errors show their code, and commands what they took.
+    var isVerbose = false
 
     /// Whether ✓ ✗ ⚠ lines stand among the data on standard output.
     var talksOnOutput: Bool { mode == .interactive || mode == .classicScript }

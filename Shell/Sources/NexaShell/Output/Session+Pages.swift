@@ -75,6 +75,7 @@ extension Session {
             throw error
         }
         try list.finish()
+        documentCount = list.count
         if hasMore { try tellCut(limit, canGoOn: isProjected) }
         return (list.count, hasMore)
     }

@@ -14,6 +14,10 @@ struct ShellError: Error, Sendable, Equatable {
     var pointer: [String] = []
     /// Whether nobody has to hear of it: the reader of the output had enough.
     var isSilent = false
+    /// What was probably meant; it is told on standard error, below everything else.
+    var suggestion: String?
+    /// The kind of failure in one word, for programs: that of the client or the server, where there is one.
+    var code: String?
 
     init(_ message: String, exit: ExitCode = .commandFailed) {
         self.message = message
@@ -32,6 +36,8 @@ struct ShellError: Error, Sendable, Equatable {
     init(_ fault: CommandFault) {
         self.init(fault.message)
         offset = fault.offset
+        suggestion = fault.suggestion
+        code = "syntax"
     }
 }
 
@@ -50,6 +56,8 @@ enum ExitCode: Int32, Sendable, CaseIterable {
     case file = 5
     /// The time limit passed.
     case timeout = 6
+    /// A fault of this program.
+    case internalError = 70
     /// Stopped by Ctrl-C; the process ends by the signal where it can.
     case interrupted = 130
 }

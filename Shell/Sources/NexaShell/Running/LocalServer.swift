@@ -11,6 +11,7 @@ struct LocalServer {
     private let directory: String
     private let program: String
     private let environment: [String: String]
+    private let meter: WireMeter?
 
     private static let startTimeout = 30.0
     private static let socketName = "nexadb.sock"
@@ -43,7 +44,8 @@ struct LocalServer {
         return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
     }
 
-    init(_ directory: String, environment: [String: String]) throws(ShellError) {
+    init(_ directory: String, environment: [String: String], meter: WireMeter? = nil) throws(ShellError) {
+        self.meter = meter
         try Self.makeFolders(directory)
         guard let resolved = realpath(directory, nil) else {
             throw ShellError("cannot use \(directory): \(systemMessage(errno))", exit: .file)
@@ -69,7 +71,7 @@ struct LocalServer {
         var process: pid_t?
         let isNewFolder = access(directory + "/FORMAT", F_OK) != 0
         while true {
-            let attempt = await Self.attempt(configuration)
+            let attempt = await Self.attempt(configuration, meter)
             switch attempt {
             case .success(let (client, info)):
                 return Running(
@@ -103,9 +105,9 @@ struct LocalServer {
     }
 
     private static func attempt(
-        _ configuration: NexaConfiguration
+        _ configuration: NexaConfiguration, _ meter: WireMeter?
     ) async -> Result<(NexaClient, ServerInfo), NexaError> {
-        let client = NexaClient(configuration)
+        let client = NexaClient(configuration, observer: meter)
         do throws(NexaError) {
             return .success((client, try await client.serverInfo()))
         } catch {
@@ -191,7 +193,7 @@ struct LocalServer {
 }
 
 /// Calls `body` with strings for C, ended by a null pointer.
-private func withCStrings<R>(
+func withCStrings<R>(
     _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> R
 ) -> R {
     let pointers = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: strings.count + 1)

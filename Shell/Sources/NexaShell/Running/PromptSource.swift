@@ -4,9 +4,13 @@ final class PromptSource: LineSource {
     private let isColoured: Bool
     /// The rest of a paste.
     private var waiting: ArraySlice<Substring> = []
+    /// What PROMPT1 says; `nil`: the prompt of the original.
+    var template: String?
+    private let server: PromptTemplate.Server
 
-    init(_ editor: LineEditor, isColoured: Bool) {
+    init(_ editor: LineEditor, isColoured: Bool, server: PromptTemplate.Server) {
         self.editor = editor
+        self.server = server
         self.isColoured = isColoured
     }
 
@@ -15,7 +19,8 @@ final class PromptSource: LineSource {
 
     func next(_ purpose: LinePurpose) -> LineEvent {
         if let line = waiting.popFirst() { return .line(String(line)) }
-        switch editor.readLine(LineEditor.Prompt(text: Self.prompt(purpose), isColoured: isColoured)) {
+        switch editor.readLine(LineEditor.Prompt(text: Self.prompt(purpose, template, server), isColoured: isColoured))
+        {
         case .line(let text):
             waiting = text.split(separator: "\n", omittingEmptySubsequences: false)[...]
             return .line(waiting.popFirst().map(String.init) ?? "")
@@ -31,12 +36,17 @@ final class PromptSource: LineSource {
     func discardPaste() { waiting = [] }
 
     /// The prompt shows where commands go; the database only when it is not the default one.
-    static func prompt(_ purpose: LinePurpose) -> String {
+    static func prompt(
+        _ purpose: LinePurpose, _ template: String? = nil, _ server: PromptTemplate.Server = .init(user: "", name: "")
+    ) -> String {
+        func text(_ location: Location) -> String {
+            template.map { PromptTemplate.text($0, location, server) } ?? location.prompt
+        }
         switch purpose {
-        case .command(let location): location.prompt
+        case .command(let location): return text(location)
         case .continuation(let location):
-            String(repeating: " ", count: max(3, CharacterWidth.of(location.prompt) - 5)) + "...> "
-        case .answer: "> "
+            return String(repeating: " ", count: max(3, CharacterWidth.of(text(location)) - 5)) + "...> "
+        case .answer: return "> "
         }
     }
 }

@@ -24,6 +24,7 @@ public enum Shell {
         wipeSecrets(parsed.secretPositions)
         let invocation = parsed.invocation
         if invocation.showsHelp { return printLine(OptionTable.helpText) }
+        if invocation.showsLicense { return printLine(License.text) }
         if invocation.showsVersion { return printLine("nexa \(version)") }
         do throws(UsageError) {
             let surroundings = Plan.Surroundings(
@@ -60,7 +61,7 @@ public enum Shell {
             if pair.count == 2, variables[String(pair[0])] == nil { variables[String(pair[0])] = String(pair[1]) }
             entry += 1
         }
-        for name in ["NEXADB_PASSWORD", "NEXADB_URI"] {
+        for name in ["NEXADB_PASSWORD", "NEXA_PASSWORD", "NEXADB_URI"] {
             guard let value = getenv(name) else { continue }
             nexa_wipe(value)
             unsetenv(name)

@@ -4,20 +4,27 @@ import NexaClient
 
 /// One run of the shell: connect, take commands, leave.
 final class ShellRun {
-    private let invocation: Invocation
-    private let plan: Plan
+    let invocation: Invocation
+    let plan: Plan
     private let connection: ConnectionPlan
-    private let environment: [String: String]
-    private let signals: CInt
+    let environment: [String: String]
+    let signals: CInt
     private let console: Console
     private let standardInput: ByteInput
+    private let variables = ShellVariables()
+    /// Only for --verbose.
+    let meter: WireMeter?
 
     init(
         _ invocation: Invocation, _ plan: Plan, _ connection: ConnectionPlan, _ environment: [String: String],
         _ signals: CInt
     ) {
+        var invocation = invocation
+        // `\cd` must not change which folder that is.
+        invocation.localDirectory = invocation.localDirectory.map(Self.absolute)
         self.invocation = invocation
         self.plan = plan
+        meter = invocation.isVerbose ? WireMeter() : nil
         self.connection = connection
         self.environment = environment
         self.signals = signals
@@ -25,6 +32,12 @@ final class ShellRun {
             output: DescriptorSink(STDOUT_FILENO, name: "standard output"),
             errors: DescriptorSink(STDERR_FILENO, name: "standard error"), presentation: plan.presentation)
         standardInput = ByteInput(STDIN_FILENO, name: "standard input", signals: signals)
+    }
+
+    private static func absolute(_ path: String) -> String {
+        guard !path.isEmpty, !path.hasPrefix("/"), let current = getcwd(nil, 0) else { return path }
+        defer { free(current) }
+        return String(cString: current) + "/" + path
     }
 
     func warnOfVisiblePassword() {
@@ -61,8 +74,8 @@ final class ShellRun {
         let connected: LocalServer.Running
         switch runner.run(
             Interruption(),
-            { [invocation, environment, configuration] in
-                await Self.connect(invocation, configuration, environment)
+            { [invocation, environment, configuration, meter] in
+                await Self.connect(invocation, configuration, environment, meter)
             })
         {
         case .signal(let signal): return die(signal)
@@ -82,20 +95,23 @@ final class ShellRun {
         if isLocal, invocation.passwords.isEmpty { return .init(username: connection.username, password: nil) }
         let finder = PasswordFinder(
             invocation: invocation, environment: environment, standardInput: standardInput, signals: signals)
-        let found = try finder.find(username: connection.username, isLoopback: connection.isLoopback)
+        let found = try finder.find(connection)
         if found.isDefault, !invocation.isQuiet { warn("Using the default password") }
         credentials.password = found.password
         return credentials
     }
 
-    private static func connect(
-        _ invocation: Invocation, _ configuration: NexaConfiguration, _ environment: [String: String]
+    static func connect(
+        _ invocation: Invocation, _ configuration: NexaConfiguration, _ environment: [String: String],
+        _ meter: WireMeter?
     ) async -> Result<LocalServer.Running, ShellError> {
         do throws(ShellError) {
             if let directory = invocation.localDirectory {
-                return .success(try await LocalServer(directory, environment: environment).connect(configuration))
+                return .success(
+                    try await LocalServer(directory, environment: environment, meter: meter)
+                        .connect(configuration))
             }
-            let client = NexaClient(configuration)
+            let client = NexaClient(configuration, observer: meter)
             do throws(NexaError) {
                 let info = try await client.serverInfo(CallOptions(timeout: configuration.connectTimeout))
                 return .success(LocalServer.Running(client: client, info: info, process: nil))
@@ -158,15 +174,26 @@ final class ShellRun {
         settings.assumesYes = invocation.assumesYes
         settings.input = isatty(STDIN_FILENO) == 1 ? nil : standardInput
         settings.version = Shell.version
+        settings.isReadOnly = invocation.isReadOnly
         if invocation.localDirectory != nil {
-            settings.reopen = { [invocation, environment, configuration = server.client.configuration] in
-                await Self.connect(invocation, configuration, environment)
+            settings.reopen = { [invocation, environment, meter, configuration = server.client.configuration] in
+                await Self.connect(invocation, configuration, environment, meter)
             }
         }
-        let session = Session(server, console, settings, at: connection.location)
+        let session = Session(server, console, settings, at: connection.location, variables: variables)
         let history = plan.prompts && invocation.usesHistory ? HistoryStore(path: historyPath) : nil
-        let loop = CommandLoop(session, console, runner, history: history, location: connection.location)
-        let end = takeCommands(loop, history)
+        let loop = CommandLoop(
+            session, console, runner, history: history, location: connection.location,
+            stopsOnError: plan.stopsOnError)
+        loop.echoes = invocation.echoesCommands
+        loop.meter = meter
+        loop.connect = { [weak session] url in
+            guard let session else { return .failure(ShellError("the session is over")) }
+            return self.connectAnew(url, session, runner)
+        }
+        var end = runStartupFile(loop)
+        setVariables()
+        if end == .endOfInput { end = takeCommands(loop, history) }
         if case .endOfInput = end, plan.readsStandardInput, console.presentation.talksOnOutput {
             try? console.note("")
             try? console.note("Goodbye! 👋", .blue)
@@ -193,6 +220,39 @@ final class ShellRun {
         return plan.prompts && !outputIsBroken ? ExitCode.success.rawValue : code.rawValue
     }
 
+    /// Variables of the command line count more than those of a start-up file, which may use them all the same.
+    private func setVariables() {
+        for text in invocation.variables {
+            let (name, value) = ShellVariables.assignment(text)
+            do throws(ShellError) {
+                try variables.set(name, value)
+            } catch {
+                warn("--set: \(error.message)")
+            }
+        }
+    }
+
+    /// Errors in it are shown, and it is gone on with the next line: nothing in it keeps a person out.
+    private func runStartupFile(_ loop: CommandLoop) -> CommandLoop.End {
+        let finder = StartupFile(invocation: invocation, environment: environment)
+        guard let found = finder.find(forPerson: plan.prompts) else { return .endOfInput }
+        setVariables()
+        loop.countsErrors = found.isNamed
+        loop.stopsOnError = false
+        defer {
+            loop.countsErrors = true
+            loop.stopsOnError = plan.stopsOnError
+        }
+        let lines: ByteInput
+        do throws(ShellError) {
+            lines = try StartupFile.open(found.path, signals: signals)
+        } catch {
+            loop.fail(error, nil, nil)
+            return .endOfInput
+        }
+        return loop.run(lines, file: found.path)
+    }
+
     private func takeCommands(_ loop: CommandLoop, _ history: HistoryStore?) -> CommandLoop.End {
         var sources = invocation.sources[...]
         loop.nextAnswer = {
@@ -213,19 +273,19 @@ final class ShellRun {
                     lines = try ByteInput(path: path, signals: signals)
                 } catch {
                     loop.fail(error, nil, nil)
-                    if plan.stopsOnError { return .leave }
+                    if loop.stopsOnError { return .stopped }
                     continue
                 }
             }
-            let end = loop.run(lines, file: file, stopsOnError: plan.stopsOnError)
+            let end = loop.run(lines, file: file)
             if end != .endOfInput { return end }
         }
         guard plan.readsStandardInput else { return .endOfInput }
-        guard plan.prompts else { return loop.run(standardInput, stopsOnError: plan.stopsOnError) }
+        guard plan.prompts else { return loop.run(standardInput) }
         guard let prompt = makePrompt(history ?? HistoryStore(path: nil)) else {
-            return loop.run(standardInput, stopsOnError: plan.stopsOnError)
+            return loop.run(standardInput)
         }
-        return loop.run(prompt, stopsOnError: false)
+        return loop.run(prompt)
     }
 
     private func makePrompt(_ history: HistoryStore) -> PromptSource? {
@@ -236,7 +296,9 @@ final class ShellRun {
             guard display >= 0 else { return nil }
         }
         guard let editor = LineEditor(history: history, display: display, signals: signals) else { return nil }
-        return PromptSource(editor, isColoured: plan.presentation.coloursOutput || plan.promptsOnTerminalDevice)
+        return PromptSource(
+            editor, isColoured: plan.presentation.coloursOutput || plan.promptsOnTerminalDevice,
+            server: .init(user: connection.username, name: connection.display))
     }
 
     private var historyPath: String? {

@@ -18,6 +18,7 @@ extension Session {
         let limit = try arguments.number(of: "--limit") ?? settings.limit ?? Self.defaultLimit
         let pipeline = collection.aggregate(stages)
         guard !Self.writes(stages) else {
+            if settings.isReadOnly { throw .readOnly(call.specification) }
             try await self.call { () async throws(NexaError) in try await pipeline.run() }
             return try show { (console) throws(OutputError) in try console.success("Documents merged") }
         }

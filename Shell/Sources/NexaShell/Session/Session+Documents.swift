@@ -85,6 +85,7 @@ extension Session {
         var arguments = arguments
         let filter = arguments.isAtEnd() ? Document() : try document(&arguments)
         let count = try await call { () async throws(NexaError) in try await collection.count(Filter(filter)) }
+        documentCount = count
         try show { (console) throws(OutputError) in
             if console.presentation.isClassic {
                 try console.success("Document count: \(count)")

@@ -15,6 +15,10 @@ extension Session {
             target = try collection()
         }
         let input = try input(given.source)
+        if given.creates, !given.isDryRun {
+            let database = client.database(location.database)
+            try await call { () async throws(NexaError) in try await database.createCollection(target.name) }
+        }
         let rejects: RejectFile?
         if case .file(let path) = given.onError { rejects = try RejectFile(path) } else { rejects = nil }
         let progress = Progress(console, totalBytes: Self.size(of: input))
@@ -53,6 +57,10 @@ extension Session {
         }
         let rate = Amount.short(Double(report.written) / max(elapsed, 0.001))
         try show { (console) throws(OutputError) in
+            if given.isDryRun {
+                return try console.success(
+                    "Checked \(report.written) document(s) (\(report.rejected) rejected); nothing was written")
+            }
             try console.success(
                 "Imported \(report.written) document(s) into \(name) (\(report.rejected) rejected) "
                     + "in \(Amount.seconds(elapsed)), \(rate)/s")

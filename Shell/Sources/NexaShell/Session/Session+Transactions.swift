@@ -46,6 +46,7 @@ extension Session {
             throw .plain("There is no open transaction", hint: "'begin' begins one.")
         }
         transaction = nil
+        lastPage = nil  // it reads in the transaction
         return open
     }
 
@@ -53,6 +54,7 @@ extension Session {
     func abandonTransaction() async -> Bool {
         guard let open = transaction else { return false }
         transaction = nil
+        lastPage = nil
         await open.rollBack()
         return true
     }
@@ -61,7 +63,7 @@ extension Session {
     func checkTransaction(_ command: CommandSpecification) throws(ShellError) {
         guard transaction != nil, command.isWrite else { return }
         switch command.section {
-        case .documents, .queries, .vectors, .transactions: return
+        case .documents, .queries, .transactions: return
         default:
             throw .plain(
                 "\(command.name) cannot be part of a transaction", hint: "End it with 'commit' or 'rollback' first.")

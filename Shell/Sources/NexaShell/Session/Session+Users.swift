@@ -48,13 +48,17 @@ extension Session {
     private func password(
         _ arguments: CommandArguments, _ purpose: PasswordPurpose
     ) async throws(ShellError) -> Effect {
-        guard let path = try arguments.text(of: "--password-file") else { return .askPassword(purpose) }
-        let password: String
+        guard let path = try arguments.text(of: "--password-file") else {
+            passwordPurpose = purpose
+            return .loop(.newPassword(user: purpose.user))
+        }
+        let text: String
         do throws(PasswordError) {
-            password = try PasswordFinder.file(path)
+            text = try PasswordFinder.contents(expandingHome(path))
         } catch {
             throw ShellError(error)
         }
+        let password = String(text.prefix { !$0.isNewline })
         guard !password.isEmpty else { throw ShellError("\(path) holds no password", exit: .file) }
         try await setPassword(password, purpose)
         return .none
@@ -88,7 +92,10 @@ extension Session {
         let fresh = NexaClient(configuration)
         do throws(NexaError) {
             let info = try await fresh.serverInfo()
-            await adopt(fresh, info).shutdown(drainingFor: .zero)
+            var running = server
+            running.client = fresh
+            running.info = info
+            await adopt(running, at: nil)
         } catch {
             await fresh.shutdown(drainingFor: .zero)
             throw ShellError(error)

@@ -9,9 +9,11 @@ actor Session {
         var error: ShellError?
         /// The next line of input is the answer to a question.
         var asksForConfirmation = false
-        /// Whose new password is to be asked for, on the terminal itself.
-        var asksForPassword: String?
         var leaves = false
+        /// What the loop has to do.
+        var request: LoopRequest?
+        /// How many documents were shown, where there were any to show.
+        var documentCount: Int?
     }
 
     /// What stays the same for all commands.
@@ -21,6 +23,8 @@ actor Session {
         /// The documents of `import -`; `nil` when standard input is a terminal.
         var input: ByteInput?
         var version = ""
+        /// Commands that write are refused.
+        var isReadOnly = false
         /// Starts the embedded server again when it is gone; `nil` for any other server, whose client finds it again.
         var reopen: (@Sendable () async -> Result<LocalServer.Running, ShellError>)?
     }
@@ -40,17 +44,28 @@ actor Session {
     var location: Location
     /// The last query that was shown, for `it`.
     var lastPage: QueryPage?
+    /// `$name` in commands.
+    nonisolated let variables: ShellVariables
+    /// The `\if` blocks that are open.
+    nonisolated let conditionals = Conditionals()
+    /// How many documents the command showed; for `\watch m=N`.
+    var documentCount: Int?
     /// What `begin` began; commands go through it.
     var transaction: OpenTransaction?
     /// Whether an error of the server has ended the transaction.
     var transactionIsOver = false
     private var question: Confirmable?
-    private var passwordPurpose: PasswordPurpose?
+    /// What the password is for that the loop asks for.
+    var passwordPurpose: PasswordPurpose?
 
     var client: NexaClient { server.client }
 
-    init(_ server: LocalServer.Running, _ console: Console, _ settings: Settings, at location: Location) {
+    init(
+        _ server: LocalServer.Running, _ console: Console, _ settings: Settings, at location: Location,
+        variables: ShellVariables = ShellVariables()
+    ) {
         self.server = server
+        self.variables = variables
         self.console = console
         self.settings = settings
         self.location = location
@@ -67,28 +82,52 @@ actor Session {
         case none
         case leave
         case ask(Confirmable)
-        case askPassword(PasswordPurpose)
+        case loop(LoopRequest)
     }
 
     /// Runs one command.
-    func run(_ command: CommandAssembler.Command, interruption: Interruption) async -> Reply {
-        await showing(command.text, interruption) { (session) in await session.carryOut(command, interruption) }
+    ///
+    /// - Parameter isPaged: whether output that does not fit on the screen may go to a pager.
+    func run(
+        _ command: CommandAssembler.Command, interruption: Interruption, isPaged: Bool = true
+    ) async -> Reply {
+        await showing(isPaged ? command.specification : nil, interruption) { (session) in
+            await session.carryOut(command, interruption)
+        }
     }
 
     private func carryOut(_ command: CommandAssembler.Command, _ interruption: Interruption) async -> Reply {
         await reply { (session) async throws(ShellError) -> Effect in
-            if let fault = command.fault { throw ShellError(fault) }
-            let word = String(command.text.prefix { !$0.isWhitespace })
-            guard let known = CommandTable.find(word) else {
-                throw .plain("Unknown command: \(word.lowercased())", hint: "Type 'help' to see available commands")
+            let known = command.specification
+            if session.conditionals.isSkipping, known?.isConditional != true { return .none }
+            if let fault = command.fault { throw ShellError(fault).suggesting(repairOf: command.text) }
+            guard let known else { throw .unknownCommand(command.word) }
+            if session.settings.isReadOnly, known.isWrite { throw .readOnly(known) }
+            let expansion: VariableExpansion?
+            if known.isConditional || known.isRawLine {
+                expansion = nil
+            } else {
+                expansion = try session.parse { () throws(CommandFault) in try session.variables.expand(command.text) }
             }
+            let text = expansion?.text ?? command.text
             try session.checkTransaction(known)
-            try await session.reopenIfLost()
+            if session.needsServer(known) { try await session.reopenIfLost() }
+            session.documentCount = nil
             let call = CommandCall(
-                specification: known, arguments: ArgumentReader(command.text), text: command.text,
-                interruption: interruption)
-            return try await known.action(session, call)
+                specification: known, arguments: ArgumentReader(text), text: text, interruption: interruption)
+            do throws(ShellError) {
+                let effect = try await known.action(session, call)
+                await session.hintAtNearName(known, text)
+                return effect
+            } catch {
+                throw await session.explained(error, known, text, expansion)
+            }
         }
+    }
+
+    /// Whether a command has to do with the server: commands of scripts have not.
+    private func needsServer(_ command: CommandSpecification) -> Bool {
+        command.section != .scripts && command.section != .output
     }
 
     /// Takes the line that answers the question of the last reply.
@@ -99,7 +138,7 @@ actor Session {
             guard let question else { return .none }
             let isYes = line.trimmed.lowercased() == "yes"
             guard isYes else { throw .plain(question.refusal) }
-            try await session.confirmed(question)
+            try await session.doConfirmed(question)
             return .none
         }
     }
@@ -115,25 +154,15 @@ actor Session {
         }
     }
 
-    /// Goes on with another client of the same server; returns the one there was.
-    func adopt(_ client: NexaClient, _ info: ServerInfo) -> NexaClient {
-        let old = server.client
-        server.client = client
-        server.info = info
-        return old
-    }
-
     private func reply(_ body: (isolated Session) async throws(ShellError) -> Effect) async -> Reply {
         do throws(ShellError) {
             switch try await body(self) {
-            case .none: return Reply(location: place)
+            case .none: return Reply(location: place, documentCount: documentCount)
+            case .loop(let request): return Reply(location: place, request: request)
             case .leave: return Reply(location: place, leaves: true)
-            case .askPassword(let purpose):
-                passwordPurpose = purpose
-                return Reply(location: place, asksForPassword: purpose.user)
             case .ask(let question):
                 guard !settings.assumesYes else {
-                    try await confirmed(question)
+                    try await doConfirmed(question)
                     return Reply(location: place)
                 }
                 self.question = question
@@ -155,6 +184,25 @@ actor Session {
         var place = location
         place.isInTransaction = transaction != nil
         return place
+    }
+
+    /// Goes on with another connection, as the reply to `\connect`.
+    func connected(_ running: LocalServer.Running, at location: Location?) async -> Reply {
+        if await abandonTransaction() {
+            try? console.warning("The open transaction was rolled back")
+        }
+        await adopt(running, at: location)
+        return Reply(location: self.location)
+    }
+
+    /// Goes on with another connection.
+    func adopt(_ running: LocalServer.Running, at location: Location?) async {
+        let left = server.client
+        server = running
+        hasLostServer = false
+        lastPage = nil
+        if let location { self.location = location }
+        await left.shutdown(drainingFor: .zero)
     }
 
     private func reopenIfLost() async throws(ShellError) {
@@ -249,6 +297,7 @@ extension ShellError {
         case .timedOut: self.init(error.serverMessage ?? error.message, exit: .timeout)
         default: self.init(error.serverMessage ?? error.message)
         }
+        code = error.code.description
         if error.delivery == .maybeExecuted, error.code != .cancelled {
             hint = "The command may have been executed all the same."
         }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The lines that an import left out, and beside them the reasons.
+/// The records that an import left out, and beside them the reasons.
 final class RejectFile: Sendable {
     private let lines: DescriptorSink
     private let reasons: DescriptorSink
@@ -24,6 +24,11 @@ final class RejectFile: Sendable {
     }
 
     deinit { for descriptor in descriptors { close(descriptor) } }
+
+    /// Writes the line that names the columns, so that the file can be imported in its turn.
+    func begin(_ header: [UInt8]) throws(ShellError) {
+        try attempt { () throws(OutputError) in try lines.write(header + [0x0A]) }
+    }
 
     func add(_ line: [UInt8], _ reason: String) throws(ShellError) {
         try attempt { () throws(OutputError) in

@@ -1,0 +1,146 @@
+import CNexaVector
+
+/// Algorithm 2 of Malkov and Yashunin (2016), `SEARCH-LAYER`, in two forms.
+extension SearchContext {
+    /// Goes to nearer and nearer neighbours on each level from the entry's down to one above `level`.
+    ///
+    /// - Returns: the nearest row it came to.
+    func descend(from entry: UInt32, level top: Int, to level: Int) -> UInt64 {
+        newVisit()
+        _ = visit(entry)
+        visits += 1
+        var best = Key.make(distance(to: rows[entry]), entry, salt)
+        var current = top
+        while current > level {
+            while true {
+                let count = expand(rows[Key.slot(best, salt)], level: UInt32(current))
+                guard count > 0 else { break }
+                nexa_distances(rows.space, query, found, count, distances)
+                let before = best
+                for index in 0..<count { best = min(best, Key.make(distances[index], slots[index], salt)) }
+                if best == before { break }
+            }
+            current -= 1
+        }
+        return best
+    }
+
+    /// Walks a level with the `width` nearest rows so far as candidates, and leaves them in `pool`, nearest first.
+    ///
+    /// One sorted list serves as both heaps of the paper: what is not among the `width` nearest would never be
+    /// followed anyway. Rows that are dead are followed and stay in the list.
+    ///
+    /// - Returns: `false` when the limit ended it.
+    func walk(from entry: UInt64, level: UInt32, width: Int, visitLimit: Int) -> Bool {
+        pool.count = 0
+        pool.reserve(width)
+        _ = visit(Key.slot(entry, salt))
+        _ = pool.insert(entry, width: width)
+        var next = 0
+        while next < pool.count {
+            let row = rows[Key.slot(pool.keys[next], salt)]
+            pool.keys[next] |= 1
+            let count = expand(row, level: level)
+            var lowest = next &+ 1
+            if count > 0 {
+                if lowest < pool.count { nexa_prefetch_links(rows.space, rows[Key.slot(pool.keys[lowest], salt)]) }
+                nexa_distances(rows.space, query, found, count, distances)
+                for index in 0..<count {
+                    let place = pool.insert(Key.make(distances[index], slots[index], salt), width: width)
+                    if place >= 0, place < lowest { lowest = place }
+                }
+                if visits >= visitLimit { return isExhausted(from: lowest) }
+            }
+            next = lowest
+            while next < pool.count, pool.keys[next] & 1 != 0 { next &+= 1 }
+            if next < pool.count { nexa_prefetch_links(rows.space, rows[Key.slot(pool.keys[next], salt)]) }
+        }
+        return true
+    }
+
+    private func isExhausted(from place: Int) -> Bool {
+        for index in place..<max(place, pool.count) where pool.keys[index] & 1 == 0 { return false }
+        return true
+    }
+
+    /// Walks a level until the `width` nearest rows that are alive, and satisfy the predicate, are in `pool`, nearest
+    /// first. Others are followed as well.
+    ///
+    /// - Returns: `false` when the limit ended it.
+    func walkFiltered(
+        from entry: UInt64, level: UInt32, width: Int, visitLimit: Int, predicate: ((UInt32) -> Bool)?
+    ) -> Bool {
+        pool.count = 0
+        candidates.count = 0
+        _ = visit(Key.slot(entry, salt))
+        candidates.pushSmallest(entry)
+        admit(entry, width: width, predicate: predicate)
+        var isComplete = true
+        while candidates.count > 0 {
+            let best = candidates.popSmallest()
+            if pool.count == width, best > pool.keys[0] { break }
+            if visits >= visitLimit {
+                isComplete = false
+                break
+            }
+            let count = expand(rows[Key.slot(best, salt)], level: level)
+            guard count > 0 else { continue }
+            nexa_distances(rows.space, query, found, count, distances)
+            for index in 0..<count {
+                let key = Key.make(distances[index], slots[index], salt)
+                if pool.count == width, key > pool.keys[0] { continue }
+                candidates.pushSmallest(key)
+                admit(key, width: width, predicate: predicate)
+            }
+            if candidates.count > 0 { nexa_prefetch_links(rows.space, rows[Key.slot(candidates.keys[0], salt)]) }
+        }
+        pool.sort()
+        return isComplete
+    }
+
+    @inline(__always)
+    private func admit(_ key: UInt64, width: Int, predicate: ((UInt32) -> Bool)?) {
+        let slot = Key.slot(key, salt)
+        guard rows[slot].isAlive, predicate?(slot) ?? true else { return }
+        pool.pushLargest(key, width: width)
+    }
+
+    /// Compares the query with rows one by one, and keeps the nearest that are alive and satisfy the predicate in
+    /// `results`, nearest first.
+    struct Scan {
+        let context: SearchContext
+        let width: Int
+        let predicate: ((UInt32) -> Bool)?
+        private var pending = 0
+
+        init(_ context: SearchContext, width: Int, predicate: ((UInt32) -> Bool)?) {
+            self.context = context
+            self.width = width
+            self.predicate = predicate
+            context.results.reserve(width)
+        }
+
+        /// The row of a slot that was in use when the operation began, or may have been.
+        mutating func add(_ slot: UInt32) {
+            context.slots[pending] = slot
+            context.found[pending] = UnsafePointer(context.rows[slot])
+            pending += 1
+            if pending == 64 { flush() }
+        }
+
+        mutating func flush() {
+            guard pending > 0 else { return }
+            nexa_distances(context.rows.space, context.query, context.found, pending, context.distances)
+            context.scanned += pending
+            for index in 0..<pending {
+                let slot = context.slots[index]
+                let key = Key.make(context.distances[index], slot)
+                let full = context.results.count == width
+                if full, key >= context.results.keys[width - 1] { continue }
+                guard context.rows[slot].isAlive, predicate?(slot) ?? true else { continue }
+                _ = context.results.insert(key, width: width)
+            }
+            pending = 0
+        }
+    }
+}

@@ -1,0 +1,112 @@
+#if canImport(NexaServer)
+    import NexaClient
+    import NexaServer
+    import NexaTestSupport
+    import TestKit
+    import Testing
+
+    extension ClientTests {
+        @Suite struct Vectors {
+            private struct Film: NexaModel, Equatable {
+                var id: String
+                var title: String
+                var year: Int
+
+                enum CodingKeys: String, CodingKey {
+                    case id = "_id"
+                    case title, year
+                }
+            }
+
+            private func fill(_ films: NexaCollection<Document>) async throws {
+                try await films.insert(
+                    contentsOf: [
+                        ["_id": "alien", "title": "Alien", "year": 1979, "vector": .vector([1, 0, 0])],
+                        ["_id": "aliens", "title": "Aliens", "year": 1986, "vector": .vector([0.9, 0.1, 0])],
+                        ["_id": "heat", "title": "Heat", "year": 1995, "vector": .vector([0, 1, 0])],
+                        ["_id": "fargo", "title": "Fargo", "year": 1996, "vector": .vector([0, 0.8, 0.6])],
+                        ["_id": "none", "title": "No vector", "year": 2000]
+                    ])
+            }
+
+            @Test func theNearestDocumentsComeBestFirstAsModels() async throws {
+                try await LiveServer.run { client in
+                    let films = client.database("cinema").collection("films")
+                    try await fill(films)
+                    let found = try await films.of(Film.self).nearest(to: [1, 0, 0], limit: 2)
+                    #expect(found.map(\.id) == ["alien", "aliens"])
+                    #expect(found[0].document == Film(id: "alien", title: "Alien", year: 1979))
+                    #expect(found[0].similarity == 1 && found[1].similarity < 1)
+                    let late = try await films.nearest(to: [1, 0, 0], filter: ["year": ["$gte": 1990]])
+                    #expect(Set(late.map(\.id)) == ["fargo", "heat"])
+                    #expect(late.allSatisfy { $0.document["vector"] == nil })
+                    let strict = try await films.nearest(
+                        to: [1, 0, 0], search: .init(minimumSimilarity: 0.5, fields: ["title"]))
+                    #expect(strict.count == 2 && strict[0].document == ["_id": "alien", "title": "Alien"])
+                    let whole = try await films.nearest(
+                        to: [0, 1, 0], limit: 1, search: .init(candidates: 100, isExact: true, includesVector: true))
+                    #expect(whole[0].document["vector"] == [0.0, 1.0, 0.0])
+                    let plan = try await films.explainNearest(to: [1, 0, 0])
+                    #expect(plan.stage == "VECTOR_INDEX" && plan.document["index"] == "vector_hnsw")
+                }
+            }
+
+            @Test func similarDocumentsLeaveOutTheOneThatIsAskedFor() async throws {
+                try await LiveServer.run { client in
+                    let films = client.database("cinema").collection("films")
+                    try await fill(films)
+                    #expect(try await films.similar(to: "heat", limit: 1).map(\.id) == ["fargo"])
+                    for id: DocumentID in ["none", "unknown"] {
+                        let error = await failure { () throws(NexaError) in _ = try await films.similar(to: id) }
+                        #expect(error?.code == .notFound)
+                    }
+                    let short = await failure { () throws(NexaError) in _ = try await films.nearest(to: [1, 0]) }
+                    #expect(short?.serverMessage == "Query vector must have 3 dimensions")
+                    let refused = await failure { () throws(NexaError) in
+                        try await films.insert(["vector": .vector([1])])
+                    }
+                    #expect(refused?.code == .invalidRequest)
+                }
+            }
+
+            @Test func aVectorIndexIsMadeListedBuiltAnewAndCounted() async throws {
+                try await LiveServer.run { client in
+                    let notes = client.database().collection("notes")
+                    for number in 0..<20 {
+                        try await notes.insert(["_id": .string("n\(number)"), "e": ["v": .vector([Float(number), 1])]])
+                    }
+                    let name = try await notes.createVectorIndex(
+                        on: "e.v", dimensions: 2, metric: .l2, quantization: .float16, maxConnections: 8)
+                    #expect(name == "e.v_hnsw")
+                    let index = try await notes.indexes().first
+                    #expect(index?.vector?.metric == .l2 && index?.vector?.quantization == .float16)
+                    #expect(index?.vector?.maxConnections == 8 && index?.state == .ready)
+                    let found = try await notes.nearest(to: [7, 1], limit: 3, search: .init(field: "e.v"))
+                    #expect(found.first?.id == "n7" && found.first?.similarity == 1 && found.count == 3)
+                    #expect(try await notes.buildVectorIndex(on: "e.v", efConstruction: 60, quantization: .int8) == 20)
+                    let statistics = try await notes.vectorStatistics()
+                    #expect(statistics.map(\.field) == ["e.v"] && statistics[0].count == 20)
+                    #expect(statistics[0].quantization == .int8 && statistics[0].dimensions == 2)
+                    let missing = await failure { () throws(NexaError) in _ = try await notes.buildVectorIndex() }
+                    #expect(missing?.code == .notFound)
+                    try await notes.dropIndex(name)
+                    #expect(try await notes.vectorStatistics() == [])
+                    #expect(try await notes.nearest(to: [7, 1], limit: 1, search: .init(field: "e.v")).count == 1)
+                }
+            }
+
+            @Test func aPipelineBeginsWithAVectorSearch() async throws {
+                try await LiveServer.run { client in
+                    let films = client.database("cinema").collection("films")
+                    try await fill(films)
+                    let found = try await films.aggregate {
+                        Stage.vectorSearch([1, 0, 0], limit: 3, scoreField: "score")
+                        Stage.match(["score": ["$gt": 0.5]])
+                        Stage.project("title", "score")
+                    }.collect()
+                    #expect(found.map { $0["title"] } == ["Alien", "Aliens"])
+                }
+            }
+        }
+    }
+#endif
