@@ -29,7 +29,8 @@ public final class BackgroundProgram {
     }
 
     deinit {
-        if exitCode == nil {
+        // A number that is none would mean every process there is.
+        if exitCode == nil, process > 0 {
             kill(process, SIGKILL)
             _ = ptykit_wait(process)
         }
@@ -37,7 +38,7 @@ public final class BackgroundProgram {
 
     /// Sends it a signal, unless it has ended.
     public func signal(_ number: CInt) {
-        if !hasEnded { kill(process, number) }
+        if !hasEnded, process > 0 { kill(process, number) }
     }
 
     /// Whether it has ended.

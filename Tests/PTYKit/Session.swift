@@ -35,7 +35,8 @@ public final class Session {
     }
 
     deinit {
-        if exitCode == nil {
+        // A number that is none would mean every process there is.
+        if exitCode == nil, process > 0 {
             kill(process, SIGKILL)
             _ = ptykit_wait(process)
         }
@@ -69,7 +70,9 @@ public final class Session {
     }
 
     /// Sends a signal to the program itself.
-    public func signal(_ number: CInt) { kill(process, number) }
+    public func signal(_ number: CInt) {
+        if exitCode == nil, process > 0 { kill(process, number) }
+    }
 
     /// Closes the terminal, as a window that is closed does.
     public func hangUp() {

@@ -51,12 +51,6 @@ extension CommandTable {
         ) { (session, call) async throws(ShellError) in
             try session.chooseTiming(call)
             return .none
-        },
-        .init(
-            section: .output, names: ["it", "next"], usage: "it", summary: "Show the next page of the last query"
-        ) { (session, _) async throws(ShellError) in
-            try await session.showNextPage()
-            return .none
         }
     ]
 }

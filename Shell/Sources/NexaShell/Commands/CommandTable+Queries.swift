@@ -22,6 +22,12 @@ extension CommandTable {
             return .none
         },
         .init(
+            section: .queries, names: ["it", "next"], usage: "it", summary: "Show the next page of the last query"
+        ) { (session, _) async throws(ShellError) in
+            try await session.showNextPage()
+            return .none
+        },
+        .init(
             section: .queries, names: ["count"], usage: "count [json]", summary: "Count documents", arguments: [.json],
             isInOriginalHelp: true
         ) { (session, call) async throws(ShellError) in

@@ -34,6 +34,7 @@ extension Session {
             try printer.print(document)
         }
         try printer.finish()
+        documentCount = printer.count
     }
 
     /// Prints documents as they come: the first at once, and memory holds a bounded number of them.
@@ -65,6 +66,7 @@ extension Session {
             throw error
         }
         try printer.finish()
+        documentCount = printer.count
         return (printer.count, hasMore)
     }
 
@@ -81,6 +83,7 @@ extension Session {
             try printer.print(Document(zip(columns, row)))
         }
         try printer.finish()
+        documentCount = printer.count
     }
 
     /// Prints one document of the database: indented in `pretty`, else as a result of one.

@@ -74,8 +74,8 @@ extension Session {
             try list.breakOff()
             throw error
         }
-        documentCount = list.count
         try list.finish()
+        documentCount = list.count
         if hasMore { try tellCut(limit, canGoOn: isProjected) }
         return (list.count, hasMore)
     }

@@ -6,10 +6,12 @@ extension Session {
     private static let slow = 0.5
 
     /// Runs one command with the pager of the moment between it and the screen, then says how long it took.
+    ///
+    /// - Parameter command: which one; `nil`: without a pager.
     func showing(
-        _ text: String, _ interruption: Interruption, _ body: (isolated Session) async -> Reply
+        _ command: CommandSpecification?, _ interruption: Interruption, _ body: (isolated Session) async -> Reply
     ) async -> Reply {
-        let screen = openScreen(text, interruption)
+        let screen = openScreen(command, interruption)
         let start = Clock.now
         var reply = await body(self)
         let elapsed = Clock.now - start
@@ -27,10 +29,10 @@ extension Session {
         return reply
     }
 
-    private func openScreen(_ text: String, _ interruption: Interruption) -> Screen? {
+    private func openScreen(_ command: CommandSpecification?, _ interruption: Interruption) -> Screen? {
         let presentation = console.presentation
         guard presentation.mode == .interactive, case .command(let pager) = presentation.pager,
-            let size = presentation.screen.size, Self.isPaged(text)
+            let size = presentation.screen.size, let command, Self.isPaged(command)
         else { return nil }
         let modes = TerminalModes()
         let sink = PagedSink(console.standardOutput, screen: size, command: pager) {
@@ -43,11 +45,10 @@ extension Session {
     }
 
     /// Commands that write for as long as they run, or have other programs write, do without a pager.
-    private static func isPaged(_ text: String) -> Bool {
-        guard let command = CommandTable.find(String(text.prefix { !$0.isWhitespace })) else { return false }
-        return switch command.section {
+    private static func isPaged(_ command: CommandSpecification) -> Bool {
+        switch command.section {
         case .data, .changes, .scripts: false
-        case .output: ["\\last", "it"].contains(command.name)
+        case .output: command.name == "\\last"
         default: true
         }
     }

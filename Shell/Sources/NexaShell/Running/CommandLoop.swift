@@ -189,7 +189,7 @@ final class CommandLoop {
     /// The command that `\watch` repeats, once more.
     func repeatPrevious() -> (TaskRunner.Outcome<Session.Reply>, CommandAssembler.Command)? {
         guard let previous else { return nil }
-        return (execute { [session] in await session.run(previous, interruption: $0) }, previous)
+        return (execute { [session] in await session.run(previous, interruption: $0, isPaged: false) }, previous)
     }
 
     private func echo(_ command: CommandAssembler.Command, _ prompts: Bool) {

@@ -88,8 +88,14 @@ actor Session {
     }
 
     /// Runs one command.
-    func run(_ command: CommandAssembler.Command, interruption: Interruption) async -> Reply {
-        await showing(command.text, interruption) { (session) in await session.carryOut(command, interruption) }
+    ///
+    /// - Parameter isPaged: whether output that does not fit on the screen may go to a pager.
+    func run(
+        _ command: CommandAssembler.Command, interruption: Interruption, isPaged: Bool = true
+    ) async -> Reply {
+        await showing(isPaged ? command.specification : nil, interruption) { (session) in
+            await session.carryOut(command, interruption)
+        }
     }
 
     private func carryOut(_ command: CommandAssembler.Command, _ interruption: Interruption) async -> Reply {
