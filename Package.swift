@@ -84,7 +84,7 @@ let package = Package(
         .testTarget(
             name: "NexaClientTests",
             dependencies: [
-                "NexaClient", "NexaSCRAM", "NexaTestSupport", "NexaValue", "TestKit",
+                "NexaClient", "NexaTOON", "NexaSCRAM", "NexaTestSupport", "NexaValue", "TestKit",
                 .product(name: "NexaServer", package: "nexa-server")
             ],
             swiftSettings: swiftSettings),
@@ -116,7 +116,7 @@ let package = Package(
         .testTarget(
             name: "NexaServerTests",
             dependencies: [
-                "NexaValue", "NexaProtocol", "NexaSCRAM", "NexaTransport", "TestKit",
+                "NexaValue", "NexaTOON", "NexaProtocol", "NexaSCRAM", "NexaTransport", "TestKit",
                 .product(name: "NexaServer", package: "nexa-server"),
                 .product(name: "NexaEngine", package: "nexa-server")
             ],

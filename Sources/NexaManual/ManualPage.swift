@@ -104,9 +104,12 @@ private struct Roff {
             line(".br")
             text("Also: \(command.names.dropFirst().joined(separator: ", "))")
         }
+        // Lines of one sentence flow together; what ends one, and an example, ends a line here as well.
+        var endsLine = true
         for detail in command.details {
-            line(".br")
+            if endsLine || detail.hasPrefix("Example") { line(".br") }
             text(detail)
+            endsLine = [".", ":", ")"].contains { detail.hasSuffix($0) } || detail.hasPrefix("Example")
         }
         guard !command.options.isEmpty else { return }
         line(".RS")

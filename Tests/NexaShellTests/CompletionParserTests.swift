@@ -46,6 +46,7 @@ import Testing
         check("help qu", [.argument(.command)], "qu")
         check("\\errexit o", [.argument(.word(["on", "off"]))], "o")
         check("\\set PRO", [.variable], "PRO")
+        check("\\set SAMPLING o", [.argument(.word(["on", "off"]))], "o")
         check("use $x", [.variable], "x")
         check("vector_search @ve", [.file], "ve")
         check("vector_search [0.1, 0", [], "0")
@@ -70,7 +71,8 @@ import Testing
         check("export --filter {ye: 1} mo", [.argument(.collection)], "mo")
     }
 
-    @Test(arguments: ["query {", "query {\"a\": 1, ", "query {a: {$gt: 1}, ", "count {", "query {// note\n", "query { "])
+    @Test(arguments: ["query {", "query {\"a\": 1, ", "query {a: {$gt: 1}, ", "count {", "query {// note\n", "query { "]
+    )
     func keysOfAFilter(_ text: String) {
         check(text, [.field(parent: ""), .keyword(.logical)], "")
     }
@@ -145,7 +147,9 @@ import Testing
     }
 
     @Test func hostileTextIsAnswered() {
-        var texts = ["query ]]]", "query {]}[", "query {\"", "query {'\\", "use \"\\", "query {:::", "query {,,,", ";;;;"]
+        var texts = [
+            "query ]]]", "query {]}[", "query {\"", "query {'\\", "use \"\\", "query {:::", "query {,,,", ";;;;"
+        ]
         texts.append("query " + String(repeating: "{a:[", count: 5000))
         texts.append(String(repeating: "\\", count: 5000))
         for text in texts { _ = CompletionParser.context(of: text) }

@@ -8,7 +8,8 @@ extension CommandTable {
                 "The editor is $VISUAL or $EDITOR. What it leaves stands at the prompt and runs with Enter.",
                 "Ctrl-X Ctrl-E does the same with the line that is being typed."
             ], arguments: [.file]
-        ) { (session, call) async throws(ShellError) in .loop(.edit(try session.optionalWord(call).map(expandingHome))) },
+        ) { (session, call) async throws(ShellError) in .loop(.edit(try session.optionalWord(call).map(expandingHome)))
+        },
         .init(
             section: .system, names: ["\\s"], usage: "\\s [file]", summary: "Show the history, or write it to a file",
             arguments: [.file]

@@ -54,7 +54,9 @@ final class Completer {
             // Flags come where no argument is known for the place.
             if context.prefix.isEmpty, !candidates.isEmpty, case .argument = target { break }
         }
-        let fitting = CompletionMatch.fitting(candidates, context.prefix, used).filter { Self.canBeWritten($0, context) }
+        let fitting = CompletionMatch.fitting(candidates, context.prefix, used).filter {
+            Self.canBeWritten($0, context)
+        }
         var result = Result(isPending: isPending && fitting.isEmpty)
         result.shown = fitting.map { Self.shown($0, context) }
         let replaced = before.utf8.dropFirst(bytes - context.replacedBytes)
@@ -70,7 +72,10 @@ final class Completer {
 
     /// A word of the command line cannot hold control characters.
     private static func canBeWritten(_ candidate: CompletionCandidate, _ context: CompletionContext) -> Bool {
-        guard case .word = context.style else { return true }
+        switch context.style {
+        case .key, .value: return true
+        case .word, .plain: break
+        }
         return candidate.text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
     }
 

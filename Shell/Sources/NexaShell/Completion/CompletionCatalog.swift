@@ -172,14 +172,16 @@ final class CompletionCatalog: CompletionSource {
 
     // MARK: What happens in the session
 
-    /// Tells where the prompt is. The fields of a collection that was not looked at before are fetched.
-    func moved(to location: Location) {
+    /// Tells where the prompt is.
+    ///
+    /// - Parameter asksAhead: whether the fields of a collection that was not looked at before are fetched now.
+    func moved(to location: Location, asksAhead: Bool = true) {
         let isNew = state.withLock { state in
             state.location = location
             state.shownSincePrompt = 0
             return location.collection != nil && state.entries[Self.place(location)] == nil && state.samples
         }
-        if isNew { _ = content(of: Self.place(location)) }
+        if isNew, asksAhead { _ = content(of: Self.place(location)) }
     }
 
     /// Notes the fields and the id of a document that was shown.

@@ -31,6 +31,8 @@ struct CompletionContext: Equatable, Sendable {
         case key(quote: UInt8?)
         /// A value of JSON, with its quote.
         case value(quote: UInt8?)
+        /// As it is, with nothing around it or behind it.
+        case plain
     }
 
     /// Tried together; all that fit are offered.

@@ -16,10 +16,8 @@ enum CompletionMatch {
         let typed = Array(prefix.utf8)
         let folded = prefix.utf8.allSatisfy { $0 < 0x80 } ? typed.map(lowered) : nil
         var found: [(candidate: CompletionCandidate, fit: Fit)] = []
-        var seen: Set<CompletionCandidate> = []
         for candidate in candidates {
-            guard let fit = fit(candidate.text, prefix, typed, folded), seen.insert(candidate).inserted else { continue }
-            found.append((candidate, fit))
+            if let fit = fit(candidate.text, prefix, typed, folded) { found.append((candidate, fit)) }
         }
         // An abbreviation only counts where nothing begins as it was typed.
         if found.contains(where: { $0.fit != .abbreviation }) { found.removeAll { $0.fit == .abbreviation } }
@@ -32,7 +30,11 @@ enum CompletionMatch {
             }
             return left.candidate.text < right.candidate.text
         }
-        return found.map(\.candidate)
+        // Several sources may know the same name: the same ones stand side by side now.
+        var result: [CompletionCandidate] = []
+        result.reserveCapacity(found.count)
+        for (candidate, _) in found where result.last != candidate { result.append(candidate) }
+        return result
     }
 
     private static func lowered(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }

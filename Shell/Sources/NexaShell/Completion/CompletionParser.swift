@@ -3,6 +3,8 @@ struct CompletionParser {
     private let bytes: [UInt8]
     private var position = 0
     private var context = CompletionContext.nothing
+    /// The word before: a variable that the shell reads may have only certain values.
+    private var settingName = ""
 
     /// What can be completed at the end of `text`: the open lines of a command, then the line up to the cursor.
     static func context(of text: String) -> CompletionContext {
@@ -71,8 +73,14 @@ struct CompletionParser {
         while true {
             skipBlanks()
             let start = position
-            let argument = command.arguments.isEmpty
+            var argument =
+                command.arguments.isEmpty
                 ? nil : command.arguments[min(index, command.arguments.count - 1)]
+            if command.name == "\\set", index == 1,
+                let special = ShellVariables.specials.first(where: { $0.name == settingName })
+            {
+                argument = .word(special.choices)
+            }
             guard !isAtEnd else {
                 var targets = argument.map(Self.targets) ?? []
                 if !command.flags.isEmpty { targets.append(.flag(of: command.name, without: flags)) }
@@ -91,6 +99,7 @@ struct CompletionParser {
                 let word = readWord()
                 guard !word.isFinished else {
                     index += 1
+                    settingName = String(decoding: word.text, as: UTF8.self)
                     continue
                 }
                 var targets = argument.map(Self.targets) ?? []
@@ -216,21 +225,16 @@ struct CompletionParser {
         case .key: want(form.keys(cursor), prefix: prefix, from: start, .key(quote: quote))
         case .value:
             if quote == nil, prefix.first == 0x24 {
-                return wantReturningTrue([.variable], Array(prefix.dropFirst()), start + 1, .word(quote: nil))
+                want([.variable], prefix: Array(prefix.dropFirst()), from: start + 1, .plain)
+                return true
             }
             if quote == nil, prefix.first == 0x40 {
-                return wantReturningTrue([.file], Array(prefix.dropFirst()), start + 1, .word(quote: nil))
+                want([.file], prefix: Array(prefix.dropFirst()), from: start + 1, .plain)
+                return true
             }
             want(form.values(cursor), prefix: prefix, from: start, .value(quote: quote))
         case .colon, .end, .nowhere: break
         }
-        return true
-    }
-
-    private mutating func wantReturningTrue(
-        _ targets: [CompletionContext.Target], _ prefix: [UInt8], _ start: Int, _ style: CompletionContext.Style
-    ) -> Bool {
-        want(targets, prefix: prefix, from: start, style)
         return true
     }
 }

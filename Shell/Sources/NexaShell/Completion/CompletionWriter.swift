@@ -20,6 +20,7 @@ struct CompletionWriter {
             let quote = quote ?? (Self.isBareKey(candidate.text) ? nil : 0x22)
             let rest = behind.drop { quote != nil && String($0).utf8.first == quote }.drop(while: \.isWhitespace)
             return Self.opened(candidate.text, quote, isJSON: true) + end(quote) + (rest.first == ":" ? "" : ": ")
+        case .plain: return candidate.text + (candidate.kind == .folder ? "/" : "")
         case .value(nil) where candidate.kind == .literal: return candidate.text
         case .value(nil): return Self.opened(candidate.text, 0x22, isJSON: true) + "\""
         case .value(let quote): return Self.opened(candidate.text, quote, isJSON: true)
@@ -34,6 +35,7 @@ struct CompletionWriter {
             let needs = candidates.contains { Self.needsQuotes($0.text) } && Self.needsQuotes(common)
             return Self.opened(common, quote ?? (needs ? 0x22 : nil))
         case .key(let quote): return Self.opened(common, quote ?? (Self.isBareKey(common) ? nil : 0x22), isJSON: true)
+        case .plain: return common
         case .value(nil) where candidates.allSatisfy({ $0.kind == .literal }): return common
         case .value(let quote): return Self.opened(common, quote ?? 0x22, isJSON: true)
         }

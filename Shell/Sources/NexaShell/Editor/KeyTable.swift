@@ -79,7 +79,9 @@ enum KeyTable {
         Row(
             keys: "Alt-F, Ctrl-Right", summary: "a word on",
             bindings: escapes(["[1;5C", "[5C", "Oc"], "em-next-word")),
-        Row(keys: "Delete", summary: "delete the character at the cursor", bindings: escapes(["[3~"], "ed-delete-next-char")),
+        Row(
+            keys: "Delete", summary: "delete the character at the cursor",
+            bindings: escapes(["[3~"], "ed-delete-next-char")),
         Row(
             keys: "Ctrl-W", summary: "cut the word before the cursor",
             bindings: [Binding("^W", "ed-delete-prev-word", .emacs)]),
@@ -97,8 +99,8 @@ enum KeyTable {
     /// Not for a person: pastes, and private sequences by which our functions hand over to libedit's own.
     static let hidden: [Binding] = [
         Binding("[200~", "nexa-paste", .escape),
-        Binding("\u{18}1", "ed-prev-line", .emacs), Binding("\u{18}2", "ed-next-line", .emacs),
-        Binding("\u{18}3", "em-inc-search-prev", .emacs), Binding("\u{18}4", "em-inc-search-next", .emacs)
+        Binding("\u{18}1", "ed-prev-line"), Binding("\u{18}2", "ed-next-line"),
+        Binding("\u{18}3", "em-inc-search-prev"), Binding("\u{18}4", "em-inc-search-next")
     ]
 
     /// The list as `help keys` prints it.

@@ -3,10 +3,6 @@ import Glibc
 
 /// The functions behind keys, and which keys those are.
 extension LineEditor {
-    /// Pastes above either of these are kept aside instead of drawn.
-    private static let drawnPasteLines = 20
-    private static let drawnPasteBytes = 16 << 10
-
     func addFunctions() {
         let functions: [(String, String, nexa_key_function)] = [
             ("nexa-cancel", "Drop the line", LineEditor.cancel),
@@ -50,7 +46,7 @@ extension LineEditor {
         }
     }
 
-    private static func code(_ code: CInt) -> UInt8 { UInt8(truncatingIfNeeded: code) }
+    static func code(_ code: CInt) -> UInt8 { UInt8(truncatingIfNeeded: code) }
 
     /// Ctrl-C. It is a key here: the terminal sends no signals while a line is edited.
     private static let cancel: nexa_key_function = { handle, _ in
@@ -60,7 +56,7 @@ extension LineEditor {
     }
 
     /// Leaves the line on the screen, marked, and ends reading it.
-    private func abandonLine() {
+    func abandonLine() {
         let (before, behind) = parts
         outcome = .interrupted(wasEmpty: before.isEmpty && behind.isEmpty && heldPaste.isEmpty)
         if !behind.isEmpty {
@@ -99,48 +95,10 @@ extension LineEditor {
     }
 
     private static func search(_ handle: OpaquePointer?, _ sequence: String) -> UInt8 {
-        guard let self = LineEditor.of(handle), !self.isVi else { return code(CC_ERROR) }
+        guard let self = LineEditor.of(handle) else { return code(CC_ERROR) }
         self.loadSearchable()
         el_push(self.editor, sequence)
         return code(CC_NORM)
-    }
-
-    /// Ctrl-X Ctrl-E: the whole command, with the lines entered before, in an editor.
-    private static let editOutside: nexa_key_function = { handle, _ in
-        guard let self = LineEditor.of(handle), !self.isAnswer else { return code(CC_ERROR) }
-        let (before, behind) = self.parts
-        self.moveBelow()
-        _ = nexa_el_set_number(self.editor, EL_PREP_TERM, 0)
-        nexa_terminal_set_bracketed_paste(self.display, 0)
-        let outcome = OutsideEditor(signals: self.input.signals).edit(self.heldPaste + before + behind)
-        _ = nexa_el_set_modes(self.editor, "-x", "-icanon", "-echo")
-        _ = nexa_el_set_number(self.editor, EL_PREP_TERM, 1)
-        nexa_terminal_set_bracketed_paste(self.display, 1)
-        switch outcome {
-        case .signal(let signal):
-            self.outcome = .signal(signal)
-            return code(CC_EOF)
-        case .failure(let reason): self.draw("✗ Error: \(TerminalText.harmless(reason))\r\n")
-        case .text(let text):
-            self.heldPaste = ""
-            self.replaceLine(with: "")
-            self.show(text)
-        }
-        _ = nexa_el_refresh(self.editor)
-        return code(CC_NORM)
-    }
-
-    /// Puts a text at the cursor: into the line, or aside when it is too large to be drawn.
-    func show(_ text: String) {
-        let lineCount = text.utf8.reduce(1) { $0 + ($1 == 0x0A ? 1 : 0) }
-        if lineCount > Self.drawnPasteLines || text.utf8.count > Self.drawnPasteBytes {
-            heldPaste = text
-            let size = text.utf8.count
-            let amount = size < 10_000 ? "\(size) bytes" : "\(size / 1000) KB"
-            draw("[edited \(lineCount) line\(lineCount == 1 ? "" : "s"), \(amount): Enter runs, ^C discards]\r\n")
-        } else if !text.isEmpty {
-            el_insertstr(editor, text)
-        }
     }
 
     /// Within a text of several lines Up and Down move by line; at its edge they walk through the entries that begin
@@ -170,66 +128,6 @@ extension LineEditor {
         return code(CC_REFRESH)
     }
 
-    private static let paste: nexa_key_function = { handle, _ in
-        guard let self = LineEditor.of(handle) else { return code(CC_ERROR) }
-        return self.insertPaste(self.readPaste())
-    }
-
-    /// Reads up to the end mark of a bracketed paste. Line ends become line feeds.
-    private func readPaste() -> String {
-        input.readsAhead = true
-        defer { input.readsAhead = false }
-        let mark = Array("\u{1B}[201~".unicodeScalars)
-        var text: [Unicode.Scalar] = []
-        var isReturn = false
-        reading: while true {
-            switch input.next() {
-            case .scalar(let scalar):
-                if scalar == "\r" {
-                    text.append("\n")
-                } else if scalar != "\n" || !isReturn {
-                    text.append(scalar)
-                }
-                isReturn = scalar == "\r"
-                if scalar == "~", text.suffix(mark.count).elementsEqual(mark) {
-                    text.removeLast(mark.count)
-                    break reading
-                }
-            case .signal(SIGWINCH): continue
-            case .signal(let signal):
-                outcome = .signal(signal)
-                break reading
-            case .end, .failure: break reading
-            }
-        }
-        var string = String.UnicodeScalarView()
-        string.append(contentsOf: text)
-        return String(string)
-    }
-
-    private func insertPaste(_ pasted: String) -> UInt8 {
-        if outcome != nil { return Self.code(CC_EOF) }
-        let lineCount = pasted.utf8.reduce(1) { $0 + ($1 == 0x0A ? 1 : 0) } - (pasted.hasSuffix("\n") ? 1 : 0)
-        if lineCount > Self.drawnPasteLines || pasted.utf8.count > Self.drawnPasteBytes || !heldPaste.isEmpty {
-            let (before, behind) = parts
-            heldPaste += before + pasted
-            replaceLine(with: behind)
-            _ = el_cursor(editor, -CInt(behind.unicodeScalars.count))
-            let size = heldPaste.utf8.count
-            let amount = size < 10_000 ? "\(size) bytes" : "\(size / 1000) KB"
-            draw("\r\n[pasted \(lineCount) line\(lineCount == 1 ? "" : "s"), \(amount): Enter runs, ^C discards]\r\n")
-            if isVi { el_push(editor, "a") }
-            return Self.code(CC_REDISPLAY)
-        }
-        var text = pasted
-        while text.hasSuffix("\n") { text.removeLast() }
-        // In vi mode ESC has gone to the command map, one character back: step forward, insert, return.
-        if isVi, !parts.behind.isEmpty { _ = el_cursor(editor, 1) }
-        if !text.isEmpty { el_insertstr(editor, text) }
-        if isVi { el_push(editor, "a") }
-        return Self.code(CC_REFRESH)
-    }
-
     /// libedit's source of characters.
     static let read: nexa_read_function = { handle, character in
         guard let self = LineEditor.of(handle) else { return -1 }
@@ -241,6 +139,7 @@ extension LineEditor {
             }
             if let text = self.offered {
                 self.offered = nil
+                self.draw("\r")  // over the prompt that stands there already
                 self.show(text)
                 _ = nexa_el_refresh(self.editor)
             }

@@ -82,7 +82,9 @@ struct OutsideEditor {
             guard count >= 0 else { return .failure("cannot read \(path): \(systemMessage(errno))") }
             if count == 0 { break }
             bytes += chunk[..<count]
-            guard bytes.count <= maximumBytes else { return .failure("\(path) is larger than \(maximumBytes >> 20) MiB") }
+            guard bytes.count <= maximumBytes else {
+                return .failure("\(path) is larger than \(maximumBytes >> 20) MiB")
+            }
         }
         var text = String(decoding: bytes.filter { $0 != 0 }, as: UTF8.self)
         while let last = text.unicodeScalars.last, last == "\n" || last == "\r" { text.unicodeScalars.removeLast() }

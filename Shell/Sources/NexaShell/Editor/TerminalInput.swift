@@ -29,6 +29,13 @@ struct TerminalInput {
         return CInt(buffer.count - position) + (ioctl(STDIN_FILENO, UInt(FIONREAD), &count) == 0 ? count : 0)
     }
 
+    /// Whether nothing comes for so long.
+    func isSilent(milliseconds: CInt) -> Bool {
+        guard position == buffer.count else { return false }
+        var ready = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+        return poll(&ready, 1, milliseconds) == 0
+    }
+
     /// Waits for the next character or signal.
     mutating func next() -> Event {
         guard position < buffer.count else {

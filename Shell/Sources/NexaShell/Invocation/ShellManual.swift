@@ -4,7 +4,11 @@ import NexaManual
 enum ShellManual {
     static var manual: ProgramManual {
         var manual = ProgramManual(
-            name: "nexa", version: Shell.version, summary: "the shell of NexaDB", synopsis: ["[options]"],
+            name: "nexa", version: Shell.version, summary: "the shell of NexaDB",
+            synopsis: [
+                "[options]", "[options] toon export collection file",
+                "[options] toon import file collection [--replace]"
+            ],
             description: [
                 "nexa talks to a NexaDB server: at a prompt with editing, history and completion, or as a filter in "
                     + "scripts. With --local it needs no server: it runs nexadb over a folder for as long as shells use it.",
@@ -19,6 +23,10 @@ enum ShellManual {
             },
             exitCodes: exitCodes, environment: environment, files: files, examples: examples,
             seeAlso: ["nexadb(1)", "editrc(5)"])
+        manual.subcommands = CommandTable.toon.map { command in
+            ProgramManual.Command(
+                command.names, usage: command.usage, summary: command.summary, argument: .words(["export", "import"]))
+        }
         manual.promptCommands = CommandSection.allCases.compactMap { section in
             let commands = CommandTable.all.filter { $0.section == section }.map(described)
             return commands.isEmpty ? nil : ProgramManual.CommandGroup(section.rawValue, commands)
@@ -46,6 +54,8 @@ enum ShellManual {
         case "--color": return .words(Invocation.ColourChoice.allCases.map(\.rawValue))
         case "--progress": return .words(Invocation.ProgressChoice.allCases.map(\.rawValue))
         case "--completions": return .words(CompletionShell.allCases.map(\.rawValue))
+        case "--pager": return .words(["auto", "never"])
+        case "--keys": return .words(OutputShape.Keys.allCases.map(\.rawValue))
         case "-e": return .words(CommandTable.all.flatMap(\.names).filter { !$0.hasPrefix("\\") })
         default: break
         }

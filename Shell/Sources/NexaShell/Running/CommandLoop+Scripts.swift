@@ -90,7 +90,7 @@ extension CommandLoop {
     // MARK: \watch
 
     private func watch(
-        _ arguments: WatchArguments, _ command: CommandAssembler.Command, _ file: String?
+        _ arguments: RepeatArguments, _ command: CommandAssembler.Command, _ file: String?
     ) -> End? {
         var left = arguments.count
         while left != 0 {

@@ -4,7 +4,7 @@ enum LoopRequest: Sendable, Equatable {
     /// file that includes it.
     case include(String, fromIncludingFile: Bool)
     /// `\watch`: repeats the command before it.
-    case watch(WatchArguments)
+    case watch(RepeatArguments)
     /// `\errexit`.
     case stopOnError(Bool)
     /// `\!`: a command of the system's shell; empty: the shell itself.
@@ -20,7 +20,7 @@ enum LoopRequest: Sendable, Equatable {
 }
 
 /// The arguments of `\watch`.
-struct WatchArguments: Sendable, Equatable {
+struct RepeatArguments: Sendable, Equatable {
     /// Between the end of one run and the begin of the next.
     var seconds = 2.0
     /// How often it runs; `nil`: until Ctrl-C.

@@ -55,7 +55,8 @@ final class PromptSource: LineSource {
         case .command(let location):
             editor.openText = ""
             editor.location = location
-            editor.completer?.catalog.moved(to: location)
+            // Not for a collection that the next line, typed already, may leave again.
+            editor.completer?.catalog.moved(to: location, asksAhead: editor.input.waitingBytes == 0)
         case .continuation(let location): editor.location = location
         case .answer: break
         }

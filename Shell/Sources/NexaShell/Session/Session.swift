@@ -205,6 +205,12 @@ actor Session {
         await left.shutdown(drainingFor: .zero)
     }
 
+    /// Starts the server of a folder again, which a command found gone.
+    func reopenLostServer() async throws(ShellError) {
+        hasLostServer = true
+        try await reopenIfLost()
+    }
+
     private func reopenIfLost() async throws(ShellError) {
         guard hasLostServer, let reopen = settings.reopen else { return }
         let lost = server.client
