@@ -47,6 +47,40 @@ import Testing
         #expect(outcome.output.hasPrefix("{\n  \"_created_at\": ") && outcome.output.hasSuffix("\n}\n"))
     }
 
+    @Test func shapes() throws {
+        let fixture = try ShellFixture()
+        let make = "use m; create {_id: 'x', z: 'a long text that does not fit', b: 2}"
+        #expect(try fixture.run(["-e", make]).exitCode == 0)
+        func run(_ words: String...) throws -> String {
+            try fixture.run(["-q", "--collection", "m"] + words).output
+        }
+        let query = "query --fields z,b"
+        #expect(try run("--ndjson", "--keys", "sorted", "-e", query).hasPrefix(#"{"_id":"x","b":2,"z":"#))
+        #expect(try run("--ndjson", "--keys", "stored", "-e", query).hasPrefix(#"{"_id":"x","z":"#))
+        let vertical = try run("--vertical", "-e", query)
+        #expect(vertical.contains("[ 1 ]") && vertical.contains("a long text that does not fit\n"))
+        let cut = try run("--table", "--max-width", "20", "-e", query)
+        #expect(!cut.isEmpty && cut.split(separator: "\n").filter { $0.hasPrefix("|") }.allSatisfy { $0.count <= 20 })
+    }
+
+    @Test func pagers() throws {
+        let fixture = try ShellFixture(["NEXA_PAGER": "cat >/dev/null"])
+        let documents = (0..<100).map { "{\"_id\":\"d\($0)\"}\n" }.joined()
+        #expect(try fixture.run(["-e", "import - m"], input: documents).exitCode == 0)
+        let paged = fixture.folder["paged"]
+        let command = try fixture.open(["--collection", "m", "--pager", "cat >'\(paged)'"], prompt: "nexa(m)>")
+        command.send("query --limit 0\r")
+        #expect(command.wait { _ in fixture.folder.read("paged")?.contains("\"d99\"") == true })
+        let none = try fixture.open(["--collection", "m", "--no-pager"], prompt: "nexa(m)>")
+        none.send("query --limit 0\r")
+        #expect(none.wait { $0.screen.everything.contains("\"d99\"") })
+    }
+
+    @Test func namesAreAskedForAnew() throws {
+        let outcome = try ShellFixture().run(["-e", "\\refresh"])
+        #expect(outcome.exitCode == 0, "\(outcome.errors)")
+    }
+
     @Test func looks() throws {
         let fixture = try ShellFixture(["CLICOLOR_FORCE": "1"])
         #expect(try fixture.run(["-e", "use m"]).errors.contains("\u{1B}["))
