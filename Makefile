@@ -10,9 +10,9 @@ DATA  ?= $(HOME)/.local/share/nexa
 # Debian packages: what the server and the shell link, and what only the tests use.
 BUILD_PACKAGES := librocksdb-dev libargon2-dev libpcre2-dev libedit-dev libssl-dev zlib1g-dev
 TEST_PACKAGES  := $(BUILD_PACKAGES) git openssl python3 python3-venv
-BENCH_PACKAGES := $(TEST_PACKAGES) redis-server postgresql
+BENCH_PACKAGES := $(TEST_PACKAGES) redis-server postgresql sqlite3
 
-.PHONY: help shell server standalone install uninstall test test-install lint format bench bench-client bench-engine deps deps-test deps-bench sanitize clean
+.PHONY: help shell server standalone install uninstall test test-install lint format bench bench-client bench-engine bench-shell deps deps-test deps-bench sanitize clean
 
 help:
 	@echo "make shell     build, then open nexa on an embedded database in $(DATA)"
@@ -23,6 +23,7 @@ help:
 	@echo "make bench     compare with Redis and PostgreSQL in one run"
 	@echo "make bench-client  compare the client with a plain socket"
 	@echo "make bench-engine  compare queries, indexes and transactions with PostgreSQL"
+	@echo "make bench-shell  compare the shell with psql, redis-cli, sqlite3 and duckdb"
 	@echo "make lint      check the format, and that every public symbol is documented"
 	@echo "make sanitize  run the tests under the thread and the address sanitizer"
 
@@ -130,6 +131,9 @@ bench-client: deps-test
 
 bench-engine: deps-bench
 	@Tests/Benchmarks/engine.sh
+
+bench-shell: deps-bench
+	@Tests/Benchmarks/shell.sh
 
 clean:
 	rm -rf .build

@@ -199,4 +199,31 @@ import Testing
             ["-c", "'\(fixture.nexa)' --local '\(fixture.database)' -q -e 'export c - --gzip' | gzip -dc | tail -1"])
         #expect(shell.output.contains("\"_id\":\"d2199\""))
     }
+
+    @Test func oddInputIsRefusedOrPassedOverButNeverSwallowed() throws {
+        let fixture = try ShellFixture()
+        let nexa = "'\(fixture.nexa)' --local '\(fixture.database)' -e"
+        func piped(_ producer: String, _ command: String) throws -> Program.Outcome {
+            try Program.run("/bin/sh", ["-c", "\(producer) | \(nexa) '\(command)'"], environment: fixture.environment)
+        }
+        let long = try piped("head -c 70000000 /dev/zero | tr '\\0' x", "import - c")
+        #expect(long.exitCode == 3)
+        #expect(long.errors.contains("the line is longer than 64 MiB at line 1"), "\(long.errors)")
+        let blank = try piped("yes '' | head -1000000", "import - c --format ndjson")
+        #expect(blank.exitCode == 0)
+        #expect(blank.errors.contains("Imported 0 document(s)"))
+        let nul = try piped("printf '{\"a\":\\0}\n'", "import - c")
+        #expect(nul.exitCode == 3)
+        #expect(nul.errors.contains(" at line 1 column 6"), "\(nul.errors)")
+        let binary = try piped("head -c 100000 /dev/urandom", "import - c --format ndjson --on-error skip")
+        #expect(binary.exitCode == 4 || binary.exitCode == 3)
+        let words = try piped("echo hello", "import - c")
+        #expect(words.exitCode == 3)
+        #expect(words.errors.contains("the format cannot be told; say --format"))
+        for (format, text) in [("csv", "a,b\\n1\\n"), ("csv", "a,a\\n"), ("csv", ""), ("tsv", "a\\t\\n1\\t2\\n")] {
+            #expect(try piped("printf '\(text)'", "import - c --format \(format)").exitCode == 3, "\(format) \(text)")
+        }
+        #expect(try fixture.run(["-e", "import - c --types a:int"], input: "{}\n").exitCode == 3)
+        #expect(try fixture.run(["-q", "-e", "use c; count"]).output == "0\n")
+    }
 }

@@ -33,9 +33,10 @@ import Testing
     }
 
     /// How long the whole takes, for random instants within it.
-    private func duration(_ body: () throws -> Void) rethrows -> Double {
+    private func duration(_ run: @autoclosure () throws -> Program.Outcome) throws -> Double {
         let start = ContinuousClock.now
-        try body()
+        let outcome = try run()
+        #expect(outcome.exitCode == 0, "\(outcome.errors)")
         return (ContinuousClock.now - start) / .seconds(1)
     }
 
@@ -43,9 +44,7 @@ import Testing
         let seed = UInt64.random(in: 0 ... .max)
         var random = SplitMix64(seed: seed)
         let place = try Place()
-        let whole = try duration {
-            #expect(try place.fixture.run(["-e", "import \(place.source) whole"]).exitCode == 0)
-        }
+        let whole = try duration(place.fixture.run(["-e", "import \(place.source) whole"]))
         #expect(try place.count("whole") == Self.documentCount)
         for round in 0..<Self.rounds {
             let name = "c\(round)"
@@ -91,9 +90,7 @@ import Testing
         let place = try Place()
         #expect(try place.fixture.run(["-e", "import \(place.source) c"]).exitCode == 0)
         let target = place.fixture.folder["out.ndjson"]
-        let whole = try duration {
-            #expect(try place.fixture.run(["-e", "export c \(target)"]).exitCode == 0)
-        }
+        let whole = try duration(place.fixture.run(["-e", "export c \(target)"]))
         let expected = Files.read(target)
         #expect(expected.count { $0 == 0x0A } == Self.documentCount)
         for round in 0..<Self.rounds {
@@ -127,9 +124,7 @@ import Testing
         for name in ["a", "b"] {
             #expect(try place.fixture.run(["-e", "import \(place.source) \(name)"]).exitCode == 0)
         }
-        let whole = try duration {
-            #expect(try place.fixture.run(["-e", "export --all \(place.fixture.folder["first"])"]).exitCode == 0)
-        }
+        let whole = try duration(place.fixture.run(["-e", "export --all \(place.fixture.folder["first"])"]))
         for round in 0..<max(4, Self.rounds / 2) {
             let signal = Self.signals[round % Self.signals.count]
             let target = place.fixture.folder["dump"]
