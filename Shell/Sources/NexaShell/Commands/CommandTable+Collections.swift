@@ -32,8 +32,14 @@ extension CommandTable {
             return .none
         },
         .init(
-            section: .collections, names: ["create_collection"], usage: "create_collection <name>",
-            summary: "Create an empty collection", arguments: [.text], isWrite: true
+            section: .collections, names: ["create_collection"],
+            usage: "create_collection <name> [--dims N] [--metric cosine|l2|dot] [--field field]",
+            summary: "Create an empty collection",
+            details: [
+                "With --dims it gets an index of vectors in the field 'vector', or the one that --field names.",
+                "Example: create_collection movies", "Example: create_collection films --dims 768 --metric dot"
+            ], arguments: [.text],
+            flags: dimensions + [.init("--field", "field", "the field with the vectors", .field)] + graph, isWrite: true
         ) { (session, call) async throws(ShellError) in
             try await session.createCollection(call)
             return .none

@@ -17,10 +17,12 @@ extension CommandTable {
             usage: "create_index <field>[,-field…] [--unique] [--sparse] [--partial json] [--ttl time] [--name name]",
             summary: "Make an index and wait until it is built",
             details: [
+                "With --dims it is one of vectors, for vector_search and similar; see also --metric, --quantization, --m, --ef.",
                 "Writes go on meanwhile. Ctrl-C stops the waiting, not the building; --no-wait does not wait at all.",
                 "Example: create_index year,-score", "Example: create_index email --unique --sparse",
                 "Example: create_index seen --ttl 24h",
-                "Example: create_index {city: 1, age: -1} --partial {active: true}"
+                "Example: create_index {city: 1, age: -1} --partial {active: true}",
+                "Example: create_index plot_embedding --dims 768 --metric cosine"
             ], arguments: [.field],
             flags: [
                 .init("--unique", nil, "refuse a second document with the same values"),
@@ -29,7 +31,7 @@ extension CommandTable {
                 .init("--ttl", "time", "delete documents so long after the time in the field: 90s, 15m, 24h, 7d"),
                 .init("--name", "name", "the name; made of the fields without it"),
                 .init("--no-wait", nil, "return while the index is being built")
-            ], isWrite: true
+            ] + dimensions + graph, isWrite: true
         ) { (session, call) async throws(ShellError) in
             try await session.createIndex(call)
             return .none

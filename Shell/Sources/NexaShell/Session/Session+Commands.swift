@@ -96,11 +96,17 @@ extension Session {
 
     func createCollection(_ command: CommandCall) async throws(ShellError) {
         let name = try name(command, "Collection name")
-        let database = location.database
-        try await call { () async throws(NexaError) in
-            try await client.database(database).createCollection(name)
+        var arguments = try CommandArguments(command)
+        _ = arguments.word()
+        try arguments.end()
+        try checkVectorFlags(arguments)
+        let database = client.database(location.database)
+        try await call { () async throws(NexaError) in try await database.createCollection(name) }
+        let field = try arguments.text(of: "--field") ?? "vector"
+        let index = try await createVectorIndex(database.collection(name), on: field, arguments)
+        try show { (console) throws(OutputError) in
+            try console.success("Collection '\(name)' created" + (index.isEmpty ? "" : " with the index \(index)"))
         }
-        try show { (console) throws(OutputError) in try console.success("Collection '\(name)' created") }
     }
 
     func dropCollection(_ command: CommandCall) throws(ShellError) -> Effect {

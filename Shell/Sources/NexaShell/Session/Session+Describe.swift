@@ -12,10 +12,11 @@ extension Session {
         try arguments.end()
         let statistics = try await self.call { () async throws(NexaError) in try await collection.statistics() }
         let indexes = try await self.call { () async throws(NexaError) in try await collection.indexes() }
+        let vectors = try await vectors(of: collection)
         if statistics.documents == 0, indexes.isEmpty { try await checkExistence(of: collection.name) }
         let sample = try await sample(collection, statistics.documents)
         guard console.presentation.format == .pretty else {
-            let description = Self.description(collection.name, location.database, statistics, indexes, sample)
+            let description = Self.description(collection.name, location.database, statistics, indexes, sample, vectors)
             return try DocumentPrinter.printSingle(.document(description), console)
         }
         try show { (console) throws(OutputError) in
@@ -34,6 +35,13 @@ extension Session {
             try show { (console) throws(OutputError) in try console.result("Indexes:") }
             try print(rows: rows, columns: ["name", "fields", "entries", "size", "properties"])
         }
+        for vector in vectors {
+            try show { (console) throws(OutputError) in
+                try console.result(
+                    "Vectors in \(vector.field): \(Amount.grouped(vector.count)) of \(vector.dimensions) dimensions, "
+                        + "\(vector.metric.rawValue), \(Amount.bytes(vector.memoryBytes)) in memory")
+            }
+        }
         guard sample.documents > 0 else { return }
         let whole = sample.documents >= statistics.documents && statistics.isExact
         let which = whole ? "all" : "the first and last \(Amount.grouped(sample.documents))"
@@ -48,6 +56,20 @@ extension Session {
         guard sample.isCut else { return }
         try show { (console) throws(OutputError) in
             try console.warning("Only the first \(FieldSample.maximumFields) fields are shown")
+        }
+    }
+
+    /// None where the server has no vectors.
+    private func vectors(
+        of collection: NexaCollection<Document>
+    ) async throws(ShellError) -> [VectorFieldStatistics] {
+        try await call { () async throws(NexaError) in
+            do throws(NexaError) {
+                return try await collection.vectorStatistics()
+            } catch {
+                guard error.code == .unsupported else { throw error }
+                return []
+            }
         }
     }
 
@@ -90,7 +112,7 @@ extension Session {
 
     private static func description(
         _ name: String, _ database: String, _ statistics: CollectionStatistics, _ indexes: [NexaIndex],
-        _ sample: FieldSample
+        _ sample: FieldSample, _ vectors: [VectorFieldStatistics]
     ) -> Document {
         var document: Document = ["collection": .string(name), "database": .string(database)]
         for (key, value) in statistics.shown { document[key] = .some(value) }
@@ -104,6 +126,16 @@ extension Session {
                 }
                 return .document(shown)
             })
+        if !vectors.isEmpty {
+            document["vectors"] = .array(
+                vectors.map { vector in
+                    [
+                        "field": .string(vector.field), "dimensions": .int(Int64(vector.dimensions)),
+                        "metric": .string(vector.metric.rawValue), "count": .int(Int64(vector.count)),
+                        "memory_bytes": .int(Int64(vector.memoryBytes))
+                    ]
+                })
+        }
         document["sampled"] = .int(Int64(sample.documents))
         document["fields"] = .array(sample.fields.map { .document($0.shown(of: sample.documents)) })
         return document

@@ -5,6 +5,7 @@ import NexaValue
 extension Session {
     func explain(_ call: CommandCall) async throws(ShellError) {
         let collection = try collection()
+        if let search = try vectorSearch(in: call) { return try await explainVectorSearch(search) }
         let query = try explained(call, collection)
         let plan = try await self.call { () async throws(NexaError) in try await query.find.explain() }
         try presentOne(plan.document) { (console) throws(OutputError) in
@@ -21,6 +22,16 @@ extension Session {
             }
             if let advice = Self.advice(plan, query.filter) { try console.note(advice, .blue) }
         }
+    }
+
+    /// The call of `vector_search` that is to be explained.
+    private func vectorSearch(in call: CommandCall) throws(ShellError) -> CommandCall? {
+        var reader = call.arguments
+        guard !reader.isAtBracket(), try parse({ () throws(CommandFault) in try reader.word() }) == "vector_search"
+        else { return nil }
+        var inner = call
+        inner.arguments = reader
+        return inner
     }
 
     private struct Explained {
@@ -53,8 +64,8 @@ extension Session {
         default:
             throw ShellError(
                 CommandFault(
-                    "cannot explain \(name); it explains query, count, distinct, aggregate, update_many, delete_many "
-                        + "and find_and_modify", at: offset))
+                    "cannot explain \(name); it explains query, count, distinct, aggregate, update_many, delete_many, "
+                        + "find_and_modify and vector_search", at: offset))
         }
     }
 

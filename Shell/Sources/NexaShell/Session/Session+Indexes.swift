@@ -36,6 +36,8 @@ extension Session {
         while let word = arguments.word() { keys += try Self.indexKeys(word, at: offset) }
         try arguments.end()
         guard !keys.isEmpty else { throw .plain("Field required", hint: "Usage: \(call.specification.usage)") }
+        try checkVectorFlags(arguments)
+        if arguments.has("--dims") { return try await createVectorIndex(collection, wanted: keys, arguments) }
         let wanted = keys
         let partial = try arguments.document(of: "--partial").map { Filter($0) }
         let expiry = try Self.time(try arguments.text(of: "--ttl"), at: arguments.offset(of: "--ttl"))
@@ -52,12 +54,29 @@ extension Session {
         } catch {
             throw Self.indexFailure(error, collection.name)
         }
+        try tellIndex(made, collection.name, isBuilt: waits)
+    }
+
+    private func createVectorIndex(
+        _ collection: NexaCollection<Document>, wanted keys: [Sort], _ arguments: CommandArguments
+    ) async throws(ShellError) {
+        for flag in ["--unique", "--sparse", "--partial", "--ttl", "--name"] where arguments.has(flag) {
+            throw ShellError(
+                CommandFault("an index of vectors has no \(flag)", at: arguments.offset(of: flag)))
+        }
+        guard keys.count == 1, keys[0].direction == .ascending else {
+            throw ShellError("an index of vectors is of one field, without a direction")
+        }
+        let made = try await createVectorIndex(collection, on: keys[0].path, arguments)
+        try tellIndex(made, collection.name, isBuilt: !arguments.has("--no-wait"))
+    }
+
+    private func tellIndex(_ name: String, _ collection: String, isBuilt: Bool) throws(ShellError) {
         try show { (console) throws(OutputError) in
             try console.success(
-                waits
-                    ? "Index created: \(made)" : "Index \(made) is being built; 'indexes' shows how far it is")
+                isBuilt ? "Index created: \(name)" : "Index \(name) is being built; 'indexes' shows how far it is")
         }
-        try printForPrograms(["name": .string(made), "collection": .string(collection.name)])
+        try printForPrograms(["name": .string(name), "collection": .string(collection)])
     }
 
     private static func indexFailure(_ error: NexaError, _ collection: String) -> ShellError {
@@ -128,6 +147,10 @@ extension NexaIndex {
     /// Fields, properties and state.
     var columns: [String] {
         var properties: [String] = []
+        if let vector {
+            properties.append("vectors of \(vector.dimensions), \(vector.metric.rawValue)")
+            if vector.quantization != .none { properties.append(vector.quantization.rawValue) }
+        }
         if isUnique { properties.append("unique") }
         if isSparse { properties.append("sparse") }
         if let partial {
@@ -152,6 +175,13 @@ extension NexaIndex {
         ]
         if let partial { document["partial"] = .some(.document(partial.document)) }
         if let expireAfter { document["expire_after"] = .int(expireAfter.components.seconds) }
+        if let vector {
+            document["vector"] = [
+                "dimensions": .int(Int64(vector.dimensions)), "metric": .string(vector.metric.rawValue),
+                "quantization": .string(vector.quantization.rawValue), "m": .int(Int64(vector.maxConnections)),
+                "ef_construction": .int(Int64(vector.efConstruction))
+            ]
+        }
         switch state {
         case .ready: document["state"] = "ready"
         case .building(let scanned, let total):

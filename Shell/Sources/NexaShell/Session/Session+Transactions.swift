@@ -63,7 +63,7 @@ extension Session {
     func checkTransaction(_ command: CommandSpecification) throws(ShellError) {
         guard transaction != nil, command.isWrite else { return }
         switch command.section {
-        case .documents, .queries, .vectors, .transactions: return
+        case .documents, .queries, .transactions: return
         default:
             throw .plain(
                 "\(command.name) cannot be part of a transaction", hint: "End it with 'commit' or 'rollback' first.")
