@@ -13,16 +13,20 @@ final class FirstHour {
     }
 
     let folder: TemporaryDirectory
+    private let text: String
     /// The films of the file, as a program of its own reads them.
     let films: [Document]
     /// One part for each terminal that is used.
     let terminals: [[Step]]
+    /// The vectors of the films that have one, by their place in the file.
+    let vectors: [Int: [Float]]
     private let path: String
 
     init() throws {
         folder = try TemporaryDirectory()
-        let text = try Self.text()
-        films = try text.split(separator: "\n").map { try JSON.decodeDocument(String($0)) }
+        let lines = try Self.text().split(separator: "\n")
+        films = try lines.map { try JSON.decodeDocument(String($0)) }
+        (vectors, text) = Self.withVectors(films, lines)
         try folder.write("movies.ndjson", text)
         terminals = Self.steps(of: Self.readme())
         // The programs under test, as if they were installed.
@@ -55,16 +59,57 @@ final class FirstHour {
         print("There is no ../shared/data/movies: the first hour has a sample of its own")
         var random = SplitMix64(seed: 1950)
         let genres = ["Noir", "Drama", "Comedy", "Western", "Musical"]
-        return (0..<600).map { number in
-            // Some play in many films, most in few, and the first ten in numbers of their own.
-            let cast = (0..<3).map { _ in
-                let first = Int(random.next() % 40)
-                return "\"Actor \(min(first, Int(random.next() % 40)))\""
+        let known =
+            "{\"title\":\"Sunset Boulevard\",\"year\":1950,\"cast\":[\"Gloria Swanson\"],\"genres\":[\"Noir\"]}\n"
+        return known
+            + (0..<600).map { number in
+                // Some play in many films, most in few, and the first ten in numbers of their own.
+                let cast = (0..<3).map { _ in
+                    let first = Int(random.next() % 40)
+                    return "\"Actor \(min(first, Int(random.next() % 40)))\""
+                }
+                let genre = genres[Int(random.next() % 5)]
+                return "{\"title\":\"Film \(number), or \\\"Another\\\"\",\"year\":\(1930 + random.next() % 40),"
+                    + "\"cast\":[\(cast.joined(separator: ","))],\"genres\":[\"\(genre)\"]}\n"
+            }.joined()
+    }
+
+    /// The noir films of the fifties get vectors: enough to compare, and an import that takes seconds.
+    private static func withVectors(_ films: [Document], _ lines: [Substring]) -> ([Int: [Float]], String) {
+        var all = SharedData.folder("movies").map { Files.read($0 + "/embeddings.f32") } ?? []
+        var random = SplitMix64(seed: 384)
+        if all.count < films.count * dimensions * 4 { all = [] }
+        var vectors: [Int: [Float]] = [:]
+        var text = ""
+        for (index, (film, line)) in zip(films, lines).enumerated() {
+            guard film.isNoirOfTheFifties else {
+                text += line + "\n"
+                continue
             }
-            let genre = genres[Int(random.next() % 5)]
-            return "{\"title\":\"Film \(number), or \\\"Another\\\"\",\"year\":\(1930 + random.next() % 40),"
-                + "\"cast\":[\(cast.joined(separator: ","))],\"genres\":[\"\(genre)\"]}\n"
-        }.joined()
+            let vector: [Float] = (0..<dimensions).map { place in
+                guard !all.isEmpty else { return Float(Int(random.next() % 2000) - 1000) / 1000 }
+                let start = (index * dimensions + place) * 4
+                let bits = (0..<4).reduce(UInt32(0)) { $0 | UInt32(all[start + $1]) << (8 * UInt32($1)) }
+                return Float(bitPattern: bits)
+            }
+            vectors[index] = vector
+            text += line.dropLast() + ",\"vector\":[\(vector.map { "\($0)" }.joined(separator: ","))]}\n"
+        }
+        return (vectors, text)
+    }
+
+    private static let dimensions = 384
+
+    /// The places of the films most like another one, best first, by the cosine of each pair.
+    func mostSimilar(to place: Int) -> [Int] {
+        guard let wanted = vectors[place] else { return [] }
+        func dot(_ first: [Float], _ second: [Float]) -> Double {
+            zip(first, second).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+        }
+        let scores = vectors.filter { $0.key != place }.mapValues { other in
+            dot(wanted, other) / (dot(wanted, wanted) * dot(other, other)).squareRoot()
+        }
+        return scores.sorted { $0.value > $1.value }.map(\.key)
     }
 
     private static func readme() -> String {
@@ -91,6 +136,11 @@ final class FirstHour {
         }
         return terminals
     }
+}
+
+extension Document {
+    var isOfTheFifties: Bool { self["year"]?.int.map { (1950..<1960).contains($0) } ?? false }
+    var isNoirOfTheFifties: Bool { isOfTheFifties && (self["genres"]?.array?.contains("Noir") ?? false) }
 }
 
 extension Session {

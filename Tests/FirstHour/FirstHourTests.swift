@@ -18,7 +18,13 @@ import Testing
         try #require(session.prompts(try #require(steps.dropFirst().first).prompt), "\(session.screen.text)")
 
         var seen: Set<Question> = []
-        for (index, step) in steps.enumerated().dropFirst() {
+        var lastID = ""
+        for (index, var step) in steps.enumerated().dropFirst() {
+            // The id in the README is an example; the reader takes the one that was shown.
+            if step.line.hasPrefix("similar ") {
+                let rest = step.line.split(separator: " ", maxSplits: 2).dropFirst(2).joined()
+                step.line = "similar \(lastID) \(rest)"
+            }
             #expect(session.screen.cursorLine == step.prompt, "the README shows another prompt before: \(step.line)")
             let next = index + 1 < steps.count ? steps[index + 1].prompt : nil
             guard let next else {
@@ -36,6 +42,9 @@ import Testing
             for fault in ["✗", "Unknown command", "Usage:"] {
                 #expect(!shown.contains(fault), "\(step.line)\n\(shown)")
             }
+            if let key = shown.firstRange(of: "\"_id\": \"") {
+                lastID = String(shown[key.upperBound...].prefix { $0 != "\"" })
+            }
             if let question = try check(step, shown, hour) { seen.insert(question) }
         }
         #expect(session.finish() == 0)
@@ -51,7 +60,7 @@ import Testing
 
     /// What everybody wants to know of films in the first hour.
     enum Question: CaseIterable {
-        case noirOfTheFifties, frequentActors, decadeToCSV, change
+        case noirOfTheFifties, frequentActors, similarFilms, decadeToCSV, change
     }
 
     // MARK: The answers
@@ -59,15 +68,13 @@ import Testing
     /// Compares an answer with one that was found without the database; the result says to which question.
     private func check(_ step: FirstHour.Step, _ shown: String, _ hour: FirstHour) throws -> Question? {
         let word = step.line.prefix { $0 != " " }
-        let fifties = hour.films.filter { film in
-            film["year"]?.int.map { (1950..<1960).contains($0) } ?? false
-        }
+        let fifties = hour.films.filter(\.isOfTheFifties)
         switch word {
         case "import":
             #expect(shown.contains("\(hour.films.count)"), "\(shown)")
             return nil
         case "count" where step.line.contains("Noir"):
-            let noir = fifties.count { $0["genres"]?.array?.contains("Noir") ?? false }
+            let noir = fifties.count(where: \.isNoirOfTheFifties)
             #expect(noir > 0)
             #expect(shown.contains("Document count: \(noir)\n"), "\(shown)")
             return .noirOfTheFifties
@@ -85,6 +92,14 @@ import Testing
             }
             #expect(shown.contains("\(numbers.first ?? 0)"))
             return .frequentActors
+        case "similar":
+            let place = try #require(hour.films.firstIndex { $0["title"] == "Sunset Boulevard" })
+            let titles = hour.mostSimilar(to: place).prefix(5).compactMap { hour.films[$0]["title"]?.string }
+            #expect(titles.count == 5)
+            // The nearest first. The graph is searched for the nearest, not all of it compared: one may be missed.
+            #expect(titles.count { shown.contains("\"\($0)\"") } >= 4, "\(titles) in \(shown)")
+            #expect(shown.contains("% match"))
+            return .similarFilms
         case "export":
             let name = try #require(step.line.split(separator: " ").first { $0.hasSuffix(".csv") })
             let rows = Self.rows(ofCSV: try #require(hour.folder.read(String(name))))

@@ -31,6 +31,7 @@ enum ShellManual {
             let commands = CommandTable.all.filter { $0.section == section }.map(described)
             return commands.isEmpty ? nil : ProgramManual.CommandGroup(section.rawValue, commands)
         }
+        manual.keys = KeyTable.rows.map { ProgramManual.Entry($0.keys, $0.summary) }
         return manual
     }
 
