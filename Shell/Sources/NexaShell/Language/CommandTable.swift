@@ -1,15 +1,10 @@
-/// One command of the shell: the words that name it, and what `help` says about it.
+/// One command of the shell: the words that name it, how it is written, and what it does.
 struct CommandSpecification: Sendable {
-    /// What the command does; the session has one branch for each.
-    enum Kind: Sendable, Hashable, CaseIterable {
-        case databases, useDatabase, createDatabase, dropDatabase
-        case collections, use, createCollection, dropCollection
-        case create, insertMany, read, query, update, delete, count, vectorSearch
-        case importDocuments, exportDocuments
-        case ping, help, exit
-    }
+    /// What carries a command out, on the session.
+    typealias Action = @Sendable (isolated Session, CommandCall) async throws(ShellError) -> Session.Effect
 
-    var kind: Kind
+    /// Where `help` and the manual page put the command.
+    var section: CommandSection
     /// The command word first, then its other names.
     var names: [String]
     /// How it is written: `update <doc_id> <json>`.
@@ -18,80 +13,90 @@ struct CommandSpecification: Sendable {
     var summary: String
     /// More lines, for `help <command>`.
     var details: [String] = []
+    /// What its arguments are, in their order; the last one goes for all that follow. Completion reads it.
+    var arguments: [CommandArgument] = []
+    /// The flags that it takes.
+    var flags: [CommandFlag] = []
+    /// What it does to stored data or to users; `--read-only` refuses these commands.
+    var isWrite = false
+    /// Whether the help of NexaDB 3.0.4 knew it; those lines stay as they were.
+    var isInOriginalHelp = false
+    /// What carries it out.
+    var action: Action
 
     var name: String { names[0] }
 }
 
-/// Every command. The parser, the rescue rule of scripts and `help` read this table.
+/// One use of a command.
+struct CommandCall: Sendable {
+    /// The command that was named.
+    var specification: CommandSpecification
+    /// Stands behind the command word.
+    var arguments: ArgumentReader
+    /// The whole command as it was written.
+    var text: String
+    /// Where Ctrl-C goes while it runs.
+    var interruption: Interruption
+}
+
+/// The headings under which commands stand.
+enum CommandSection: String, Sendable, CaseIterable {
+    case databases = "Databases"
+    case collections = "Collections"
+    case documents = "Documents"
+    case queries = "Queries"
+    case vectors = "Vectors"
+    case indexes = "Indexes"
+    case data = "Import and export"
+    case changes = "Changes"
+    case transactions = "Transactions"
+    case users = "Users"
+    case output = "Output"
+    case scripts = "Scripts and variables"
+    case system = "System"
+}
+
+/// What an argument of a command is.
+enum CommandArgument: Sendable, Hashable {
+    case database, collection, documentID, field, index, user
+    /// A filter, a document, an update: JSON whose keys are fields of the current collection.
+    case json
+    case pipeline
+    case vector
+    case file
+    case command
+    case variable
+    /// One of these words.
+    case word([String])
+    /// Anything else.
+    case text
+}
+
+/// A flag of a command: `--limit N`.
+struct CommandFlag: Sendable, Hashable {
+    /// With its two hyphens.
+    var name: String
+    /// What its value is called in the usage; `nil` when it takes none.
+    var value: String?
+    /// One line about it.
+    var summary: String
+    /// What its value is, for completion.
+    var argument = CommandArgument.text
+
+    init(_ name: String, _ value: String? = nil, _ summary: String, _ argument: CommandArgument = .text) {
+        self.name = name
+        self.value = value
+        self.summary = summary
+        self.argument = argument
+    }
+}
+
+/// Every command. The parser, the rescue rule of scripts, completion, `help` and the manual page read this table.
+///
+/// The groups stand in the folder Commands, each beside what carries it out.
 enum CommandTable {
-    static let all: [CommandSpecification] = [
-        .init(kind: .databases, names: ["databases", "\\l"], usage: "databases", summary: "List all databases"),
-        .init(
-            kind: .useDatabase, names: ["use_db", "\\c"], usage: "use_db <database>", summary: "Switch to a database"),
-        .init(
-            kind: .createDatabase, names: ["create_db"], usage: "create_db <name>", summary: "Create a new database",
-            details: ["Names are lower-case letters, digits and underscores."]),
-        .init(
-            kind: .dropDatabase, names: ["drop_db"], usage: "drop_db <name>",
-            summary: "Drop a database (requires confirmation)",
-            details: ["The next input line must be 'yes', also in a script. The option --yes answers for you."]),
-        .init(
-            kind: .collections, names: ["collections", "\\d"], usage: "collections",
-            summary: "List collections in current database"),
-        .init(kind: .use, names: ["use"], usage: "use <collection>", summary: "Switch to a collection"),
-        .init(
-            kind: .createCollection, names: ["create_collection"], usage: "create_collection <name>",
-            summary: "Create an empty collection"),
-        .init(
-            kind: .dropCollection, names: ["drop_collection", "drop"], usage: "drop_collection <name>",
-            summary: "Drop a collection (requires confirmation)"),
-        .init(
-            kind: .create, names: ["create", "insert"], usage: "create <json>", summary: "Create a document",
-            details: [
-                "An \"_id\" in the document becomes its id; otherwise the server makes one.",
-                "Example: create {\"title\": \"The Matrix\", \"year\": 1999}"
-            ]),
-        .init(
-            kind: .insertMany, names: ["insert_many"], usage: "insert_many <json array>",
-            summary: "Create several documents",
-            details: ["Example: insert_many [{\"title\": \"Alien\"}, {\"title\": \"Aliens\"}]"]),
-        .init(kind: .read, names: ["read", "get"], usage: "read <id>", summary: "Show one document"),
-        .init(
-            kind: .query, names: ["query", "find"],
-            usage: "query [json] [--sort f,-g] [--skip N] [--limit N] [--fields a,b]", summary: "Query documents",
-            details: [
-                "Shows the first 100 documents that match; --limit 0 shows all of them.",
-                "Example: query {year: {$gte: 2000}} --sort -year --limit 5"
-            ]),
-        .init(
-            kind: .update, names: ["update"], usage: "update <doc_id> <json>", summary: "Update a document",
-            details: ["The fields given replace those of the document, the others stay."]),
-        .init(kind: .delete, names: ["delete"], usage: "delete <doc_id>", summary: "Delete a document"),
-        .init(kind: .count, names: ["count"], usage: "count [json]", summary: "Count documents"),
-        .init(
-            kind: .vectorSearch, names: ["vector_search"],
-            usage: "vector_search [0.1, 0.2, 0.3] [limit] [dimensions]", summary: "Search by vector similarity"),
-        .init(
-            kind: .importDocuments, names: ["import"],
-            usage: "import <file|-> [collection] [--on-error stop|skip|FILE] [--skip N] [--limit N]",
-            summary: "Insert a document for each line of JSON",
-            details: [
-                "Reads NDJSON from a file or, with -, from standard input. The first line that cannot be stored stops it;",
-                "--on-error skip goes on, --on-error FILE also writes such lines there and the reasons to FILE.why.",
-                "Batches are written as they come: when it stops, what was counted is stored."
-            ]),
-        .init(
-            kind: .exportDocuments, names: ["export"],
-            usage: "export [collection] [file|-] [--filter json] [--limit N]",
-            summary: "Write every document as a line of JSON",
-            details: [
-                "A file appears under its name only when it is whole.",
-                "A single argument is a file when it is - or has a dot or a slash, else a collection."
-            ]),
-        .init(kind: .ping, names: ["ping"], usage: "ping", summary: "Ask the server for a sign of life"),
-        .init(kind: .help, names: ["help", "\\?"], usage: "help [command]", summary: "Show this help"),
-        .init(kind: .exit, names: ["exit", "quit", "\\q"], usage: "exit", summary: "Exit CLI")
-    ]
+    static let all: [CommandSpecification] =
+        databases + collections + documents + queries + vectors + data + system
 
     private static let byName: [String: CommandSpecification] = {
         var index: [String: CommandSpecification] = [:]

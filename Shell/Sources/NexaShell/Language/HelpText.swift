@@ -60,11 +60,7 @@ enum HelpText {
 
     /// The commands that 3.0.4 did not have.
     private static var additions: [String] {
-        let known: Set<CommandSpecification.Kind> = [
-            .databases, .useDatabase, .createDatabase, .dropDatabase, .use, .collections, .create, .query, .update,
-            .delete, .count, .vectorSearch, .help, .exit
-        ]
-        return CommandTable.all.filter { !known.contains($0.kind) }.map { command in
+        return CommandTable.all.filter { !$0.isInOriginalHelp }.map { command in
             let padding = String(repeating: " ", count: max(1, 30 - command.name.count))
             return "  \(command.name)\(padding)\(command.summary)"
         }

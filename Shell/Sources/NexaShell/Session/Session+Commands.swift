@@ -1,41 +1,8 @@
 import NexaClient
 import NexaValue
 
-/// One branch for each command of the table, and those about databases and collections.
+/// The commands about databases, collections and the shell itself.
 extension Session {
-    func perform(
-        _ command: CommandSpecification, _ arguments: ArgumentReader, _ interruption: Interruption
-    ) async throws(ShellError) -> Effect {
-        switch command.kind {
-        case .databases: try await listDatabases()
-        case .useDatabase: try useDatabase(arguments, command)
-        case .createDatabase: try await createDatabase(arguments, command)
-        case .dropDatabase: return try dropDatabase(arguments, command)
-        case .collections: try await listCollections()
-        case .use: try use(arguments, command)
-        case .createCollection: try await createCollection(arguments, command)
-        case .dropCollection: return try dropCollection(arguments, command)
-        case .create: try await create(arguments)
-        case .insertMany: try await insertMany(arguments)
-        case .read: try await read(arguments, command)
-        case .query: try await query(arguments)
-        case .update: try await update(arguments, command)
-        case .delete: try await delete(arguments, command)
-        case .count: try await count(arguments)
-        case .vectorSearch: try vectorSearch(arguments, command)
-        case .importDocuments: try await importDocuments(arguments, command, interruption)
-        case .exportDocuments: try await exportDocuments(arguments, command, interruption)
-        case .ping: try await ping()
-        case .help: try help(arguments)
-        case .exit:
-            if console.presentation.talksOnOutput {
-                try show { (console) throws(OutputError) in try console.note("Goodbye! 👋", .blue) }
-            }
-            return .leave
-        }
-        return .none
-    }
-
     /// What was asked after a `drop`, done.
     func confirmed(_ question: Confirmable) async throws(ShellError) {
         switch question {
@@ -57,18 +24,18 @@ extension Session {
     }
 
     /// The first argument; without it the command complains and shows how it is written.
-    private func name(
-        _ arguments: ArgumentReader, _ what: String, _ command: CommandSpecification
-    ) throws(ShellError) -> String {
-        var arguments = arguments
+    private func name(_ command: CommandCall, _ what: String) throws(ShellError) -> String {
+        var arguments = command.arguments
         let word = try parse { () throws(CommandFault) in try arguments.word() }
-        guard let word, !word.isEmpty else { throw .plain("\(what) required", hint: "Usage: \(command.usage)") }
+        guard let word, !word.isEmpty else {
+            throw .plain("\(what) required", hint: "Usage: \(command.specification.usage)")
+        }
         return word
     }
 
     // MARK: Databases
 
-    private func listDatabases() async throws(ShellError) {
+    func listDatabases() async throws(ShellError) {
         let names = try await call { () async throws(NexaError) in try await client.databaseNames() }
         try list(names, "database", current: location.database)
     }
@@ -95,18 +62,16 @@ extension Session {
         }
     }
 
-    private func useDatabase(_ arguments: ArgumentReader, _ command: CommandSpecification) throws(ShellError) {
-        let name = try name(arguments, "Database name", command)
+    func useDatabase(_ command: CommandCall) throws(ShellError) {
+        let name = try name(command, "Database name")
         location = Location(database: name)
         try show { (console) throws(OutputError) in
             try console.success("Switched to database '\(name)' (collection reset)")
         }
     }
 
-    private func createDatabase(
-        _ arguments: ArgumentReader, _ command: CommandSpecification
-    ) async throws(ShellError) {
-        let name = try name(arguments, "Database name", command)
+    func createDatabase(_ command: CommandCall) async throws(ShellError) {
+        let name = try name(command, "Database name")
         guard name.utf8.allSatisfy({ (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F }) else {
             throw .plain("Database name must be lowercase alphanumeric with underscores")
         }
@@ -114,16 +79,15 @@ extension Session {
         try show { (console) throws(OutputError) in try console.success("Database created") }
     }
 
-    private func dropDatabase(_ arguments: ArgumentReader, _ command: CommandSpecification) throws(ShellError) -> Effect
-    {
-        let name = try name(arguments, "Database name", command)
+    func dropDatabase(_ command: CommandCall) throws(ShellError) -> Effect {
+        let name = try name(command, "Database name")
         if name == "default" { throw .plain("Cannot drop the default database") }
         return .ask(.dropDatabase(name))
     }
 
     // MARK: Collections
 
-    private func listCollections() async throws(ShellError) {
+    func listCollections() async throws(ShellError) {
         let database = location.database
         let names = try await call { () async throws(NexaError) in
             try await client.database(database).collectionNames()
@@ -131,16 +95,14 @@ extension Session {
         try list(names, "collection", current: location.collection)
     }
 
-    private func use(_ arguments: ArgumentReader, _ command: CommandSpecification) throws(ShellError) {
-        let name = try name(arguments, "Collection name", command)
+    func use(_ command: CommandCall) throws(ShellError) {
+        let name = try name(command, "Collection name")
         location.collection = name
         try show { (console) throws(OutputError) in try console.success("Switched to collection '\(name)'") }
     }
 
-    private func createCollection(
-        _ arguments: ArgumentReader, _ command: CommandSpecification
-    ) async throws(ShellError) {
-        let name = try name(arguments, "Collection name", command)
+    func createCollection(_ command: CommandCall) async throws(ShellError) {
+        let name = try name(command, "Collection name")
         let database = location.database
         try await call { () async throws(NexaError) in
             try await client.database(database).createCollection(name)
@@ -148,15 +110,13 @@ extension Session {
         try show { (console) throws(OutputError) in try console.success("Collection '\(name)' created") }
     }
 
-    private func dropCollection(
-        _ arguments: ArgumentReader, _ command: CommandSpecification
-    ) throws(ShellError) -> Effect {
-        .ask(.dropCollection(try name(arguments, "Collection name", command)))
+    func dropCollection(_ command: CommandCall) throws(ShellError) -> Effect {
+        .ask(.dropCollection(try name(command, "Collection name")))
     }
 
     // MARK: The rest
 
-    private func ping() async throws(ShellError) {
+    func ping() async throws(ShellError) {
         let elapsed = try await call { () async throws(NexaError) in try await client.ping() }
         let milliseconds = Double(elapsed.components.attoseconds) / 1e15 + Double(elapsed.components.seconds) * 1000
         try show { (console) throws(OutputError) in
@@ -164,7 +124,7 @@ extension Session {
         }
     }
 
-    private func help(_ arguments: ArgumentReader) throws(ShellError) {
+    func help(_ arguments: ArgumentReader) throws(ShellError) {
         var arguments = arguments
         let word = try parse { () throws(CommandFault) in try arguments.word() }
         guard let word else {

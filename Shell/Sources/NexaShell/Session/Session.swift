@@ -61,7 +61,10 @@ actor Session {
                 throw .plain("Unknown command: \(word.lowercased())", hint: "Type 'help' to see available commands")
             }
             try await session.reopenIfLost()
-            return try await session.perform(known, ArgumentReader(command.text), interruption)
+            let call = CommandCall(
+                specification: known, arguments: ArgumentReader(command.text), text: command.text,
+                interruption: interruption)
+            return try await known.action(session, call)
         }
     }
 
