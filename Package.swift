@@ -104,7 +104,7 @@ let package = Package(
             dependencies: ["NexaValue", "TestKit", .product(name: "NexaEngine", package: "nexa-server")],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "NexaVectorTests", dependencies: ["TestKit", .product(name: "NexaEngine", package: "nexa-server")],
+            name: "NexaVectorTests", dependencies: ["TestKit", .product(name: "NexaVector", package: "nexa-server")],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaEngineTests",

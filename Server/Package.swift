@@ -17,7 +17,8 @@ let package = Package(
     products: [
         .executable(name: "nexadb", targets: ["nexadb"]),
         .library(name: "NexaServer", targets: ["NexaServer"]),
-        .library(name: "NexaEngine", targets: ["NexaEngine", "NexaQuery", "NexaStorage", "NexaVector"])
+        .library(name: "NexaEngine", targets: ["NexaEngine", "NexaQuery", "NexaStorage", "NexaVector"]),
+        .library(name: "NexaVector", targets: ["NexaVector"])
     ],
     dependencies: [.package(name: "nexa", path: "..")],
     targets: [

@@ -46,7 +46,7 @@ let package = Package(
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "nexa-vector-bench",
-            dependencies: ["NexaBenchmark", .product(name: "NexaEngine", package: "nexa-server")],
+            dependencies: ["NexaBenchmark", .product(name: "NexaVector", package: "nexa-server")],
             swiftSettings: swiftSettings),
         .testTarget(name: "NexaBenchmarkTests", dependencies: ["NexaBenchmark"], swiftSettings: swiftSettings)
     ],

@@ -40,6 +40,8 @@ struct VectorBench: Sendable {
     let widths: [Int]
     static let k = 10
     static let rounds = 3
+    /// How many of the queries are asked with a filter.
+    static let filtered = 200
 
     init?(_ arguments: [String]) {
         guard let dimensions = Int(arguments[4]), let metric = VectorIndex.Metric(rawValue: arguments[5]),
@@ -83,10 +85,10 @@ struct VectorBench: Sendable {
     private func filter(_ index: VectorIndex, _ share: Int) async {
         let passes = (0..<index.slotBound).map { Self.passes(Self.number(index.id(of: $0) ?? []), share) }
         let slots = (0..<index.slotBound).filter { passes[Int($0)] }
-        let exact = await answers { index.exactSearch($0, k: Self.k, among: slots) }
+        let exact = await answers(Self.filtered) { index.exactSearch($0, k: Self.k, among: slots) }
         let isRare = slots.count * 20 < count
         for width in isRare ? [0] : [32, 64, 128] {
-            let (found, speed) = await best { query in
+            let (found, speed) = await best(Self.filtered) { query in
                 isRare
                     ? index.exactSearch(query, k: Self.k, among: slots)
                     : index.search(query, k: Self.k, ef: width) { passes[Int($0)] }.matches
@@ -105,35 +107,36 @@ struct VectorBench: Sendable {
     private typealias Search = @Sendable (Span<Float>) -> [VectorIndex.Match]
 
     /// The answers, and the queries a second of the best round.
-    private func best(_ search: Search) async -> ([[Int32]], Int) {
+    private func best(_ count: Int = .max, _ search: @escaping Search) async -> ([[Int32]], Int) {
+        let count = min(count, truth.count)
         var answers: [[Int32]] = []
         var best = Double.infinity
         for _ in 0..<Self.rounds {
             let start = ContinuousClock.now
-            answers = await self.answers(search)
+            answers = await self.answers(count, search)
             best = min(best, (ContinuousClock.now - start) / .seconds(1))
         }
-        return (answers, Int(Double(truth.count) / best))
+        return (answers, Int(Double(count) / best))
     }
 
-    private func answers(_ search: Search) async -> [[Int32]] {
+    private func answers(_ count: Int, _ search: @escaping Search) async -> [[Int32]] {
         await withTaskGroup(of: (Int, [[Int32]]).self) { group in
             for thread in 0..<threads {
                 group.addTask {
-                    let part = truth.count * thread / threads..<truth.count * (thread + 1) / threads
+                    let part = count * thread / threads..<count * (thread + 1) / threads
                     let rows = part.map { query in
                         search(queries.span(query, dimensions)).map { Self.number($0.id) }
                     }
                     return (thread, rows)
                 }
             }
-            return await group.reduce(into: []) { $0.append($1) }.sorted { $0.0 < $1.0 }.flatMap(\.1)
+            return await group.reduce(into: [(Int, [[Int32]])]()) { $0.append($1) }.sorted { $0.0 < $1.0 }.flatMap(\.1)
         }
     }
 
     private func recall(_ found: [[Int32]], _ truth: [[Int32]]) -> Double {
         let hits = zip(found, truth).reduce(0) { $0 + Set($1.0).intersection($1.1).count }
-        return Double(hits) / Double(max(1, truth.reduce(0) { $0 + $1.count }))
+        return Double(hits) / Double(max(1, truth.prefix(found.count).reduce(0) { $0 + $1.count }))
     }
 
     // MARK: Numbers as ids
