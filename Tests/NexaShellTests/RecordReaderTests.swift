@@ -207,6 +207,7 @@ import Testing
             case 2: return .int(Int64.random(in: .min ... .max, using: &random))
             case 3:
                 let number = Double(bitPattern: random.next())
+                // Of the many kinds of NaN one is written.
                 return .double(number.isNaN ? .nan : number)
             case 4:
                 return .timestamp(
