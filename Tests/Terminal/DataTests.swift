@@ -206,7 +206,7 @@ import Testing
         func piped(_ producer: String, _ command: String) throws -> Program.Outcome {
             try Program.run("/bin/sh", ["-c", "\(producer) | \(nexa) '\(command)'"], environment: fixture.environment)
         }
-        let long = try piped("head -c 70000000 /dev/zero | tr '\\0' x", "import - c")
+        let long = try piped("head -c 70000000 /dev/zero | tr '\\0' x", "import - c --format ndjson")
         #expect(long.exitCode == 3)
         #expect(long.errors.contains("the line is longer than 64 MiB at line 1"), "\(long.errors)")
         let blank = try piped("yes '' | head -1000000", "import - c --format ndjson")

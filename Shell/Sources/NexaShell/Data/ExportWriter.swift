@@ -15,7 +15,10 @@ final class ExportWriter {
     private(set) var lostFields: [String] = []
     private(set) var count = 0
     private(set) var byteCount = 0
+    /// Rows that are not sent yet.
     private var buffer: [UInt8] = []
+    /// Objects that are not sent yet.
+    private var objects: JSON.Stream
 
     /// The most fields that are named when they are lost.
     private static let mostLostFields = 100
@@ -29,6 +32,7 @@ final class ExportWriter {
         self.extraColumn = extraColumn
         delimited = DelimitedWriter(format == .tsv ? .tsv : .csv)
         columns = DelimitedColumns(fields)
+        objects = JSON.Stream(format == .ejson ? Self.canonical : Self.relaxed)
     }
 
     func write(_ page: EncodedPage) throws(ShellError) {
@@ -38,11 +42,10 @@ final class ExportWriter {
         do throws(JSONEncodingError) {
             switch format {
             case .ndjson, .ejson, .json:
-                let options = format == .ejson ? Self.canonical : Self.relaxed
                 try page.forEach { (document) throws(JSONEncodingError) in
-                    if format == .json { buffer += (count == 0 ? "[\n" : ",\n").utf8 }
-                    try JSON.append(messagePack: document, to: &buffer, options)
-                    if format != .json { buffer.append(0x0A) }
+                    if format == .json { objects.append(raw: count == 0 ? "[\n" : ",\n") }
+                    try objects.append(messagePack: document)
+                    if format != .json { objects.append(0x0A) }
                     count += 1
                 }
             case .csv, .tsv: try writeRows(page)
@@ -57,7 +60,7 @@ final class ExportWriter {
     func finish() throws(ShellError) {
         switch format {
         case .ndjson, .ejson: break
-        case .json: buffer += (count == 0 ? "[]\n" : "\n]\n").utf8
+        case .json: objects.append(raw: count == 0 ? "[]\n" : "\n]\n")
         case .csv, .tsv:
             do throws(JSONEncodingError) {
                 try begin()
@@ -70,9 +73,13 @@ final class ExportWriter {
     }
 
     private func send() throws(ShellError) {
-        byteCount += buffer.count
-        try attempt { () throws(OutputError) in try sink.write(buffer) }
+        byteCount += buffer.count + objects.count
+        try attempt { () throws(OutputError) in
+            if objects.count > 0 { try sink.write(objects.bytes) }
+            if !buffer.isEmpty { try sink.write(buffer) }
+        }
         buffer.removeAll(keepingCapacity: true)
+        objects.removeAll(keepingAtMost: 4 << 20)
     }
 
     // MARK: Rows

@@ -42,7 +42,8 @@ struct DelimitedWriter: Sendable {
         let start = bytes.count
         for (index, column) in columns.enumerated() {
             if index > 0 { bytes.append(separator) }
-            if let value = document[column] ?? document[path: column] { try append(value, to: &bytes) }
+            let value = document[column] ?? (column.utf8.contains(0x2E) ? document[path: column] : Value?.none)
+            if let value { try append(value, to: &bytes) }
         }
         // An empty line would be passed over when it is read.
         if bytes.count == start, dialect == .csv { bytes += [0x22, 0x22] }
@@ -138,9 +139,14 @@ struct DelimitedColumns: Sendable {
         for (name, _) in document where known.insert(name).inserted { names.append(name) }
     }
 
+    /// Whether the fields are the first columns in their order, as in collections whose documents are alike.
+    private func isPrefix(_ document: Document) -> Bool {
+        document.count <= names.count && zip(document, names).allSatisfy { $0.key == $1 }
+    }
+
     /// The fields of a document that have no column, when the columns were not chosen.
     func unknownFields(of document: Document) -> [String] {
-        guard !isChosen else { return [] }
+        guard !isChosen, !isPrefix(document) else { return [] }
         return document.compactMap { known.contains($0.key) ? nil : $0.key }
     }
 }
