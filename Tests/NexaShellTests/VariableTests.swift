@@ -212,7 +212,7 @@ import Testing
     @Test func promptTemplates() {
         let server = PromptTemplate.Server(user: "ann", name: "db:6970")
         let place = Location(database: "shop", collection: "a\u{1B}b")
-        #expect(PromptTemplate.text("%n@%m/%/:%c %%%x>", place, server) == "ann@db:6970/shop:a\\u001bb %%x> ")
+        #expect(PromptTemplate.text("%n@%m/%/:%c %%%y>", place, server) == "ann@db:6970/shop:a\\u001bb %%y> ")
         #expect(PromptTemplate.text("a\nb%", Location(), server) == "a b% ")
         #expect(PromptTemplate.text(String(repeating: "x", count: 500), Location(), server).count == 201)
         #expect(PromptSource.prompt(.continuation(place), "> ", server) == "   ...> ")
