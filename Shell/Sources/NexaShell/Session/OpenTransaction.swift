@@ -39,6 +39,8 @@ final class OpenTransaction: Sendable {
             }
         }
         for await handle in started { return OpenTransaction(handle, wish, task) }
+        // Ctrl-C came, or it could not be begun.
+        if Task.isCancelled { task.cancel() }
         switch await task.result {
         case .failure(let error as NexaError): throw error
         default: throw NexaError(.cancelled, "The command was cancelled", operation: "beginTransaction")
@@ -50,7 +52,9 @@ final class OpenTransaction: Sendable {
     /// - Throws: `NexaError`, `.writeConflict` when somebody else was first; nothing was done then.
     func commit() async throws(NexaError) {
         wishes.yield(true)
-        switch await task.result {
+        // Ctrl-C ends the waiting for the server's answer.
+        let task = task
+        switch await withTaskCancellationHandler(operation: { await task.result }, onCancel: { task.cancel() }) {
         case .success: return
         case .failure(let error as NexaError): throw error
         case .failure: throw NexaError(.noTransaction, "The transaction was rolled back", operation: "commit")

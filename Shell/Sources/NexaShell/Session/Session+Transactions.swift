@@ -29,6 +29,8 @@ extension Session {
             switch error.code {
             case .writeConflict:
                 failure.hint = "Nothing of it was done. Begin it again, and run its commands again."
+            case .cancelled where error.delivery == .maybeExecuted:
+                failure.message = "Cancelled; whether the transaction was committed is not known"
             default: if error.delivery == .answered { failure.hint = "Nothing of it was done." }
             }
             throw failure
