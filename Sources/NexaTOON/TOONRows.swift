@@ -68,7 +68,11 @@ extension TOONParser {
         rows.reserveCapacity(min(header.count, (bytes.count - header.rest.upperBound) / 4 + 1))
         let isOutermost = lines.outermostList == nil
         while let next = lines.next, next.depth >= content {
-            if next.depth == content, isField(next, header.delimiter) { break }
+            if next.depth == content, isField(next, header.delimiter) {
+                // No field can stand that deep.
+                if isStrict { throw fault(.expected("a row, found a field"), at: next.start) }
+                break
+            }
             guard let line = try takeElement(depth: content) else { break }
             if isOutermost { lines.outermostList = content }
             if isStrict, rows.count == header.count {

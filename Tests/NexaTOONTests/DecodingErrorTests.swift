@@ -14,6 +14,7 @@ import Testing
         ("a: 1\na: 2", 2, 1, "the field 'a' is there twice"),
         ("a:\n   b: 1", 2, 4, "3 blanks are not a multiple of 2"),
         ("l[2]:\n  - a\n\n  - b", 3, 1, "a blank line within a list or table"),
+        ("d[1]{at,x}:\n  12:30,5", 2, 3, "expected a row, found a field"),
         ("a: 1e999", 1, 4, "number out of range"),
         ("a: 1\nword", 2, 5, "expected a ':' behind a key"),
         ("[1]: a\nb: 1", 2, 1, "more text behind the end of the value"),
