@@ -32,37 +32,42 @@ extension SearchContext {
     ///
     /// - Returns: `false` when the limit ended it.
     func walk(from entry: UInt64, level: UInt32, width: Int, visitLimit: Int) -> Bool {
+        _ = visit(Key.slot(entry, salt))
+        // Local copies: every access to a property that may change is checked at run time.
+        var pool = self.pool
+        var visits = self.visits
+        defer { (self.pool, self.visits) = (pool, visits) }
+        let (space, salt, visited, mark, bound) = (rows.space, self.salt, self.visited, self.mark, self.bound)
         pool.count = 0
         pool.reserve(width)
-        _ = visit(Key.slot(entry, salt))
         _ = pool.insert(entry, width: width)
         var next = 0
         while next < pool.count {
-            let row = rows[Key.slot(pool.keys[next], salt)]
+            let row = nexa_row_at(space, Key.slot(pool.keys[next], salt))
             pool.keys[next] |= 1
-            let count = expand(row, level: level)
+            let list = nexa_list_of(space, row, level)
+            let count = Int(nexa_gather(space, list, visited, mark, bound, slots, found))
+            visits &+= count
             var lowest = next &+ 1
             if count > 0 {
-                if lowest < pool.count { nexa_prefetch_links(rows.space, rows[Key.slot(pool.keys[lowest], salt)]) }
-                nexa_distances(rows.space, query, found, count, distances)
+                if lowest < pool.count {
+                    nexa_prefetch_links(space, nexa_row_at(space, Key.slot(pool.keys[lowest], salt)))
+                }
+                nexa_distances(space, query, found, count, distances)
                 for index in 0..<count {
                     let place = pool.insert(Key.make(distances[index], slots[index], salt), width: width)
                     guard place >= 0 else { continue }
                     // One of those that are followed soon.
-                    if place < lowest &+ 2 { nexa_prefetch_links(rows.space, rows[slots[index]]) }
+                    if place < lowest &+ 2 { nexa_prefetch_links(space, nexa_row_at(space, slots[index])) }
                     if place < lowest { lowest = place }
                 }
-                if visits >= visitLimit { return isExhausted(from: lowest) }
             }
             next = lowest
             while next < pool.count, pool.keys[next] & 1 != 0 { next &+= 1 }
-            if next < pool.count { nexa_prefetch_links(rows.space, rows[Key.slot(pool.keys[next], salt)]) }
+            guard next < pool.count else { return true }
+            if visits >= visitLimit { return false }
+            nexa_prefetch_links(space, nexa_row_at(space, Key.slot(pool.keys[next], salt)))
         }
-        return true
-    }
-
-    private func isExhausted(from place: Int) -> Bool {
-        for index in place..<max(place, pool.count) where pool.keys[index] & 1 == 0 { return false }
         return true
     }
 
