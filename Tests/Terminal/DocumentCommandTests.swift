@@ -181,7 +181,7 @@ import Testing
         #expect(
             flag.errors
                 == "✗ Error: unknown flag --upset; there are: --upsert at line 1 column 18\n  replace a {n: 1} --upset\n"
-                + "                   ^\n")
+                + "                   ^\n  did you mean: --upsert\n")
         let left = try fixture.run(["--collection", "m", "-e", "replace a {n: 1} more"])
         #expect(left.errors.hasPrefix("✗ Error: unexpected 'more' at line 1 column 18\n"))
         let value = try fixture.run(["--collection", "m", "-e", "aggregate [] --limit x"])
