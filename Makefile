@@ -10,16 +10,21 @@ DATA  ?= $(HOME)/.local/share/nexa
 # Debian packages: what the server and the shell link, and what only the tests use.
 BUILD_PACKAGES := librocksdb-dev libargon2-dev libpcre2-dev libedit-dev libssl-dev zlib1g-dev
 TEST_PACKAGES  := $(BUILD_PACKAGES) git openssl python3 python3-venv
-BENCH_PACKAGES := $(TEST_PACKAGES) redis-server postgresql
+BENCH_PACKAGES := $(TEST_PACKAGES) redis-server postgresql sqlite3
 
-.PHONY: help shell server test lint format bench bench-client bench-engine deps deps-test deps-bench sanitize clean
+.PHONY: help shell server standalone install uninstall test test-install lint format bench bench-client bench-engine bench-vectors bench-shell deps deps-test deps-bench sanitize clean
 
 help:
 	@echo "make shell     build, then open nexa on an embedded database in $(DATA)"
+	@echo "make install   build programs that run without Swift, and install them (PREFIX=/usr/local, DESTDIR=)"
+	@echo "make uninstall remove them"
 	@echo "make test      run every test and every example"
+	@echo "make test-install  check what make install leaves; builds the release, which takes minutes"
 	@echo "make bench     compare with Redis and PostgreSQL in one run"
 	@echo "make bench-client  compare the client with a plain socket"
 	@echo "make bench-engine  compare queries, indexes and transactions with PostgreSQL"
+	@echo "make bench-vectors  compare vector indexes with hnswlib, usearch and Faiss"
+	@echo "make bench-shell  compare the shell with psql, redis-cli, sqlite3 and duckdb"
 	@echo "make lint      check the format, and that every public symbol is documented"
 	@echo "make sanitize  run the tests under the thread and the address sanitizer"
 
@@ -76,6 +81,28 @@ shell: .build/release/nexa .build/release/nexadb
 
 server: .build/release/nexadb
 
+# The programs to install. Make compares the times, so that `sudo make install` behind `make standalone` builds nothing.
+STANDALONE := .build/standalone
+PREFIX  ?= /usr/local
+DESTDIR ?=
+SOURCES := $(shell find Package.swift Sources Server/Package.swift Server/Sources Shell/Package.swift Shell/Sources \
+  Packaging/build.sh -type f -not -name '*.md')
+
+$(STANDALONE)/nexa $(STANDALONE)/nexadb &: $(SOURCES)
+	@$(MAKE) --no-print-directory deps
+	@SWIFT="$(SWIFT)" Packaging/build.sh $(STANDALONE)
+
+standalone: $(STANDALONE)/nexa $(STANDALONE)/nexadb
+
+install: $(STANDALONE)/nexa $(STANDALONE)/nexadb
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" Packaging/install.sh install $(STANDALONE)
+
+uninstall:
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" Packaging/install.sh uninstall $(STANDALONE)
+
+test-install: deps-test
+	@Tests/Install/check.sh
+
 test: deps-test
 	@Tests/run.sh
 
@@ -105,6 +132,12 @@ bench-client: deps-test
 
 bench-engine: deps-bench
 	@Tests/Benchmarks/engine.sh
+
+bench-vectors: deps-test
+	@Tests/Benchmarks/vectors.sh
+
+bench-shell: deps-bench
+	@Tests/Benchmarks/shell.sh
 
 clean:
 	rm -rf .build

@@ -23,7 +23,9 @@ let package = Package(
         .library(name: "NexaClient", targets: ["NexaClient"]),
         .library(name: "NexaTestSupport", targets: ["NexaTestSupport"]),
         .library(name: "NexaTLS", targets: ["NexaTLS"]),
-        .library(name: "NexaCore", targets: ["NexaValue", "NexaTOON", "NexaProtocol", "NexaSCRAM", "NexaTransport"])
+        .library(name: "NexaCore", targets: ["NexaValue", "NexaTOON", "NexaProtocol", "NexaSCRAM", "NexaTransport"]),
+        // For the programs: their manual pages and completions.
+        .library(name: "NexaManual", targets: ["NexaManual"])
     ],
     traits: [
         .trait(name: "TLS", description: "Encrypted connections, with OpenSSL 3 (libssl-dev)")
@@ -34,6 +36,7 @@ let package = Package(
     ],
     targets: [
         .target(name: "NexaValue", swiftSettings: swiftSettings),
+        .target(name: "NexaManual", swiftSettings: swiftSettings),
         .target(name: "NexaTOON", dependencies: ["NexaValue"], swiftSettings: swiftSettings),
         .target(name: "NexaProtocol", dependencies: ["NexaValue"], swiftSettings: swiftSettings),
         // OpenSSL is linked into programs that ask for the trait TLS, and into no other.
@@ -81,7 +84,7 @@ let package = Package(
         .testTarget(
             name: "NexaClientTests",
             dependencies: [
-                "NexaClient", "NexaSCRAM", "NexaTestSupport", "NexaValue", "TestKit",
+                "NexaClient", "NexaTOON", "NexaSCRAM", "NexaTestSupport", "NexaValue", "TestKit",
                 .product(name: "NexaServer", package: "nexa-server")
             ],
             swiftSettings: swiftSettings),
@@ -101,7 +104,7 @@ let package = Package(
             dependencies: ["NexaValue", "TestKit", .product(name: "NexaEngine", package: "nexa-server")],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "NexaVectorTests", dependencies: ["TestKit", .product(name: "NexaEngine", package: "nexa-server")],
+            name: "NexaVectorTests", dependencies: ["TestKit", .product(name: "NexaVector", package: "nexa-server")],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaEngineTests",
@@ -113,7 +116,7 @@ let package = Package(
         .testTarget(
             name: "NexaServerTests",
             dependencies: [
-                "NexaValue", "NexaProtocol", "NexaSCRAM", "NexaTransport", "TestKit",
+                "NexaValue", "NexaTOON", "NexaProtocol", "NexaSCRAM", "NexaTransport", "TestKit",
                 .product(name: "NexaServer", package: "nexa-server"),
                 .product(name: "NexaEngine", package: "nexa-server")
             ],
@@ -132,7 +135,14 @@ let package = Package(
                 "PTYKit", "TestKit", .product(name: "nexa", package: "nexa-shell"),
                 .product(name: "nexadb", package: "nexa-server")
             ],
-            path: "Tests/Terminal", exclude: ["Transcripts"], swiftSettings: swiftSettings)
+            path: "Tests/Terminal", exclude: ["Transcripts", "coverage.txt"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "FirstHourTests",
+            dependencies: [
+                "NexaValue", "PTYKit", "TestKit", .product(name: "nexa", package: "nexa-shell"),
+                .product(name: "nexadb", package: "nexa-server")
+            ],
+            path: "Tests/FirstHour", swiftSettings: swiftSettings)
     ],
     swiftLanguageModes: [.v6]
 )

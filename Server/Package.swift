@@ -17,7 +17,8 @@ let package = Package(
     products: [
         .executable(name: "nexadb", targets: ["nexadb"]),
         .library(name: "NexaServer", targets: ["NexaServer"]),
-        .library(name: "NexaEngine", targets: ["NexaEngine", "NexaQuery", "NexaStorage", "NexaVector"])
+        .library(name: "NexaEngine", targets: ["NexaEngine", "NexaQuery", "NexaStorage", "NexaVector"]),
+        .library(name: "NexaVector", targets: ["NexaVector"])
     ],
     dependencies: [.package(name: "nexa", path: "..")],
     targets: [
@@ -34,8 +35,13 @@ let package = Package(
         .target(
             name: "NexaServer", dependencies: [core, "NexaEngine", .product(name: "NexaTLS", package: "nexa")],
             swiftSettings: swiftSettings),
+        .target(name: "CNexaProcess"),
         .executableTarget(
-            name: "nexadb", dependencies: ["NexaServer", .product(name: "NexaClient", package: "nexa")],
+            name: "nexadb",
+            dependencies: [
+                "NexaServer", "CNexaProcess", .product(name: "NexaClient", package: "nexa"),
+                .product(name: "NexaManual", package: "nexa")
+            ],
             swiftSettings: swiftSettings)
     ],
     swiftLanguageModes: [.v6]

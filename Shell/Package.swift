@@ -26,7 +26,7 @@ let package = Package(
             name: "NexaShell",
             dependencies: [
                 "CLineEditor", "CZlib", .product(name: "NexaClient", package: "nexa"),
-                .product(name: "NexaCore", package: "nexa")
+                .product(name: "NexaCore", package: "nexa"), .product(name: "NexaManual", package: "nexa")
             ],
             swiftSettings: swiftSettings),
         .executableTarget(name: "nexa", dependencies: ["NexaShell"], swiftSettings: swiftSettings)

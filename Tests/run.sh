@@ -39,9 +39,11 @@ step "build" build
 # keep up.
 step "the articles' code" "$swift" test --skip-build --filter DocumentationTests
 step "the articles' links" Tests/DocC/check.sh "$("$swift" build --show-bin-path)"
-step "tests" "$swift" test --skip-build --skip DocumentationTests
+step "tests" "$swift" test --skip-build --skip 'DocumentationTests|TerminalTests|FirstHourTests'
+step "the shell at terminals and in pipes" "$swift" test --skip-build --filter 'TerminalTests|FirstHourTests'
 step "mutated inputs" Tests/Fuzz/run.sh "${NEXA_FUZZ_RUNS:-20000}"
 step "MongoDB's semantics by mongomock" Tests/Differential/run.sh "${NEXA_DIFFERENTIAL_ROUNDS:-300}"
+step "TOON by toon-format" Tests/TOON/run.sh "${NEXA_TOON_ORACLE_ROUNDS:-2000}"
 step "a package that depends on NexaClient" Tests/Consumer/check.sh
 step "the existing PyPI client" Tests/Interop/check.sh "$("$swift" build --show-bin-path)"
 step "examples" Examples/check.sh "$("$swift" build --show-bin-path)"

@@ -23,6 +23,9 @@ final class ChangeFeed {
     /// The place behind the last change that was returned, if the server tells.
     var token: ResumeToken? { machine.token.map { ResumeToken($0) } }
 
+    /// Whether another event has come already.
+    var hasWaitingEvents: Bool { nextEvent < events.count }
+
     init(_ core: ClientCore, _ request: Request.Subscribe, from start: ChangeStart, options: CallOptions) {
         self.core = core
         self.request = request

@@ -31,7 +31,7 @@ public struct ChangeStream<Model: NexaModel>: AsyncSequence, Sendable {
         /// What `next` throws.
         public typealias Failure = NexaError
 
-        fileprivate let feed: ChangeFeed
+        let feed: ChangeFeed
         fileprivate let coding: ModelCoding
 
         /// Subscribes now instead of with the first `next`, and returns where the stream begins.
@@ -88,7 +88,7 @@ public struct DatabaseChangeStream: AsyncSequence, Sendable {
         /// What `next` throws.
         public typealias Failure = NexaError
 
-        fileprivate let feed: ChangeFeed
+        let feed: ChangeFeed
 
         /// Subscribes now instead of with the first `next`, and returns where the stream begins.
         ///

@@ -191,8 +191,19 @@ extension NexaQuery {
 
     /// Fetches the page behind `after`; returns it with the place where the next one begins.
     fileprivate func fetch(after: [UInt8]?, remaining: Int?) async throws(NexaError) -> (Page, next: [UInt8]?) {
+        let (reply, next, isWhole) = try await fetchReply(after: after, remaining: remaining)
+        return (try Page(reply, keeping: isWhole ? selected : []), next)
+    }
+
+    /// The reply with the page behind `after`, the place where the next one begins, and whether its documents are whole
+    /// although fields were selected.
+    func fetchReply(
+        after: [UInt8]?, remaining: Int?
+    ) async throws(NexaError) -> (reply: Answer, next: [UInt8]?, isWhole: Bool) {
         let server = try await core.negotiated(options: callOptions)
-        guard server.capabilities.contains(.queryOptions) else { return (try await fetchFromOriginal(server), nil) }
+        guard server.capabilities.contains(.queryOptions) else {
+            return (try await fetchFromOriginal(server), nil, true)
+        }
         if hinted != nil, !server.capabilities.contains(.indexes) {
             throw NexaError.lacking([.indexes], server).during("find")
         }
@@ -200,7 +211,7 @@ extension NexaQuery {
         // A server with indexes may have the order in one: then there are pages, too.
         if sortKeys.isEmpty || server.capabilities.contains(.indexes) { request.page = .init() }
         let reply = try await core.reply(to: .query(request), operation: "find", options: callOptions)
-        return (try Page(reply), try reply.encoded("next").flatMap(Self.bytes))
+        return (reply, try reply.encoded("next").flatMap(Self.bytes), false)
     }
 
     /// The query as a message.
@@ -219,15 +230,14 @@ extension NexaQuery {
     private static func bytes(_ encoded: [UInt8]) -> [UInt8]? { (try? MessagePack.decode(encoded))?.bytes }
 
     /// An original server knows one QUERY with a limit. What it would ignore or answer wrongly is refused
-    /// here, and `select` is done here.
-    private func fetchFromOriginal(_ server: Negotiated) async throws(NexaError) -> Page {
+    /// here, and `select` is done by who reads the reply.
+    private func fetchFromOriginal(_ server: Negotiated) async throws(NexaError) -> Answer {
         if !sortKeys.isEmpty || skipCount > 0 {
             throw NexaError.lacking([.queryOptions], server).during("find")
         }
         let limit = limitCount ?? Request.Query.originalMaximumLimit
         let request = Request.Query(namespace: namespace, filter: filter.document, limit: limit)
-        return try Page(
-            try await core.reply(to: .query(request), operation: "find", options: callOptions), keeping: selected)
+        return try await core.reply(to: .query(request), operation: "find", options: callOptions)
     }
 }
 

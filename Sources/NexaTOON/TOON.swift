@@ -25,7 +25,7 @@ public enum TOON {
 
     /// How values are written.
     public struct EncodingOptions: Sendable, Hashable {
-        /// What stands between values; a tab needs the fewest tokens and quotes for most texts.
+        /// What stands between values; with a tab the fewest texts need quotes.
         public var delimiter: Delimiter
         /// Blanks for each level, 1 to 16.
         public var indentation: Int

@@ -1,6 +1,8 @@
 import Glibc
 
 /// Growable bytes that text is written to; it goes back to a former length at no cost.
+///
+/// The memory is malloc's, whose `realloc` moves the pages of a large text instead of copying them.
 struct TOONBuffer: ~Copyable {
     private(set) var base: UnsafeMutablePointer<UInt8>
     private var capacity: Int
@@ -8,10 +10,15 @@ struct TOONBuffer: ~Copyable {
 
     init(capacity: Int = 1024) {
         self.capacity = max(capacity, 64)
-        base = .allocate(capacity: self.capacity)
+        base = Self.resized(nil, self.capacity)
     }
 
-    deinit { base.deallocate() }
+    deinit { free(base) }
+
+    private static func resized(_ base: UnsafeMutablePointer<UInt8>?, _ capacity: Int) -> UnsafeMutablePointer<UInt8> {
+        guard let memory = realloc(base, capacity) else { preconditionFailure("out of memory: \(capacity) bytes") }
+        return memory.bindMemory(to: UInt8.self, capacity: capacity)
+    }
 
     /// A copy of what was written.
     var bytes: [UInt8] {
@@ -40,10 +47,7 @@ struct TOONBuffer: ~Copyable {
     @inline(never) private mutating func grow(_ more: Int) {
         var larger = capacity * 2
         while larger - count < more { larger *= 2 }
-        let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: larger)
-        memory.initialize(from: base, count: count)
-        base.deallocate()
-        base = memory
+        base = Self.resized(base, larger)
         capacity = larger
     }
 

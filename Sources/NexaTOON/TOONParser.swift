@@ -127,11 +127,17 @@ struct TOONParser {
     ) throws(TOONError) -> Value {
         let range = trimmedRange(start, end)
         if range.isEmpty {
-            guard let next = lines.next, next.depth > depth else { return .document(Document()) }
+            guard let next = lines.next, next.depth > depth else {
+                try checkLevel(level + 1, at: start)
+                return .document(Document())
+            }
             if isStrict, next.depth > depth + 1 { throw fault(.orphanLine, at: next.start) }
             return .document(try parseFields(depth: isStrict ? depth + 1 : next.depth, level: level + 1))
         }
-        if isEmptyList(range) { return .array([]) }
+        if isEmptyList(range) {
+            try checkLevel(level + 1, at: start)
+            return .array([])
+        }
         return try readScalar(range)
     }
 
@@ -214,6 +220,7 @@ struct TOONParser {
         _ hyphen: Int, _ end: Int, depth: Int, level: Int
     ) throws(TOONError) -> Value {
         let range = trimmedRange(hyphen, end)
+        if range.isEmpty || isEmptyList(range) { try checkLevel(level + 1, at: hyphen) }
         if range.isEmpty {
             var document = Document()
             if let next = lines.next, next.depth > depth {

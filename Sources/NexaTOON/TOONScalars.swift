@@ -192,6 +192,8 @@ enum TOONText {
         let first = bytes[0]
         if first == 0x20 || first == 0x2D || first == 0x23 || bytes[count &- 1] == 0x20 { return true }
         if holdsSpecial(bytes, delimiter: delimiter) { return true }
+        // A byte order mark in front of a text would not be taken for a part of it.
+        if first == 0xEF, count > 2, bytes[1] == 0xBB, bytes[2] == 0xBF { return true }
         if first <= 0x39 { return first == 0x2B || first >= 0x30 ? isNumeric(bytes) : false }
         return count <= 5 && first >= 0x66 && isLiteral(bytes)
     }

@@ -67,6 +67,8 @@ public struct TOONShaper: Sendable {
     private var positions: [[UInt8]: Int] = [:]
     private var known = Set<String>()
     private var isKnownNotToBeTable = false
+    /// Whether there are columns; known from the first `apply` on.
+    private var isTable: Bool?
 
     /// More fields than this are no table that anybody would read.
     public static let maximumColumnCount = 4096
@@ -141,7 +143,9 @@ public struct TOONShaper: Sendable {
     public mutating func apply(_ document: Document) -> Document {
         var result = shape.changesDocuments ? changed(document) : document
         guard shape.fillsMissingFields, !isKnownNotToBeTable, result.count < fields.count else { return result }
-        guard columns != nil else { return result }
+        let isTable = self.isTable ?? (columns != nil)
+        self.isTable = isTable
+        guard isTable else { return result }
         for field in fields where result.position(of: field.key) == nil {
             result[field.key] = .some(.null)
             report.filledCount += 1

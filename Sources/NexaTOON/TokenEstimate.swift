@@ -4,8 +4,8 @@ import NexaValue
 ///
 /// The rule, over the UTF-8 bytes of the text, cuts it as byte-pair encoders do before they merge: words with the blank
 /// before them, digits by three, runs of punctuation, line breaks with the indentation behind them. What each part costs
-/// is fitted to texts of films in JSON, CSV and TOON; `Tests/Benchmarks/tokens.py` measures the error against a real
-/// vocabulary. It compares formats of the same data; it is no invoice.
+/// is fitted to texts of films in JSON and TOON, numbers and identifiers, of which it is within 6 % of the vocabulary
+/// o200k_base; `Tests/Benchmarks/toon.sh` measures the error. It compares formats of the same data; it is no invoice.
 public struct TokenEstimate: Sendable, Hashable {
     private var halves = 0
     private var kind = Kind.none

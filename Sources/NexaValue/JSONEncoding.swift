@@ -206,7 +206,7 @@ struct JSONWriter {
 
     /// Writes brackets, commas and line breaks around elements that `element` writes.
     @inline(__always)
-    private mutating func writeList(
+    mutating func writeList(
         count: Int, _ opening: UInt8, _ closing: UInt8, _ depth: Int,
         _ element: (inout JSONWriter, Int) throws(JSONEncodingError) -> Void
     ) throws(JSONEncodingError) {
@@ -262,24 +262,27 @@ struct JSONWriter {
     /// Writes a string in quotes; control characters, quotes and backslashes are escaped.
     private mutating func writeText(_ text: String) {
         var text = text
-        text.withUTF8 { bytes in
-            output.append(0x22)
-            var plain = 0
-            var position = 0
-            while position < bytes.count {
-                let byte = bytes[position]
-                if byte >= 0x20, byte != 0x22, byte != 0x5C {
-                    position &+= 1
-                    continue
-                }
-                output.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[plain..<position]))
-                writeEscape(byte)
+        text.withUTF8 { writeText($0) }
+    }
+
+    /// Writes a string that is these bytes of UTF-8.
+    mutating func writeText(_ bytes: UnsafeBufferPointer<UInt8>) {
+        output.append(0x22)
+        var plain = 0
+        var position = 0
+        while position < bytes.count {
+            let byte = bytes[position]
+            if byte >= 0x20, byte != 0x22, byte != 0x5C {
                 position &+= 1
-                plain = position
+                continue
             }
-            output.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[plain...]))
-            output.append(0x22)
+            output.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[plain..<position]))
+            writeEscape(byte)
+            position &+= 1
+            plain = position
         }
+        output.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[plain...]))
+        output.append(0x22)
     }
 
     private mutating func writeEscape(_ byte: UInt8) {

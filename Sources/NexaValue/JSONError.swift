@@ -96,6 +96,8 @@ public struct JSONEncodingError: Error, Sendable, Hashable, CustomStringConverti
         case nonFiniteNumber(Double)
         /// Arrays and documents nest deeper than `JSON.Limits.depthCeiling`.
         case tooDeep(limit: Int)
+        /// The encoded bytes that were to be written are no value.
+        case malformed(MessagePackError)
     }
 
     /// What is wrong.
@@ -109,6 +111,7 @@ public struct JSONEncodingError: Error, Sendable, Hashable, CustomStringConverti
         switch reason {
         case .nonFiniteNumber(let number): "JSON has no form for the number \(number)"
         case .tooDeep(let limit): "the value nests deeper than \(limit) levels"
+        case .malformed(let error): "the encoded value is malformed: \(error)"
         }
     }
 }

@@ -2,8 +2,9 @@
 import PackageDescription
 
 // The comparison with Redis and PostgreSQL that `make bench` runs, that of the client with a plain socket, which
-// `make bench-client` runs, and that of the engine with PostgreSQL's jsonb, which `make bench-engine` runs. A package of its own, so that neither a user of the library nor the build of the server
-// ever compiles it.
+// `make bench-client` runs, that of the engine with PostgreSQL's jsonb, which `make bench-engine` runs, and that of
+// vector indexes with hnswlib, usearch and Faiss, which `make bench-vectors` runs. A package of its own, so that
+// neither a user of the library nor the build of the server ever compiles it.
 
 let swiftSettings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
@@ -16,9 +17,12 @@ let package = Package(
     products: [
         .executable(name: "nexa-bench", targets: ["nexa-bench"]),
         .executable(name: "nexa-client-bench", targets: ["nexa-client-bench"]),
-        .executable(name: "nexa-engine-bench", targets: ["nexa-engine-bench"])
+        .executable(name: "nexa-engine-bench", targets: ["nexa-engine-bench"]),
+        .executable(name: "nexa-vector-bench", targets: ["nexa-vector-bench"])
     ],
-    dependencies: [.package(name: "nexa", path: "../..")],
+    dependencies: [
+        .package(name: "nexa", path: "../.."), .package(name: "nexa-server", path: "../../Server")
+    ],
     targets: [
         .target(
             name: "NexaBenchmark", dependencies: [.product(name: "NexaCore", package: "nexa")],
@@ -39,6 +43,10 @@ let package = Package(
                 "NexaBenchmark", .product(name: "NexaCore", package: "nexa"),
                 .product(name: "NexaClient", package: "nexa")
             ],
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "nexa-vector-bench",
+            dependencies: ["NexaBenchmark", .product(name: "NexaVector", package: "nexa-server")],
             swiftSettings: swiftSettings),
         .testTarget(name: "NexaBenchmarkTests", dependencies: ["NexaBenchmark"], swiftSettings: swiftSettings)
     ],

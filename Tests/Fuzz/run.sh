@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 swift=${SWIFT:-swift}
 package=(--package-path Tests/Fuzz -c release)
-targets=(frame messagepack rawdocument request reply json uri model)
+targets=(frame messagepack rawdocument request reply json toon uri model)
 if [ "${1:-}" = explore ]; then
   seconds=${2:-60}
   shift $(($# < 2 ? $# : 2))

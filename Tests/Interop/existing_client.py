@@ -91,6 +91,21 @@ with client() as db:
           "limit 0 is no limit")
     check(db.get_database_stats("shop")["documents_count"] == 253, "counted by the client, no marker among them")
 
+    # TOON.
+    toon = db.query("films", {"n": {"$lt": 3}}, database="shop", format="toon")
+    check(toon.startswith("collection: films\ndocuments[3]{_id,_created_at,_updated_at,n}:\n  n0,"), "a table as TOON")
+    check(toon.endswith("\ncount: 3"), "the envelope of TOON")
+    exported = db.export_toon("films", database="shop")
+    check(exported["count"] == 253 and "exported_at: " in exported["data"].splitlines()[-1], "an export as TOON")
+    check({"json_size", "toon_size", "reduction_percent", "estimated_cost_savings"} <= exported["token_stats"].keys(),
+          "statistics of TOON")
+    check(exported["token_stats"]["toon_size"] == len(exported["data"]), "characters are counted")
+    back = db._send_message(0x0D, {"collection": "again", "database": "shop", "toon_data": exported["data"]})
+    check(back["imported"] == 253 and back["replaced"] is False, "an import of TOON")
+    check(back["message"] == "Successfully imported 253 documents from TOON format", "the words of an import")
+    check(db.get("again", "n7", database="shop")["n"] == 7, "imported documents keep their ids")
+    db.drop_collection("again", database="shop")
+
     # Change streams: this client wants a connection of its own for them, and tells nobody when it is subscribed.
     with client() as watcher:
         seen = []

@@ -104,3 +104,22 @@ import Testing
         }
     }
 }
+
+/// A digest of pieces is that of the whole.
+@Suite struct DigestStreamTests {
+    @Test func divisionDoesNotMatter() {
+        let seed = UInt64.random(in: 0 ... .max)
+        var random = SplitMix64(seed: seed)
+        for length in Array(0...130) + [1000, 5000] {
+            let bytes = (0..<length).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+            var stream = SHA256.Stream()
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                let piece = rest.prefix(Int.random(in: 1...100, using: &random))
+                rest = rest.dropFirst(piece.count)
+                stream.update(Array(piece))
+            }
+            #expect(stream.digest() == SHA256.hash(bytes), "\(length) bytes, seed \(seed)")
+        }
+    }
+}

@@ -205,7 +205,10 @@ import Testing
             case 0: return .null
             case 1: return .bool(Bool.random(using: &random))
             case 2: return .int(Int64.random(in: .min ... .max, using: &random))
-            case 3: return .double(Double(bitPattern: random.next()))
+            case 3:
+                let number = Double(bitPattern: random.next())
+                // Of the many kinds of NaN one is written.
+                return .double(number.isNaN ? .nan : number)
             case 4:
                 return .timestamp(
                     Timestamp(seconds: Int64.random(in: 0...4_000_000_000, using: &random), nanoseconds: 5_000))

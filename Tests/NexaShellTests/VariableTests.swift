@@ -197,8 +197,8 @@ import Testing
     }
 
     @Test func watchArguments() throws {
-        func arguments(_ text: String) throws(CommandFault) -> WatchArguments {
-            try WatchArguments(ArgumentReader("\\watch " + text))
+        func arguments(_ text: String) throws(CommandFault) -> RepeatArguments {
+            try RepeatArguments(ArgumentReader("\\watch " + text))
         }
         let plain = try arguments("")
         #expect((plain.seconds, plain.count, plain.minimum) == (2, nil, nil))

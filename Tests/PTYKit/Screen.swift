@@ -107,7 +107,8 @@ public struct Screen {
             lineFeed()
         }
         cells[row][column] = String(scalar)
-        if width == 2 { cells[row][column + 1] = "" }
+        // On a screen of one column a wide character is cut.
+        if width == 2, column + 1 < columns { cells[row][column + 1] = "" }
         column += width
     }
 

@@ -15,6 +15,7 @@ public final class Session {
     /// What has to live as long as the session, such as the folders it uses.
     public var companion: AnyObject?
     private var isClosed = false
+    private var isHungUp = false
     private var exitCode: CInt?
 
     /// Starts a program. Of the environment it gets only what is given, and TERM, LANG and PATH.
@@ -34,11 +35,12 @@ public final class Session {
     }
 
     deinit {
-        if exitCode == nil {
+        // A number that is none would mean every process there is.
+        if exitCode == nil, process > 0 {
             kill(process, SIGKILL)
             _ = ptykit_wait(process)
         }
-        close(terminal)
+        if !isHungUp { close(terminal) }
     }
 
     // MARK: Input
@@ -68,7 +70,16 @@ public final class Session {
     }
 
     /// Sends a signal to the program itself.
-    public func signal(_ number: CInt) { kill(process, number) }
+    public func signal(_ number: CInt) {
+        if exitCode == nil, process > 0 { kill(process, number) }
+    }
+
+    /// Closes the terminal, as a window that is closed does.
+    public func hangUp() {
+        guard !isHungUp else { return }
+        isHungUp = true
+        close(terminal)
+    }
 
     // MARK: Waiting
 
@@ -124,6 +135,10 @@ public final class Session {
     }
 
     private func pump(_ milliseconds: CInt) {
+        guard !isHungUp else {
+            _ = poll(nil, 0, milliseconds)
+            return
+        }
         var ready = pollfd(fd: terminal, events: Int16(POLLIN), revents: 0)
         guard poll(&ready, 1, milliseconds) > 0 else { return }
         var buffer = [UInt8](repeating: 0, count: 1 << 16)

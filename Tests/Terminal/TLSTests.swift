@@ -88,6 +88,17 @@ import Testing
         #expect(try run(server, arguments).exitCode == 0)
     }
 
+    @Test func aCertificateOfOnesOwn() throws {
+        let ca = try TestCertificates.file("ca.pem")
+        let server = try Server(["--tls-client-ca", ca])
+        let mine = [
+            "--tls-cert", try TestCertificates.file("client.pem"), "--tls-key", try TestCertificates.file("client.key")
+        ]
+        let outcome = try run(server, ["--tls-ca-file", ca] + mine)
+        #expect(outcome.output == "default\n", "\(outcome.errors)")
+        #expect(try run(server, ["--tls-ca-file", ca]).exitCode == 1)
+    }
+
     @Test func aKeyAloneIsRefused() throws {
         let outcome = try Program.run(Products.executable("nexadb"), ["--tls-key", "x"])
         #expect(outcome.exitCode == 2)

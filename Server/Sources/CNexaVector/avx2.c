@@ -14,15 +14,17 @@ TARGET INLINE __m128 folded(__m256 sum) {
     return _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps(sum, 1));
 }
 
-// Four rows at a time: they share the loads of the query, and their cache misses overlap. A row's sum is made in the
-// same order whatever its place, so that equal vectors are equally far.
+// Four rows at a time: they share the loads of the query, their cache misses overlap, and the next four are fetched
+// meanwhile. A row's sum is made in the same order whatever its place, so that equal vectors are equally far.
 TARGET INLINE void group(
-    const float *query, const uint8_t *const *vectors, size_t rows, size_t n, bool half, bool squared, float *out) {
+    const float *query, const uint8_t *const *vectors, const uint8_t *const *next, size_t rows, size_t n, bool half,
+    bool squared, float *out) {
     __m256 even[4], odd[4];
     for (size_t row = 0; row < 4; row++) even[row] = odd[row] = _mm256_setzero_ps();
     for (size_t i = 0; i < n; i += 16) {
         const __m256 q0 = _mm256_loadu_ps(query + i), q1 = _mm256_loadu_ps(query + i + 8);
         for (size_t row = 0; row < rows; row++) {
+            __builtin_prefetch(next[row] + (half ? 2 : 4) * i);
             __m256 v0 = load(vectors[row], i, half), v1 = load(vectors[row], i + 8, half);
             if (squared) v0 = _mm256_sub_ps(q0, v0), v1 = _mm256_sub_ps(q1, v1);
             even[row] = _mm256_fmadd_ps(squared ? v0 : q0, v0, even[row]);
@@ -42,8 +44,11 @@ TARGET INLINE void group(
 TARGET INLINE void compare(
     const float *query, const uint8_t *const *vectors, size_t count, size_t n, bool half, bool squared, float *out) {
     size_t row = 0;
-    for (; row + 4 <= count; row += 4) group(query, vectors + row, 4, n, half, squared, out + row);
-    for (; row < count; row++) group(query, vectors + row, 1, n, half, squared, out + row);
+    for (; row + 4 <= count; row += 4) {
+        const uint8_t *const *next = vectors + (row + 8 <= count ? row + 4 : row);
+        group(query, vectors + row, next, 4, n, half, squared, out + row);
+    }
+    for (; row < count; row++) group(query, vectors + row, vectors + row, 1, n, half, squared, out + row);
 }
 
 TARGET static void dot_float(const void *query, const uint8_t *const *vectors, size_t count, size_t padded, float *out) {

@@ -19,13 +19,16 @@ TARGET INLINE __m128 folded(__m512 sum) {
 
 // As in avx2.c, with twice the width.
 TARGET INLINE void group(
-    const float *query, const uint8_t *const *vectors, size_t rows, size_t n, bool half, bool squared, float *out) {
+    const float *query, const uint8_t *const *vectors, const uint8_t *const *next, size_t rows, size_t n, bool half,
+    bool squared, float *out) {
     __m512 even[4], odd[4];
     for (size_t row = 0; row < 4; row++) even[row] = odd[row] = _mm512_setzero_ps();
     size_t i = 0;
     for (; i + 32 <= n; i += 32) {
         const __m512 q0 = _mm512_loadu_ps(query + i), q1 = _mm512_loadu_ps(query + i + 16);
         for (size_t row = 0; row < rows; row++) {
+            __builtin_prefetch(next[row] + (half ? 2 : 4) * i);
+            if (!half) __builtin_prefetch(next[row] + 4 * i + 64);
             __m512 v0 = load(vectors[row], i, half), v1 = load(vectors[row], i + 16, half);
             if (squared) v0 = _mm512_sub_ps(q0, v0), v1 = _mm512_sub_ps(q1, v1);
             even[row] = _mm512_fmadd_ps(squared ? v0 : q0, v0, even[row]);
@@ -53,8 +56,11 @@ TARGET INLINE void group(
 TARGET INLINE void compare(
     const float *query, const uint8_t *const *vectors, size_t count, size_t n, bool half, bool squared, float *out) {
     size_t row = 0;
-    for (; row + 4 <= count; row += 4) group(query, vectors + row, 4, n, half, squared, out + row);
-    for (; row < count; row++) group(query, vectors + row, 1, n, half, squared, out + row);
+    for (; row + 4 <= count; row += 4) {
+        const uint8_t *const *next = vectors + (row + 8 <= count ? row + 4 : row);
+        group(query, vectors + row, next, 4, n, half, squared, out + row);
+    }
+    for (; row < count; row++) group(query, vectors + row, vectors + row, 1, n, half, squared, out + row);
 }
 
 TARGET static void dot_float(const void *query, const uint8_t *const *vectors, size_t count, size_t padded, float *out) {

@@ -38,6 +38,10 @@ void *nexa_allocate_block(size_t size) {
     return memory;
 }
 
+void nexa_free_blocks(nexa_space *space) {
+    for (int block = 0; block < NEXA_BLOCKS; block++) free(space->blocks[block]);
+}
+
 uint32_t nexa_gather(
     const nexa_space *space, nexa_list list, uint8_t *visited, uint8_t mark, uint32_t bound, uint32_t *slots,
     const nexa_row **rows) {

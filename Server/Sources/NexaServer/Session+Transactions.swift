@@ -13,9 +13,8 @@ extension Session {
             // A document, not a database or a collection: those are no part of a transaction.
             if case .insert(let insert) = request, CollectionMarker(insert.document) == nil { return nil }
         case .read, .update, .delete, .query, .batchWrite, .updateMany, .deleteMany, .findAndModify, .bulkWrite,
-            .aggregate, .distinct, .explain, .vectorSearch, .queryTOON, .exportTOON, .ping,
-            .disconnect, .commitTransaction, .abortTransaction,
-            .cancel,
+            .aggregate, .distinct, .explain, .vectorSearch, .queryTOON, .exportTOON, .ping, .disconnect,
+            .commitTransaction, .abortTransaction, .cancel,
             .listCollections, .listDatabases:
             return nil
         default: break

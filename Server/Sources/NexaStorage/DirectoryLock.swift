@@ -10,7 +10,13 @@ final class DirectoryLock: Sendable {
 
     init(directory: String) throws(StorageError) {
         file = try File(directory + "/LOCK", flags: O_RDWR | O_CREAT)
-        guard retrying({ flock(file.descriptor, LOCK_EX | LOCK_NB) }) == 0 else {
+        var isMine = Self.take(file)
+        // Whoever asks whether the directory is in use holds the lock for a moment, too (`nexadb status`).
+        for _ in 0..<5 where !isMine && errno == EWOULDBLOCK {
+            usleep(2000)
+            isMine = Self.take(file)
+        }
+        guard isMine else {
             guard errno == EWOULDBLOCK else { throw .system("lock", file.path) }
             let holder = String(decoding: try File.contents(of: file.path) ?? [], as: UTF8.self)
             let digits = String(holder.prefix { $0.isNumber })
@@ -26,6 +32,10 @@ final class DirectoryLock: Sendable {
         try file.write(text, at: 0)
     }
 
+    private static func take(_ file: File) -> Bool {
+        retrying { flock(file.descriptor, LOCK_EX | LOCK_NB) } == 0
+    }
+
     /// Lets go before the object does.
     func release() { _ = flock(file.descriptor, LOCK_UN) }
 }
@@ -34,13 +44,17 @@ final class DirectoryLock: Sendable {
 enum FormatVersion {
     /// What this code writes and reads.
     static let current = 1
+    /// What may be there before the first start is done: the log of `nexadb start` among it.
+    private static let ownNames: Set<String> = [
+        "LOCK", "FORMAT.new", "lost+found", "nexadb.log", "nexadb.log.1", "nexadb.pid", "nexadb.run"
+    ]
     private static let magic = "nexadb format "
 
     /// Refuses a newer or foreign directory; marks an empty one.
     static func check(directory: String) throws(StorageError) {
         let path = directory + "/FORMAT"
         guard let bytes = try File.contents(of: path) else {
-            let others = try File.list(directory).filter { $0 != "LOCK" && $0 != "FORMAT.new" && $0 != "lost+found" }
+            let others = try File.list(directory).filter { !ownNames.contains($0) }
             guard others.isEmpty else {
                 throw StorageError(
                     .notADataDirectory, "\(directory) holds \(others[0]) but no FORMAT file, so it is not NexaDB data",

@@ -47,7 +47,10 @@ extension SearchContext {
                 nexa_distances(rows.space, query, found, count, distances)
                 for index in 0..<count {
                     let place = pool.insert(Key.make(distances[index], slots[index], salt), width: width)
-                    if place >= 0, place < lowest { lowest = place }
+                    guard place >= 0 else { continue }
+                    // One of those that are followed soon.
+                    if place < lowest &+ 2 { nexa_prefetch_links(rows.space, rows[slots[index]]) }
+                    if place < lowest { lowest = place }
                 }
                 if visits >= visitLimit { return isExhausted(from: lowest) }
             }
@@ -98,6 +101,38 @@ extension SearchContext {
         return isComplete
     }
 
+    /// Takes dead rows out of the pool.
+    ///
+    /// - Returns: whether there were none.
+    func dropDead() -> Bool {
+        var kept = 0
+        for index in 0..<pool.count where rows[Key.slot(pool.keys[index], salt)].isAlive {
+            pool.keys[kept] = pool.keys[index]
+            kept += 1
+        }
+        defer { pool.count = kept }
+        return kept == pool.count
+    }
+
+    /// Adds the nearest of the pool to the results, and leaves the `width` nearest of both.
+    func mergeResults(width: Int) {
+        for index in 0..<pool.count { pool.keys[index] &= ~1 }
+        guard results.count > 0 else {
+            swap(&pool, &results)
+            return
+        }
+        // Two sorted lists. The walk begins at its entry whether that was scanned or not, so one row may be in both.
+        candidates.count = 0
+        var (left, right) = (0, 0)
+        while candidates.count < width, left < results.count || right < pool.count {
+            let takesLeft = right == pool.count || left < results.count && results.keys[left] <= pool.keys[right]
+            let key = takesLeft ? results.keys[left] : pool.keys[right]
+            if takesLeft { left += 1 } else { right += 1 }
+            if candidates.count == 0 || candidates.keys[candidates.count - 1] != key { candidates.append(key) }
+        }
+        swap(&results, &candidates)
+    }
+
     @inline(__always)
     private func admit(_ key: UInt64, width: Int, predicate: ((UInt32) -> Bool)?) {
         let slot = Key.slot(key, salt)
@@ -106,7 +141,7 @@ extension SearchContext {
     }
 
     /// Compares the query with rows one by one, and keeps the nearest that are alive and satisfy the predicate in
-    /// `results`, nearest first.
+    /// `results`, which `finish` sorts.
     struct Scan {
         let context: SearchContext
         let width: Int
@@ -117,7 +152,7 @@ extension SearchContext {
             self.context = context
             self.width = width
             self.predicate = predicate
-            context.results.reserve(width)
+            context.results.count = 0
         }
 
         /// The row of a slot that was in use when the operation began, or may have been.
@@ -128,17 +163,21 @@ extension SearchContext {
             if pending == 64 { flush() }
         }
 
-        mutating func flush() {
+        mutating func finish() {
+            flush()
+            context.results.sort()
+        }
+
+        private mutating func flush() {
             guard pending > 0 else { return }
             nexa_distances(context.rows.space, context.query, context.found, pending, context.distances)
             context.scanned += pending
             for index in 0..<pending {
                 let slot = context.slots[index]
                 let key = Key.make(context.distances[index], slot)
-                let full = context.results.count == width
-                if full, key >= context.results.keys[width - 1] { continue }
+                if context.results.count == width, width == 0 || key >= context.results.keys[0] { continue }
                 guard context.rows[slot].isAlive, predicate?(slot) ?? true else { continue }
-                _ = context.results.insert(key, width: width)
+                context.results.pushLargest(key, width: width)
             }
             pending = 0
         }

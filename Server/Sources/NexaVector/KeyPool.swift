@@ -43,6 +43,22 @@ struct KeyPool {
 
     func free() { keys.deallocate() }
 
+    /// Gives back room that only an unusual search needs.
+    mutating func trim(to limit: Int) {
+        guard capacity > limit else { return }
+        keys.deallocate()
+        keys = .allocate(capacity: limit)
+        capacity = limit
+        count = 0
+    }
+
+    /// Adds a key at the end.
+    mutating func append(_ key: UInt64) {
+        reserve(count + 1)
+        keys[count] = key
+        count &+= 1
+    }
+
     mutating func reserve(_ wanted: Int) {
         guard wanted > capacity else { return }
         let larger = max(wanted, capacity * 2)
@@ -73,10 +89,6 @@ struct KeyPool {
         memmove(keys + low + 1, keys + low, (count &- low &- 1) &* 8)
         keys[low] = key
         return low
-    }
-
-    func contains(_ key: UInt64) -> Bool {
-        UnsafeBufferPointer(start: keys, count: count).contains { $0 & ~1 == key & ~1 }
     }
 
     // MARK: Heaps

@@ -74,9 +74,7 @@ final class RowStore: @unchecked Sendable {
 
     /// The rows' upper links are freed by the index, which knows how many rows there are.
     deinit {
-        withUnsafeBytes(of: &space.pointee.blocks) { blocks in
-            for block in blocks.bindMemory(to: UnsafeMutablePointer<UInt8>?.self) { block?.deallocate() }
-        }
+        nexa_free_blocks(space)
         space.deallocate()
     }
 
@@ -87,10 +85,7 @@ final class RowStore: @unchecked Sendable {
     func grow(to slot: UInt32) -> Bool {
         var place: UInt32 = 0
         let block = nexa_block_of(slot, &place)
-        let known = withUnsafeBytes(of: &space.pointee.blocks) {
-            $0.bindMemory(to: UnsafeMutablePointer<UInt8>?.self)[Int(block)] != nil
-        }
-        if known { return true }
+        if nexa_has_block(space, block) { return true }
         guard let memory = nexa_allocate_block(Int(nexa_block_rows(block)) * space.pointee.stride) else { return false }
         nexa_set_block(space, block, memory)
         return true

@@ -85,6 +85,9 @@ final class SearchContext {
     func begin(bound: UInt32) {
         self.bound = bound
         salt = 0
+        pool.trim(to: 1 << 16)
+        results.trim(to: 1 << 16)
+        candidates.trim(to: 1 << 16)
         visits = 0
         scanned = 0
         guard bound > visitedCapacity else { return }

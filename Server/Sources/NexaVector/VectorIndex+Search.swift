@@ -8,7 +8,9 @@ extension VectorIndex {
         var bound: UInt32
         var waiting = WaitingQueue.Snapshot()
         var entry: (slot: UInt32, level: Int)?
-        var hasDead = false
+        /// Rows of the graph that are dead, and alive.
+        var dead = 0
+        var linked = 0
         /// Everything there is, when it is so little that a walk would not save anything.
         var all: [UInt32]?
     }
@@ -44,7 +46,8 @@ extension VectorIndex {
             }
             start.waiting = state.waiting.snapshot()
             start.entry = state.entry
-            start.hasDead = state.deadCount > 0
+            start.dead = state.deadCount
+            start.linked = state.linkedCount
             return start
         }
         let context = start.context
@@ -57,7 +60,7 @@ extension VectorIndex {
         if let all = start.all {
             var scan = SearchContext.Scan(context, width: min(k + 16, all.count), predicate: predicate)
             for slot in all { scan.add(slot) }
-            scan.flush()
+            scan.finish()
         } else {
             isComplete = walk(start, width: width, visitLimit: visitLimit ?? .max, predicate)
         }
@@ -74,28 +77,32 @@ extension VectorIndex {
         if !start.waiting.isEmpty {
             var scan = SearchContext.Scan(context, width: width, predicate: predicate)
             start.waiting.forEach { scan.add($0) }
-            scan.flush()
+            scan.finish()
         }
         if let entry = start.entry {
             let best = context.descend(from: entry.slot, level: entry.level, to: 0)
-            context.newVisit()
-            // What was scanned is a result already, even if it has been linked by now.
-            start.waiting.forEach { _ = context.visit($0) }
-            if predicate == nil, !start.hasDead, width <= 1024 {
-                isComplete = context.walk(from: best, level: 0, width: width, visitLimit: visitLimit)
-            } else {
+            var isDone = false
+            if predicate == nil, start.dead * 16 <= start.linked, width <= 1024 {
+                // Few rows are dead: a few candidates more make up for them, unless they are all around here.
+                let more = start.dead == 0 ? 0 : 2 + 2 * width * start.dead / start.linked
+                beginWalk(start)
+                isComplete = context.walk(from: best, level: 0, width: width + more, visitLimit: visitLimit)
+                isDone = start.dead == 0 || !isComplete || context.dropDead() || context.pool.count >= width
+            }
+            if !isDone {
+                beginWalk(start)
                 isComplete = context.walkFiltered(
                     from: best, level: 0, width: width, visitLimit: visitLimit, predicate: predicate)
             }
-            context.results.reserve(width)
-            for index in 0..<context.pool.count {
-                let key = context.pool.keys[index] & ~1
-                // The walk begins at the entry whether it was scanned or not.
-                if !start.waiting.isEmpty, context.results.contains(key) { continue }
-                if context.results.insert(key, width: width) < 0 { break }
-            }
+            context.mergeResults(width: width)
         }
         return isComplete
+    }
+
+    private func beginWalk(_ start: Beginning) {
+        start.context.newVisit()
+        // What was scanned is a result already, even if it has been linked by now.
+        start.waiting.forEach { _ = start.context.visit($0) }
     }
 
     private func prepare(_ query: Span<Float>, _ squares: Double, _ context: SearchContext) {
@@ -158,7 +165,7 @@ extension VectorIndex {
         } else {
             for slot in 0..<bound where rows[slot].isAlive { scan.add(slot) }
         }
-        scan.flush()
+        scan.finish()
         return finish(context, k: k, query, squares, predicate)
     }
 }

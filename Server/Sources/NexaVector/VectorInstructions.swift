@@ -11,10 +11,10 @@ public enum VectorInstructions: Int32, Sendable, CaseIterable, Comparable {
     /// AVX-512F, BW and VNNI.
     case vnni = 3
 
-    /// What is in use.
+    /// What is in use in this thread.
     public static var inUse: VectorInstructions { VectorInstructions(rawValue: nexa_instructions()) ?? .portable }
 
-    /// Uses nothing better than this in the whole process, for tests and comparisons; `vnni` is no limit.
+    /// Uses nothing better than this in the calling thread, for tests and comparisons; `vnni` is no limit.
     public static func limit(to best: VectorInstructions) { nexa_limit_instructions(best.rawValue) }
 
     /// The more instructions, the greater.

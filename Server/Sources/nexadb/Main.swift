@@ -1,5 +1,6 @@
 import Glibc
 import NexaEngine
+import NexaManual
 import NexaServer
 
 @main
@@ -16,9 +17,12 @@ enum Main {
         }
         switch options.action {
         case .help: print(Options.help, terminator: "")
+        case .manual: print(Options.manual.manualPage, terminator: "")
+        case .completions(let shell): print(Options.manual.completions(for: shell), terminator: "")
         case .version: print("nexadb \(NexaServer.version)")
         case .run: run(options)
         case .resetRootPassword: resetRootPassword(options)
+        case .start, .stop, .status, .restart: exit(Lifecycle(options).run())
         case .backup, .restore, .verify, .check, .compact: exit(Maintenance(options).run())
         }
     }
@@ -34,18 +38,29 @@ enum Main {
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         do throws(ServerError) {
             let server = try NexaServer.startBlocking(configuration(options))
-            if let password = server.generatedRootPassword {
-                say(
-                    "The password of root is \(password)\nIt is shown only this once. Set NEXADB_ROOT_PASSWORD before the first start to choose one.\n"
-                )
+            let detached = options.isDetached ? DetachedServer(options) : nil
+            if let detached {
+                detached.tell(server)
+            } else if let password = server.generatedRootPassword {
+                say(passwordNotice(password))
             }
             waitForSignals(signals, server)
             server.waitUntilShutdownRequested()
+            // Before the data directory is let go: the next server writes one of its own.
+            detached?.removePidFile()
             server.shutdownBlocking()
         } catch {
             say("nexadb: \(error.message)\n")
             exit(1)
         }
+    }
+
+    static func passwordNotice(_ password: String) -> String {
+        """
+        The password of root is \(password)
+        It is shown only this once. Set NEXADB_ROOT_PASSWORD before the first start to choose one.
+
+        """
     }
 
     private static func resetRootPassword(_ options: Options) {

@@ -68,6 +68,14 @@ static inline void *nexa_vector_of(const nexa_space *space, const nexa_row *row)
     return (uint8_t *)(uintptr_t)row + space->vector;
 }
 
+/// Whether there is memory for a block.
+static inline bool nexa_has_block(const nexa_space *space, uint32_t block) {
+    return __atomic_load_n(&space->blocks[block], __ATOMIC_RELAXED) != NULL;
+}
+
+/// Gives all blocks back.
+void nexa_free_blocks(nexa_space *space);
+
 /// Puts a block into the directory, where threads that learn of its rows find it.
 static inline void nexa_set_block(nexa_space *space, uint32_t block, void *memory) {
     __atomic_store_n(&space->blocks[block], (uint8_t *)memory, __ATOMIC_RELEASE);
@@ -176,7 +184,7 @@ void nexa_from_half(const uint16_t *from, float *to, size_t count);
 /// The best instructions that the processor has and kernels are written for: 0 portable, 1 AVX2 with FMA and F16C,
 /// 2 AVX-512, 3 AVX-512 with VNNI.
 int nexa_instructions(void);
-/// Makes the kernels use no better instructions than these, so that tests reach all of them.
+/// Makes the kernels use no better instructions than these in this thread, so that tests reach all of them.
 void nexa_limit_instructions(int level);
 
 // MARK: Bytes

@@ -38,15 +38,29 @@ extension CommandTable {
             return .none
         },
         .init(
-            section: .data, names: ["export"], usage: "export [collection] [file|-] [--filter json] [--limit N]",
-            summary: "Write every document as a line of JSON",
+            section: .data, names: ["export"],
+            usage: "export [collection] [file|-] [--format F] [--filter json] [flags]",
+            summary: "Write documents as NDJSON, JSON, CSV or TSV",
             details: [
-                "A file appears under its name only when it is whole.",
-                "A single argument is a file when it is - or has a dot or a slash, else a collection."
+                "The format is what the file's name says, or --format: ndjson, json (an array), csv, tsv, ejson (canonical",
+                "Extended JSON, in which every number says its type). import reads back all of them.",
+                "A file appears under its name only when it is whole. A single argument is a file when it is - or has a dot",
+                "or a slash, else a collection.",
+                "The columns of csv and tsv are --fields, else all fields of the first 1000 documents; fields that come up",
+                "later go to --extra-column NAME as JSON, else the exit code is 4.",
+                "export --all DIR writes every collection of the database and a manifest with counts and checksums;",
+                "import DIR checks them and brings them back."
             ], arguments: [.collection, .file],
             flags: [
+                .init("--format", "F", DataFormat.names, .word(DataFormat.allCases.map(\.rawValue))),
                 .init("--filter", "json", "only documents that match", .json),
-                .init("--limit", "N", "write N at most")
+                .init("--fields", "a,b.c", "only these fields, and _id", .field),
+                .init("--sort", "f,-g", "in this order", .field),
+                .init("--limit", "N", "write N at most"),
+                .init("--extra-column", "NAME", "the column for fields that have none"),
+                .init("--gzip", nil, "pack the output"),
+                .init("--atomic", nil, "refuse what cannot appear whole; regular files always do"),
+                .init("--all", nil, "every collection of the database, to a folder")
             ]
         ) { (session, call) async throws(ShellError) in
             try await session.exportDocuments(call.arguments, call.specification, call.interruption)

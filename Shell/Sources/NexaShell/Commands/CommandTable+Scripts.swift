@@ -61,7 +61,7 @@ extension CommandTable {
             details: ["c=N: N times. m=N: until a run gives fewer than N documents. Without a number: each 2 seconds."],
             arguments: [.text]
         ) { (session, call) async throws(ShellError) in
-            let arguments = try session.parse { () throws(CommandFault) in try WatchArguments(call.arguments) }
+            let arguments = try session.parse { () throws(CommandFault) in try RepeatArguments(call.arguments) }
             return .loop(.watch(arguments))
         }
     ]

@@ -6,17 +6,23 @@ final class Gunzip {
     static let magic: [UInt8] = [0x1F, 0x8B]
     private static let pieceBytes = 256 << 10
 
-    private var stream = z_stream()
+    /// In a place of its own: zlib remembers where it is.
+    private let stream: UnsafeMutablePointer<z_stream>
     private var isBetweenMembers = true
     /// The last piece was full: there may be more without further bytes.
     private var wasFull = false
-    private var isReady: Bool
+    private let isReady: Bool
 
     init() {
-        isReady = inflateInit2_(&stream, 15 + 16, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size)) == Z_OK
+        stream = .allocate(capacity: 1)
+        stream.initialize(to: z_stream())
+        isReady = inflateInit2_(stream, 15 + 16, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size)) == Z_OK
     }
 
-    deinit { if isReady { inflateEnd(&stream) } }
+    deinit {
+        if isReady { inflateEnd(stream) }
+        stream.deallocate()
+    }
 
     /// Unpacks some of the bytes from an offset on, and moves that; returns `nil` when they are used up.
     ///
@@ -26,7 +32,7 @@ final class Gunzip {
         while offset < bytes.count || wasFull {
             if isBetweenMembers {
                 guard offset < bytes.count else { return nil }
-                inflateReset(&stream)
+                inflateReset(stream)
                 isBetweenMembers = false
             }
             var piece = [UInt8](repeating: 0, count: Self.pieceBytes)
@@ -56,12 +62,13 @@ final class Gunzip {
             piece.withUnsafeMutableBufferPointer { output in
                 guard let source = input.baseAddress else { return (Z_BUF_ERROR, 0, 0) }
                 // zlib does not write to its input; the type of the field is older than `const`.
-                stream.next_in = UnsafeMutablePointer(mutating: source + offset)
-                stream.avail_in = UInt32(input.count - offset)
-                stream.next_out = output.baseAddress
-                stream.avail_out = UInt32(output.count)
-                let code = inflate(&stream, Z_NO_FLUSH)
-                return (code, input.count - offset - Int(stream.avail_in), output.count - Int(stream.avail_out))
+                stream.pointee.next_in = UnsafeMutablePointer(mutating: source + offset)
+                stream.pointee.avail_in = UInt32(input.count - offset)
+                stream.pointee.next_out = output.baseAddress
+                stream.pointee.avail_out = UInt32(output.count)
+                let code = inflate(stream, Z_NO_FLUSH)
+                let (left, room) = (Int(stream.pointee.avail_in), Int(stream.pointee.avail_out))
+                return (code, input.count - offset - left, output.count - room)
             }
         }
     }

@@ -3,10 +3,6 @@ import Glibc
 
 /// The functions behind keys, and which keys those are.
 extension LineEditor {
-    /// Pastes above either of these are kept aside instead of drawn.
-    private static let drawnPasteLines = 20
-    private static let drawnPasteBytes = 16 << 10
-
     func addFunctions() {
         let functions: [(String, String, nexa_key_function)] = [
             ("nexa-cancel", "Drop the line", LineEditor.cancel),
@@ -21,51 +17,36 @@ extension LineEditor {
             ),
             ("nexa-older", "An older entry", { handle, _ in LineEditor.move(handle, up: true, withinText: false) }),
             ("nexa-newer", "A newer entry", { handle, _ in LineEditor.move(handle, up: false, withinText: false) }),
-            ("nexa-search", "Search the history", LineEditor.search),
+            ("nexa-search", "Search the history", { handle, _ in LineEditor.search(handle, "\u{18}3") }),
+            (
+                "nexa-search-forward", "Search the history forwards",
+                { handle, _ in LineEditor.search(handle, "\u{18}4") }
+            ),
+            ("nexa-edit", "Edit the line in an editor", LineEditor.editOutside),
             ("nexa-suspend", "Suspend", LineEditor.suspend),
             ("nexa-paste", "Insert a bracketed paste", LineEditor.paste),
-            ("nexa-newline", "Insert a line break", LineEditor.insertLineBreak)
+            ("nexa-newline", "Insert a line break", LineEditor.insertLineBreak),
+            ("nexa-complete", "Complete the word", LineEditor.complete),
+            ("nexa-undo", "Take a completion back", LineEditor.undoCompletion)
         ]
         for (name, help, function) in functions { _ = nexa_el_add_function(editor, name, help, function) }
     }
 
     func bindKeys() {
-        // Keys that work the same in every map. Ctrl-R has to be bound because the terminal's reprint key would take it.
-        let always = [
-            ("^C", "nexa-cancel"), ("^Z", "nexa-suspend"), ("^D", "nexa-end"), ("^R", "nexa-search"),
-            ("^L", "ed-clear-screen")
-        ]
-        for (key, function) in always {
-            _ = nexa_el_bind(editor, nil, key, function)
-            if isVi { _ = nexa_el_bind(editor, "-a", key, function) }
+        for binding in KeyTable.rows.flatMap(\.bindings) + KeyTable.hidden {
+            switch binding.map {
+            case .all:
+                _ = nexa_el_bind(editor, nil, binding.sequence, binding.function)
+                if isVi { _ = nexa_el_bind(editor, "-a", binding.sequence, binding.function) }
+            // In vi's insert map a sequence that begins with ESC would stop ESC from leaving it.
+            case .escape where isVi: _ = nexa_el_bind(editor, "-a", binding.sequence, binding.function)
+            case .escape: _ = nexa_el_bind(editor, nil, "\u{1B}" + binding.sequence, binding.function)
+            case .emacs: if !isVi { _ = nexa_el_bind(editor, nil, binding.sequence, binding.function) }
+            }
         }
-        // In vi's insert map a sequence that begins with ESC would stop ESC from leaving it: ESC goes to the command map
-        // first, and the rest of the sequence is bound there.
-        let map = isVi ? "-a" : nil
-        let lead = isVi ? "" : "\u{1B}"
-        for (sequence, function) in Self.sequences { _ = nexa_el_bind(editor, map, lead + sequence, function) }
-        guard !isVi else { return }
-        let emacs = [
-            ("^I", "ed-insert"), ("^P", "nexa-older"), ("^N", "nexa-newer"), ("^W", "ed-delete-prev-word"),
-            ("\u{1B}^M", "nexa-newline"), ("\u{1B}^J", "nexa-newline"),
-            // Private sequences, for functions that hand over to libedit's own.
-            ("\u{18}1", "ed-prev-line"), ("\u{18}2", "ed-next-line"), ("\u{18}3", "em-inc-search-prev")
-        ]
-        for (key, function) in emacs { _ = nexa_el_bind(editor, nil, key, function) }
     }
 
-    /// What terminals send behind ESC: xterm, screen, the Linux console, vt220, rxvt.
-    private static let sequences: [(String, String)] = [
-        ("[200~", "nexa-paste"),
-        ("[A", "nexa-up"), ("OA", "nexa-up"), ("[B", "nexa-down"), ("OB", "nexa-down"),
-        ("[C", "ed-next-char"), ("OC", "ed-next-char"), ("[D", "ed-prev-char"), ("OD", "ed-prev-char"),
-        ("[H", "ed-move-to-beg"), ("OH", "ed-move-to-beg"), ("[1~", "ed-move-to-beg"), ("[7~", "ed-move-to-beg"),
-        ("[F", "ed-move-to-end"), ("OF", "ed-move-to-end"), ("[4~", "ed-move-to-end"), ("[8~", "ed-move-to-end"),
-        ("[3~", "ed-delete-next-char"),
-        ("[1;5D", "ed-prev-word"), ("[1;5C", "em-next-word"), ("[5D", "ed-prev-word"), ("[5C", "em-next-word")
-    ]
-
-    private static func code(_ code: CInt) -> UInt8 { UInt8(truncatingIfNeeded: code) }
+    static func code(_ code: CInt) -> UInt8 { UInt8(truncatingIfNeeded: code) }
 
     /// Ctrl-C. It is a key here: the terminal sends no signals while a line is edited.
     private static let cancel: nexa_key_function = { handle, _ in
@@ -75,7 +56,7 @@ extension LineEditor {
     }
 
     /// Leaves the line on the screen, marked, and ends reading it.
-    private func abandonLine() {
+    func abandonLine() {
         let (before, behind) = parts
         outcome = .interrupted(wasEmpty: before.isEmpty && behind.isEmpty && heldPaste.isEmpty)
         if !behind.isEmpty {
@@ -93,7 +74,7 @@ extension LineEditor {
             self.outcome = .end
             return code(CC_EOF)
         }
-        if behind.isEmpty { return code(CC_ERROR) }
+        if behind.isEmpty { return self.listCompletions() }
         _ = el_cursor(self.editor, 1)
         el_deletestr(self.editor, 1)
         return code(CC_REFRESH)
@@ -113,10 +94,10 @@ extension LineEditor {
         return code(CC_REDISPLAY)
     }
 
-    private static let search: nexa_key_function = { handle, _ in
+    private static func search(_ handle: OpaquePointer?, _ sequence: String) -> UInt8 {
         guard let self = LineEditor.of(handle) else { return code(CC_ERROR) }
         self.loadSearchable()
-        el_push(self.editor, "\u{18}3")
+        el_push(self.editor, sequence)
         return code(CC_NORM)
     }
 
@@ -147,70 +128,21 @@ extension LineEditor {
         return code(CC_REFRESH)
     }
 
-    private static let paste: nexa_key_function = { handle, _ in
-        guard let self = LineEditor.of(handle) else { return code(CC_ERROR) }
-        return self.insertPaste(self.readPaste())
-    }
-
-    /// Reads up to the end mark of a bracketed paste. Line ends become line feeds.
-    private func readPaste() -> String {
-        input.readsAhead = true
-        defer { input.readsAhead = false }
-        let mark = Array("\u{1B}[201~".unicodeScalars)
-        var text: [Unicode.Scalar] = []
-        var isReturn = false
-        reading: while true {
-            switch input.next() {
-            case .scalar(let scalar):
-                if scalar == "\r" {
-                    text.append("\n")
-                } else if scalar != "\n" || !isReturn {
-                    text.append(scalar)
-                }
-                isReturn = scalar == "\r"
-                if scalar == "~", text.suffix(mark.count).elementsEqual(mark) {
-                    text.removeLast(mark.count)
-                    break reading
-                }
-            case .signal(SIGWINCH): continue
-            case .signal(let signal):
-                outcome = .signal(signal)
-                break reading
-            case .end, .failure: break reading
-            }
-        }
-        var string = String.UnicodeScalarView()
-        string.append(contentsOf: text)
-        return String(string)
-    }
-
-    private func insertPaste(_ pasted: String) -> UInt8 {
-        if outcome != nil { return Self.code(CC_EOF) }
-        let lineCount = pasted.utf8.reduce(1) { $0 + ($1 == 0x0A ? 1 : 0) } - (pasted.hasSuffix("\n") ? 1 : 0)
-        if lineCount > Self.drawnPasteLines || pasted.utf8.count > Self.drawnPasteBytes || !heldPaste.isEmpty {
-            let (before, behind) = parts
-            heldPaste += before + pasted
-            replaceLine(with: behind)
-            _ = el_cursor(editor, -CInt(behind.unicodeScalars.count))
-            let size = heldPaste.utf8.count
-            let amount = size < 10_000 ? "\(size) bytes" : "\(size / 1000) KB"
-            draw("\r\n[pasted \(lineCount) line\(lineCount == 1 ? "" : "s"), \(amount): Enter runs, ^C discards]\r\n")
-            if isVi { el_push(editor, "a") }
-            return Self.code(CC_REDISPLAY)
-        }
-        var text = pasted
-        while text.hasSuffix("\n") { text.removeLast() }
-        // In vi mode ESC has gone to the command map, one character back: step forward, insert, return.
-        if isVi, !parts.behind.isEmpty { _ = el_cursor(editor, 1) }
-        if !text.isEmpty { el_insertstr(editor, text) }
-        if isVi { el_push(editor, "a") }
-        return Self.code(CC_REFRESH)
-    }
-
     /// libedit's source of characters.
     static let read: nexa_read_function = { handle, character in
         guard let self = LineEditor.of(handle) else { return -1 }
         while true {
+            if let signal = self.pendingSignal {
+                self.pendingSignal = nil
+                if signal == SIGINT { self.abandonLine() } else { self.outcome = .signal(signal) }
+                return -1
+            }
+            if let text = self.offered {
+                self.offered = nil
+                self.draw("\r")  // over the prompt that stands there already
+                self.show(text)
+                _ = nexa_el_refresh(self.editor)
+            }
             switch self.input.next() {
             case .scalar(let scalar):
                 // A NUL would end the line early for everything that reads it as a C string.

@@ -42,6 +42,19 @@ final class LineEditor {
     var isVi = false
     var outcome: Event?
     var walk = HistoryWalk()
+    /// What Tab asks; `nil`: Tab is a character.
+    var completer: Completer?
+    /// The lines of the command that were entered before this one, each with its end.
+    var openText = ""
+    /// Where commands go.
+    var location = Location()
+    /// Whether the line answers a question: it is no command.
+    var isAnswer = false
+    var completion = CompletionMemory()
+    /// A text that the next line begins with.
+    var offered: String?
+    /// A signal that came while something else was asked.
+    var pendingSignal: CInt?
 
     /// Takes the terminal of standard input; `nil` when libedit cannot.
     ///
@@ -68,7 +81,8 @@ final class LineEditor {
         isVi = nexa_el_is_vi(editor) != 0
         bindKeys()
         if isVi { loadSearchable() }
-        _ = nexa_el_set_modes(editor, "-d", "-isig", nil)
+        // Ctrl-C, Ctrl-Z and Ctrl-S are keys.
+        _ = nexa_el_set_modes(editor, "-d", "-isig", "-ixon")
     }
 
     // Not el_end: it drops what was typed ahead. The terminal is put back by `nexa_terminal_restore`.
@@ -86,6 +100,7 @@ final class LineEditor {
         outcome = nil
         heldPaste = ""
         walk = HistoryWalk()
+        completion = CompletionMemory()
         // libedit derives this mode anew from the terminal after a suspend, so it is set before each line.
         _ = nexa_el_set_modes(editor, "-x", "-icanon", "-echo")
         // A Ctrl-C that came too late for the last command is not meant for the next one; one from here on is.
@@ -100,6 +115,7 @@ final class LineEditor {
         let bytes = UnsafeRawBufferPointer(start: line, count: Int(count))
         var text = heldPaste + String(decoding: bytes, as: UTF8.self)
         while let last = text.unicodeScalars.last, last == "\n" || last == "\r" { text.unicodeScalars.removeLast() }
+        completer?.noteUsed(text)
         return .line(text)
     }
 
@@ -149,10 +165,25 @@ final class LineEditor {
     /// libedit still thinks in the old width while the terminal has already broken the rows anew: the row of the cursor
     /// is computed for the new width, everything from the prompt down is erased, and libedit starts over.
     func redrawAfterResize() {
+        let row = row(behind: parts.before)
+        draw("\r" + (row > 0 ? "\u{1B}[\(row)A" : "") + "\u{1B}[J")
+        el_resize(editor)
+        _ = nexa_el_refresh(editor)
+    }
+
+    /// Moves to the row below the text, for something that stands there; `nexa_el_refresh` then draws the line anew.
+    func moveBelow() {
+        let (before, behind) = parts
+        let rows = row(behind: before + behind) - row(behind: before)
+        draw(String(repeating: "\n", count: rows) + "\r\n")
+    }
+
+    /// The row, counted from that of the prompt, in which the cursor is behind this text.
+    private func row(behind text: String) -> Int {
         let columns = max(2, Int(nexa_terminal_columns(display)))
         var row = 0
         var column = promptWidth
-        for scalar in parts.before.unicodeScalars {
+        for scalar in text.unicodeScalars {
             if scalar == "\n" {
                 row += 1 + (column > 0 ? (column - 1) / columns : 0)
                 column = 0
@@ -160,10 +191,7 @@ final class LineEditor {
                 column += CharacterWidth.of(scalar)
             }
         }
-        row += column / columns
-        draw("\r" + (row > 0 ? "\u{1B}[\(row)A" : "") + "\u{1B}[J")
-        el_resize(editor)
-        _ = nexa_el_refresh(editor)
+        return row + column / columns
     }
 }
 

@@ -14,7 +14,7 @@ struct TerminalInput {
         case failure(CInt)
     }
 
-    private let signals: CInt
+    let signals: CInt
     private var buffer: [UInt8] = []
     private var position = 0
     /// Whether more than one byte may be read at a time.
@@ -22,6 +22,19 @@ struct TerminalInput {
 
     /// - Parameter signals: a descriptor that is readable when a signal was noted, or -1.
     init(signals: CInt) { self.signals = signals }
+
+    /// How many bytes have been typed or pasted and not been read.
+    var waitingBytes: CInt {
+        var count: CInt = 0
+        return CInt(buffer.count - position) + (ioctl(STDIN_FILENO, UInt(FIONREAD), &count) == 0 ? count : 0)
+    }
+
+    /// Whether nothing comes for so long.
+    func isSilent(milliseconds: CInt) -> Bool {
+        guard position == buffer.count else { return false }
+        var ready = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+        return poll(&ready, 1, milliseconds) == 0
+    }
 
     /// Waits for the next character or signal.
     mutating func next() -> Event {

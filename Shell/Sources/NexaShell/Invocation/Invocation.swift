@@ -1,4 +1,5 @@
 import NexaClient
+import NexaManual
 
 /// What the command line asks for. Filled by `OptionTable`; nothing here touches the system.
 struct Invocation: Sendable, Equatable {
@@ -72,6 +73,8 @@ struct Invocation: Sendable, Equatable {
     var isVerbose = false
 
     var showsHelp = false
+    var showsManual = false
+    var completions: CompletionShell?
     var showsVersion = false
     var showsLicense = false
 }

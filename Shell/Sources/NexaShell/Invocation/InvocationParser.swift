@@ -19,10 +19,18 @@ enum InvocationParser {
     static func parse(_ arguments: [String]) throws(UsageError) -> Parsed {
         var parsed = Parsed()
         var position = 0
+        // `nexa toon export films films.toon`: the one command that may stand on the command line as it is.
+        var command: [String] = []
         while position < arguments.count {
             let word = arguments[position]
-            guard word.hasPrefix("-"), word != "-" else {
-                throw UsageError("unexpected argument '\(word)': commands are given with -e")
+            let isOption = word.hasPrefix("-") && word != "-"
+            if !isOption || (!command.isEmpty && byName[split(word).name] == nil) {
+                guard !command.isEmpty || word == wordOfItsOwn else {
+                    throw UsageError("unexpected argument '\(word)': commands are given with -e")
+                }
+                command.append(word)
+                position += 1
+                continue
             }
             var (name, value) = split(word)
             guard let option = byName[name] else { throw unknown(name) }
@@ -46,7 +54,24 @@ enum InvocationParser {
             try option.apply(&parsed.invocation, value ?? "")
             position += 1
         }
+        if !command.isEmpty {
+            parsed.invocation.sources.append(.command(command.map(commandWord).joined(separator: " ")))
+        }
         return parsed
+    }
+
+    private static let wordOfItsOwn = "toon"
+
+    /// A word of the command line as a command reads it.
+    private static func commandWord(_ word: String) -> String {
+        let isPlain = word.utf8.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2B...0x2F, 0x3D, 0x5F, 0x80...: true
+            default: false
+            }
+        }
+        guard !isPlain || word.isEmpty else { return word }
+        return "\"" + word.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
 
     /// `--name=value` and `-nVALUE` are one word.

@@ -1,4 +1,5 @@
 import NexaClient
+import NexaManual
 
 /// One command-line option: its names, its argument, its line of help and what it sets.
 struct Option: Sendable {
@@ -234,6 +235,13 @@ enum OptionTable {
         title: "About",
         options: [
             Option(["--help"], .none, "show this") { (invocation, _) in invocation.showsHelp = true },
+            Option(["--completions"], .required("SHELL"), "print completions for bash, zsh or fish") {
+                (invocation, value) throws(UsageError) in
+                invocation.completions = try choice(value, "--completions")
+            },
+            Option(["--man"], .none, "print the manual page: nexa --man | man -l -") { (invocation, _) in
+                invocation.showsManual = true
+            },
             Option(["-V", "--version"], .none, "show the version") { (invocation, _) in
                 invocation.showsVersion = true
             },

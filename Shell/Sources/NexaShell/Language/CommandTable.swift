@@ -103,8 +103,8 @@ struct CommandFlag: Sendable, Hashable {
 /// The groups stand in the folder Commands, each beside what carries it out.
 enum CommandTable {
     static let all: [CommandSpecification] =
-        databases + collections + documents + queries + vectors + indexes + data + transactions + users + output
-        + scripts + system
+        databases + collections + documents + queries + vectors + indexes + data + toon + changes + transactions + users
+        + output + scripts + editing + system
 
     private static let byName: [String: CommandSpecification] = {
         var index: [String: CommandSpecification] = [:]

@@ -1,5 +1,8 @@
 /// What `help` prints.
 enum HelpText {
+    /// What `help` is asked for the keys.
+    static let keysTopic = "keys"
+
     /// The lines of NexaDB 3.0.4's help, unchanged, and below them what this shell adds.
     static func overview(version: String) -> String {
         let title = "Nexa CLI Commands (v\(version))"

@@ -1,3 +1,4 @@
+import NexaValue
 import Synchronization
 
 /// Everything the shell says. Talk (✓ ✗ ⚠) and data go to the streams that the mode asks for.
@@ -9,6 +10,8 @@ struct Console: Sendable {
     let errors: any ByteSink
     /// What commands can change: the looks, and where data goes.
     let state: OutputState
+    /// Hears of each document that is shown; completion learns its fields from them.
+    var noteShown: (@Sendable (Document) -> Void)?
 
     init(output: any ByteSink, errors: any ByteSink, presentation: Presentation) {
         standardOutput = output

@@ -63,6 +63,7 @@ struct DocumentPrinter {
     /// One document of the result.
     mutating func print(_ document: Document) throws(ShellError) {
         count += 1
+        console.noteShown?(document)
         if keepsResult { console.state.last.add(document) }
         try writer.write(document)
         // The first one is seen at once, the others without long delays, however slowly they come.

@@ -16,6 +16,8 @@ extension CommandLoop {
         case .include(let path, let isRelative): return include(path, isRelative, command, file)
         case .watch(let arguments): return watch(arguments, command, file)
         case .system(let text): return system(text, command, file)
+        case .edit(let path): return edit(path, command, file)
+        case .history(let path): return showHistory(path, command, file)
         case .newPassword(let user): return newPassword(user, command, file)
         case .connect(let url):
             switch connect(url) {
@@ -34,7 +36,7 @@ extension CommandLoop {
         }
     }
 
-    private func failed(_ error: ShellError, _ command: CommandAssembler.Command, _ file: String?) -> End? {
+    func failed(_ error: ShellError, _ command: CommandAssembler.Command, _ file: String?) -> End? {
         fail(error, command, file)
         return stopsOnError ? .stopped : nil
     }
@@ -88,7 +90,7 @@ extension CommandLoop {
     // MARK: \watch
 
     private func watch(
-        _ arguments: WatchArguments, _ command: CommandAssembler.Command, _ file: String?
+        _ arguments: RepeatArguments, _ command: CommandAssembler.Command, _ file: String?
     ) -> End? {
         var left = arguments.count
         while left != 0 {
@@ -150,11 +152,14 @@ extension CommandLoop {
         }
         var code: CInt = 0
         var ending: CInt?
-        while nexa_wait_child_or(process, runner.signals, &code) == 0 {
+        var runs = true
+        while runs {
+            runs = nexa_wait_child_or(process, runner.signals, &code) == 0
+            // Also what came just when it ended.
             let signal = nexa_signals_take()
             guard signal != 0, signal != SIGWINCH else { continue }
             // Ctrl-C at a terminal has reached it already.
-            if signal != SIGINT || !isTerminal { kill(process, signal) }
+            if runs, signal != SIGINT || !isTerminal { kill(process, signal) }
             if signal != SIGINT || console.presentation.mode != .interactive { ending = signal }
         }
         try? session.variables.set("SHELL_EXIT_CODE", "\(code)")

@@ -34,6 +34,10 @@ final class CommandLoop {
     var countsErrors = true
     /// How deep `\i` is nested.
     var includeDepth = 0
+    /// Where a person types, once he does.
+    weak var prompt: PromptSource?
+    /// The command that was typed last, without `\e` itself.
+    var lastEntry = ""
     /// What `\watch` repeats.
     private var previous: CommandAssembler.Command?
     /// How many commands were run.
@@ -82,6 +86,7 @@ final class CommandLoop {
     private func runLines(of source: any LineSource, _ file: String?) -> End {
         let prompts = source is PromptSource
         variablesSeen = -1
+        if let typed = source as? PromptSource { prompt = typed }
         var assembler = CommandAssembler(prompts ? .reportAtOnce : .nextCommandWord)
         var entry: [String] = []
         while true {
@@ -126,6 +131,7 @@ final class CommandLoop {
         var entry = lines.joined(separator: "\n")
         while let last = entry.last, last.isWhitespace { entry.removeLast() }
         if !entry.isEmpty { history?.add(entry) }
+        if !entry.hasPrefix("\\e"), !entry.isEmpty { lastEntry = entry }
     }
 
     /// Runs commands of one line; the answer to a question is what follows, on the same line or on the next.
@@ -222,6 +228,7 @@ final class CommandLoop {
         variablesSeen = generation
         historyDatabase = location.database
         (source as? PromptSource)?.template = session.variables.text("PROMPT1")
+        session.settings.completion?.catalog.samples = session.variables.text("SAMPLING") != "off"
         guard let history else { return }
         history.redaction = session.variables.text("HISTREDACT").flatMap(HistoryRedaction.init) ?? .remove
         if let path = session.variables.text("HISTFILE") {

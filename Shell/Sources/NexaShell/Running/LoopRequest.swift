@@ -4,19 +4,23 @@ enum LoopRequest: Sendable, Equatable {
     /// file that includes it.
     case include(String, fromIncludingFile: Bool)
     /// `\watch`: repeats the command before it.
-    case watch(WatchArguments)
+    case watch(RepeatArguments)
     /// `\errexit`.
     case stopOnError(Bool)
     /// `\!`: a command of the system's shell; empty: the shell itself.
     case system(String)
     /// `\connect`: another server; `nil`: the same one, anew.
     case connect(String?)
+    /// `\e`: a file, or the last command, in an editor; what comes of it stands at the prompt.
+    case edit(String?)
+    /// `\s`: shows the history, or writes it to a file.
+    case history(String?)
     /// `passwd`, `create_user`: asks on the terminal for a new password.
     case newPassword(user: String)
 }
 
 /// The arguments of `\watch`.
-struct WatchArguments: Sendable, Equatable {
+struct RepeatArguments: Sendable, Equatable {
     /// Between the end of one run and the begin of the next.
     var seconds = 2.0
     /// How often it runs; `nil`: until Ctrl-C.

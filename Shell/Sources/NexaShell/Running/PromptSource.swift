@@ -18,17 +18,47 @@ final class PromptSource: LineSource {
     var isPasting: Bool { !waiting.isEmpty }
 
     func next(_ purpose: LinePurpose) -> LineEvent {
-        if let line = waiting.popFirst() { return .line(String(line)) }
+        if let line = waiting.popFirst() { return entered(String(line), purpose) }
+        prepareCompletion(purpose)
         switch editor.readLine(LineEditor.Prompt(text: Self.prompt(purpose, template, server), isColoured: isColoured))
         {
         case .line(let text):
             waiting = text.split(separator: "\n", omittingEmptySubsequences: false)[...]
-            return .line(waiting.popFirst().map(String.init) ?? "")
+            return entered(waiting.popFirst().map(String.init) ?? "", purpose)
         case .interrupted(let wasEmpty):
             waiting = []
             return .interrupted(wasEmpty: wasEmpty)
         case .end: return .end
         case .signal(let signal): return .signal(signal)
+        }
+    }
+
+    /// Puts a text at the next prompt, to be changed or run.
+    func offer(_ text: String) { editor.offered = text }
+
+    /// Keeps the lines of a command that goes on: completion has to know them.
+    private func entered(_ line: String, _ purpose: LinePurpose) -> LineEvent {
+        switch purpose {
+        case .command: editor.openText = line + "\n"
+        case .continuation: if editor.openText.utf8.count < Self.maximumOpenBytes { editor.openText += line + "\n" }
+        case .answer: break
+        }
+        return .line(line)
+    }
+
+    /// Of a longer command no more is looked at.
+    private static let maximumOpenBytes = 1 << 20
+
+    private func prepareCompletion(_ purpose: LinePurpose) {
+        editor.isAnswer = purpose == .answer
+        switch purpose {
+        case .command(let location):
+            editor.openText = ""
+            editor.location = location
+            // Not for a collection that the next line, typed already, may leave again.
+            editor.completer?.catalog.moved(to: location, asksAhead: editor.input.waitingBytes == 0)
+        case .continuation(let location): editor.location = location
+        case .answer: break
         }
     }
 

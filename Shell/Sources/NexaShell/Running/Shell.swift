@@ -1,6 +1,7 @@
 import CLineEditor
 import Glibc
 import NexaClient
+import NexaManual
 
 /// The program `nexa`: from the words of the command line to the exit code.
 public enum Shell {
@@ -24,6 +25,8 @@ public enum Shell {
         wipeSecrets(parsed.secretPositions)
         let invocation = parsed.invocation
         if invocation.showsHelp { return printLine(OptionTable.helpText) }
+        if invocation.showsManual { return write(ShellManual.manual.manualPage) }
+        if let shell = invocation.completions { return write(ShellManual.manual.completions(for: shell)) }
         if invocation.showsLicense { return printLine(License.text) }
         if invocation.showsVersion { return printLine("nexa \(version)") }
         do throws(UsageError) {
@@ -45,8 +48,10 @@ public enum Shell {
         return ExitCode.usage.rawValue
     }
 
-    private static func printLine(_ text: String) -> Int32 {
-        let code = writeAll(STDOUT_FILENO, [UInt8]((text + "\n").utf8))
+    private static func printLine(_ text: String) -> Int32 { write(text + "\n") }
+
+    private static func write(_ text: String) -> Int32 {
+        let code = writeAll(STDOUT_FILENO, [UInt8](text.utf8))
         guard code != 0 else { return ExitCode.success.rawValue }
         _ = writeAll(STDERR_FILENO, [UInt8]("nexa: cannot write: \(systemMessage(code))\n".utf8))
         return ExitCode.file.rawValue

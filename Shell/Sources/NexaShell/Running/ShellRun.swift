@@ -10,6 +10,7 @@ final class ShellRun {
     let environment: [String: String]
     let signals: CInt
     private let console: Console
+    private let completion: CompletionService?
     private let standardInput: ByteInput
     private let variables = ShellVariables()
     /// Only for --verbose.
@@ -28,9 +29,13 @@ final class ShellRun {
         self.connection = connection
         self.environment = environment
         self.signals = signals
-        console = Console(
+        let completion = plan.prompts ? CompletionService() : nil
+        self.completion = completion
+        var console = Console(
             output: DescriptorSink(STDOUT_FILENO, name: "standard output"),
             errors: DescriptorSink(STDERR_FILENO, name: "standard error"), presentation: plan.presentation)
+        if let catalog = completion?.catalog { console.noteShown = { catalog.noteShown($0) } }
+        self.console = console
         standardInput = ByteInput(STDIN_FILENO, name: "standard input", signals: signals)
     }
 
@@ -175,6 +180,8 @@ final class ShellRun {
         settings.input = isatty(STDIN_FILENO) == 1 ? nil : standardInput
         settings.version = Shell.version
         settings.isReadOnly = invocation.isReadOnly
+        settings.completion = completion
+        completion?.begin(server.client.configuration)
         if invocation.localDirectory != nil {
             settings.reopen = { [invocation, environment, meter, configuration = server.client.configuration] in
                 await Self.connect(invocation, configuration, environment, meter)
@@ -194,6 +201,11 @@ final class ShellRun {
         var end = runStartupFile(loop)
         setVariables()
         if end == .endOfInput { end = takeCommands(loop, history) }
+        // A signal that came just when the last command was done still decides how a script ends.
+        if !plan.prompts, end == .endOfInput || end == .leave {
+            let late = nexa_signals_take()
+            if late == SIGINT || late == SIGTERM || late == SIGHUP { end = .signal(late) }
+        }
         if case .endOfInput = end, plan.readsStandardInput, console.presentation.talksOnOutput {
             try? console.note("")
             try? console.note("Goodbye! 👋", .blue)
@@ -296,6 +308,9 @@ final class ShellRun {
             guard display >= 0 else { return nil }
         }
         guard let editor = LineEditor(history: history, display: display, signals: signals) else { return nil }
+        if let completion {
+            editor.completer = Completer(completion.catalog, [VariableCompletion(variables: variables)])
+        }
         return PromptSource(
             editor, isColoured: plan.presentation.coloursOutput || plan.promptsOnTerminalDevice,
             server: .init(user: connection.username, name: connection.display))
@@ -315,7 +330,8 @@ final class ShellRun {
     }
 
     private func close(_ server: LocalServer.Running, _ runner: TaskRunner) {
-        let closed = runner.run(Interruption()) {
+        let closed = runner.run(Interruption()) { [completion] in
+            await completion?.close()
             await server.client.shutdown(drainingFor: .seconds(1))
             return (server.process, server.client.configuration.endpoints.first)
         }

@@ -122,6 +122,9 @@ extension Session {
             let text = HelpText.overview(version: settings.version)
             return try show { (console) throws(OutputError) in try console.result(text, .cyan) }
         }
+        if word.lowercased() == HelpText.keysTopic {
+            return try show { (console) throws(OutputError) in try console.result(KeyTable.text, .cyan) }
+        }
         guard let command = CommandTable.find(word) else {
             throw .unknownCommand(word)
         }

@@ -68,6 +68,7 @@ extension Session {
         let id = try id(&arguments, command)
         let found = try await call { () async throws(NexaError) in try await collection.read(id) }
         guard let found else { throw .plain("Not found") }
+        console.noteShown?(found)
         try print(document: found)
     }
 

@@ -10,7 +10,7 @@ extension Session {
         let plan = try await self.call { () async throws(NexaError) in try await query.find.explain() }
         try presentOne(plan.document) { (console) throws(OutputError) in
             try console.success("Plan of \(query.what):")
-            for line in Self.tree(plan.winningPlan, sort: query.sort) { try console.result(line, .cyan) }
+            for line in Self.tree(plan, sort: query.sort) { try console.result(line, .cyan) }
             let counts = [
                 ("returned", plan.returned), ("keys examined", plan.keysExamined),
                 ("documents examined", plan.documentsExamined)
@@ -131,22 +131,28 @@ extension Session {
     // MARK: Drawing
 
     /// The plan as a tree, its root first.
-    static func tree(_ plan: QueryExplanation.Plan, sort: String) -> [String] {
-        guard plan.sort == "memory" else { return branch(plan, "", isLast: true, order: sort) }
+    static func tree(_ explanation: QueryExplanation, sort: String) -> [String] {
+        let plan = explanation.winningPlan
+        let document = explanation.document["winning_plan"]?.document ?? [:]
+        guard plan.sort == "memory" else { return branch(plan, document, "", isLast: true) }
         let root = "└─ SORT in memory" + (sort.isEmpty ? "" : ": \(sort)")
-        return [root] + branch(plan, "   ", isLast: true, order: "")
+        return [root] + branch(plan, document, "   ", isLast: true)
     }
 
+    /// - Parameter document: the plan as the server sent it; it has the fields of an index in their order.
     private static func branch(
-        _ plan: QueryExplanation.Plan, _ indent: String, isLast: Bool, order: String
+        _ plan: QueryExplanation.Plan, _ document: Document, _ indent: String, isLast: Bool
     ) -> [String] {
         var lines = [indent + (isLast ? "└─ " : "├─ ") + title(plan) + (plan.sort == "source" ? ", in order" : "")]
         let below = indent + (isLast ? "   " : "│  ")
-        let rows = plan.bounds.sorted { $0.key < $1.key }.map { ["\($0.key):", $0.value.joined(separator: ", ")] }
+        let fields = document["bounds"]?.document?.keys.filter { plan.bounds[$0] != nil } ?? plan.bounds.keys.sorted()
+        let rows = fields.map { ["\($0):", (plan.bounds[$0] ?? []).joined(separator: ", ")] }
         let stem = plan.inputs.isEmpty ? "   " : "│  "
         lines += Columns.aligned(rows, indent: 0).map { below + stem + $0 }
+        let inputs = document["inputs"]?.array ?? []
         for (index, input) in plan.inputs.enumerated() {
-            lines += branch(input, below, isLast: index == plan.inputs.count - 1, order: "")
+            let document = index < inputs.count ? inputs[index].document ?? [:] : [:]
+            lines += branch(input, document, below, isLast: index == plan.inputs.count - 1)
         }
         return lines
     }

@@ -7,66 +7,103 @@ extension Session {
         _ arguments: ArgumentReader, _ command: CommandSpecification, _ interruption: Interruption
     ) async throws(ShellError) {
         let given = try parse { () throws(CommandFault) in try ExportArguments(arguments) }
+        if given.isWhole { return try await exportDatabase(given) }
         let source: NexaCollection<Document>
         if let name = given.collection {
             source = client.database(location.database).collection(name)
         } else {
             source = try collection()
         }
-        var query = source.find(Filter(given.filter))
-        if let limit = given.limit { query = query.limit(limit) }
+        let format = given.format ?? DataFormat(fileName: given.target) ?? .ndjson
         let progress = Progress(console, totalBytes: nil)
         defer { progress.finish() }
         if given.target == "-" {
-            let count = try await write(query, to: console.output, progress)
+            let writer = try await export(given, source, format, to: console.output, progress)
             progress.finish()
-            guard !console.presentation.talksOnOutput else { return }
-            return try tell(count, source.name, progress)
+            guard !console.presentation.talksOnOutput else { return try complain(writer, given) }
+            return try tell(writer, given, source.name, progress)
         }
-        let file = try ExportFile(given.target)
-        let count = try await write(query, to: file.sink, progress)
+        let file = try ExportFile(given.target, isAtomic: given.isAtomic)
+        let writer = try await export(given, source, format, to: file.sink, progress)
         try file.complete()
         progress.finish()
-        try tell(count, "\(source.name) to \(given.target)", progress)
+        try tell(writer, given, "\(source.name) to \(given.target)", progress)
     }
 
-    private func tell(_ count: Int, _ what: String, _ progress: Progress) throws(ShellError) {
-        let rate = Amount.short(Double(count) / max(progress.elapsed, 0.001))
+    private func tell(
+        _ writer: ExportWriter, _ given: ExportArguments, _ what: String, _ progress: Progress
+    ) throws(ShellError) {
+        let rate = Amount.short(Double(writer.count) / max(progress.elapsed, 0.001))
         try show { (console) throws(OutputError) in
             try console.success(
-                "Exported \(count) document(s) from \(what) in \(Amount.seconds(progress.elapsed)), \(rate)/s")
+                "Exported \(writer.count) document(s) from \(what) in \(Amount.seconds(progress.elapsed)), \(rate)/s")
+        }
+        try complain(writer, given)
+    }
+
+    /// Fields that came too late for a column are not left out in silence.
+    private func complain(_ writer: ExportWriter, _ given: ExportArguments) throws(ShellError) {
+        guard !writer.lostFields.isEmpty else { return }
+        let names = writer.lostFields.map { "'\($0)'" }.joined(separator: ", ")
+        var error = ShellError(
+            "fields that came up behind the first \(DelimitedColumns.sampleCount) documents are missing: \(names)",
+            exit: .partial)
+        error.hint = "Name the columns with --fields, or collect such fields with --extra-column NAME."
+        throw error
+    }
+
+    /// Writes the documents that were asked for, packed if that was.
+    private func export(
+        _ given: ExportArguments, _ source: NexaCollection<Document>, _ format: DataFormat, to sink: any ByteSink,
+        _ progress: Progress
+    ) async throws(ShellError) -> ExportWriter {
+        let packer = given.packs ? GzipSink(to: sink) : nil
+        let writer = ExportWriter(
+            format, fields: given.fields, extraColumn: given.extraColumn, to: packer ?? sink)
+        do throws(ShellError) {
+            try await stream(given.query(source), to: writer, progress)
+        } catch {
+            // What reads standard output gets an array that is closed; the exit code tells that it is not all.
+            if given.target == "-", format == .json { try? writer.finish() }
+            throw error
+        }
+        try writer.finish()
+        try attempt { () throws(OutputError) in
+            try packer?.finish()
+            try sink.flush()
+        }
+        return writer
+    }
+
+    /// Writes the documents of a query. While one page is written the next one is on its way.
+    func stream(
+        _ query: NexaQuery<Document>, to writer: ExportWriter, _ progress: Progress
+    ) async throws(ShellError) {
+        var page = try await Self.fetch(query, after: nil).get()
+        while true {
+            let current = page
+            guard !current.isLast else { return try write(current, writer, progress) }
+            async let next = Self.fetch(query, after: current)
+            try write(current, writer, progress)
+            page = try await next.get()
         }
     }
 
-    /// Writes documents as they come, one per line; memory holds one page of them.
-    private func write(
-        _ query: NexaQuery<Document>, to sink: any ByteSink, _ progress: Progress
-    ) async throws(ShellError) -> Int {
-        var iterator = query.makeAsyncIterator()
-        var buffer: [UInt8] = []
-        var count = 0
-        var told = 0
-        let options = JSON.EncodingOptions(nonFiniteNumbers: .extendedForm)
-        while let document = try await call({ () async throws(NexaError) in try await iterator.next() }) {
-            do throws(JSONEncodingError) {
-                try JSON.append(document, to: &buffer, options)
-            } catch {
-                throw ShellError(error.description)
-            }
-            buffer.append(0x0A)
-            count += 1
-            guard buffer.count >= 64 << 10 else { continue }
-            if Task.isCancelled { throw ShellError("Cancelled", exit: .interrupted) }
-            try attempt { () throws(OutputError) in try sink.write(buffer) }
-            progress.read(buffer.count)
-            progress.acknowledged(count - told)
-            told = count
-            buffer.removeAll(keepingCapacity: true)
+    private func write(_ page: EncodedPage, _ writer: ExportWriter, _ progress: Progress) throws(ShellError) {
+        if Task.isCancelled { throw ShellError("Cancelled", exit: .interrupted) }
+        let before = (writer.byteCount, writer.count)
+        try writer.write(page)
+        progress.read(writer.byteCount - before.0)
+        progress.acknowledged(writer.count - before.1)
+    }
+
+    private nonisolated static func fetch(
+        _ query: NexaQuery<Document>, after page: EncodedPage?
+    ) async -> Result<EncodedPage, ShellError> {
+        do throws(NexaError) {
+            return .success(try await query.page(after: page))
+        } catch {
+            return .failure(ShellError(error))
         }
-        try attempt { () throws(OutputError) in
-            try sink.write(buffer)
-            try sink.flush()
-        }
-        return count
     }
 }

@@ -8,6 +8,17 @@ extension Session {
     ) async throws(ShellError) {
         let given = try parse { () throws(CommandFault) in try ImportArguments(arguments) }
         guard let given else { throw .plain("File required", hint: "Usage: \(command.usage)") }
+        if given.source != "-", Self.isFolder(given.source) { return try await importFolder(given, interruption) }
+        let report = try await importFile(given, interruption)
+        if report.rejected > 0 {
+            throw ShellError("\(report.rejected) document(s) were rejected", exit: .partial)
+        }
+    }
+
+    /// Imports one file, and says how that went.
+    func importFile(
+        _ given: ImportArguments, _ interruption: Interruption
+    ) async throws(ShellError) -> Importer.Report {
         let target: NexaCollection<Document>
         if let name = given.collection {
             target = client.database(location.database).collection(name)
@@ -24,15 +35,11 @@ extension Session {
         let progress = Progress(console, totalBytes: Self.size(of: input))
         let importer = Importer(
             arguments: given, input: input, collection: target, progress: progress, rejects: rejects)
-        let report: Importer.Report
-        do throws(ShellError) {
-            report = try await importer.run(interruption)
-            progress.finish()
-        } catch {
-            progress.finish()
-            throw error
-        }
+        defer { progress.finish() }
+        let report = try await importer.run(interruption)
+        progress.finish()
         try conclude(report, importer, progress.elapsed)
+        return report
     }
 
     private func conclude(
@@ -64,9 +71,6 @@ extension Session {
             try console.success(
                 "Imported \(report.written) document(s) into \(name) (\(report.rejected) rejected) "
                     + "in \(Amount.seconds(elapsed)), \(rate)/s")
-        }
-        if report.rejected > 0 {
-            throw ShellError("\(report.rejected) document(s) were rejected", exit: .partial)
         }
     }
 

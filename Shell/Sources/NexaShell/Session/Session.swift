@@ -23,6 +23,8 @@ actor Session {
         /// The documents of `import -`; `nil` when standard input is a terminal.
         var input: ByteInput?
         var version = ""
+        /// Completion at the prompt; `nil` where there is none.
+        var completion: CompletionService?
         /// Commands that write are refused.
         var isReadOnly = false
         /// Starts the embedded server again when it is gone; `nil` for any other server, whose client finds it again.
@@ -115,6 +117,8 @@ actor Session {
             session.documentCount = nil
             let call = CommandCall(
                 specification: known, arguments: ArgumentReader(text), text: text, interruption: interruption)
+            // Also when it failed: it may have been carried out in part.
+            defer { if known.isWrite { session.settings.completion?.catalog.noteWrite() } }
             do throws(ShellError) {
                 let effect = try await known.action(session, call)
                 await session.hintAtNearName(known, text)
@@ -138,6 +142,7 @@ actor Session {
             guard let question else { return .none }
             let isYes = line.trimmed.lowercased() == "yes"
             guard isYes else { throw .plain(question.refusal) }
+            defer { session.settings.completion?.catalog.noteWrite() }
             try await session.doConfirmed(question)
             return .none
         }
@@ -202,7 +207,14 @@ actor Session {
         hasLostServer = false
         lastPage = nil
         if let location { self.location = location }
+        await settings.completion?.connected(running.client.configuration)
         await left.shutdown(drainingFor: .zero)
+    }
+
+    /// Starts the server of a folder again, which a command found gone.
+    func reopenLostServer() async throws(ShellError) {
+        hasLostServer = true
+        try await reopenIfLost()
     }
 
     private func reopenIfLost() async throws(ShellError) {

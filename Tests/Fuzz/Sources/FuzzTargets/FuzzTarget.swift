@@ -1,10 +1,11 @@
 import NexaClient
 import NexaProtocol
+import NexaTOON
 import NexaValue
 
 /// What reads bytes of a peer, a file or a person, with what must hold for every input. A broken promise traps.
 public enum FuzzTarget: String, CaseIterable, Sendable {
-    case frame, messagepack, rawdocument, request, reply, json, uri, model
+    case frame, messagepack, rawdocument, request, reply, json, toon, uri, model
 
     /// Feeds one input. Returns true when the input was accepted as valid, for statistics.
     public func run(_ bytes: [UInt8]) -> Bool {
@@ -15,6 +16,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .request: Self.request(bytes)
         case .reply: Self.reply(bytes)
         case .json: Self.json(bytes)
+        case .toon: Self.toon(bytes)
         case .uri: Self.uri(bytes)
         case .model: Self.model(bytes)
         }
@@ -103,6 +105,29 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         again.encodeFrame(into: &second)
         promise(second.bytes == frame, "requests survive the wire")
         return true
+    }
+
+    /// What is read, strictly or not, can be written, and reads the same again; errors lie in the text.
+    private static func toon(_ bytes: [UInt8]) -> Bool {
+        var isValid = false
+        let legacy = TOON.DecodingOptions(isStrict: false, acceptsNexaDB3: true)
+        for options in [TOON.DecodingOptions.strict, .lenient, legacy] {
+            do throws(TOONError) {
+                let value = try TOON.decode(bytes, options)
+                if options.isStrict { isValid = true }
+                for delimiter in TOON.Delimiter.allCases {
+                    let encoding = TOON.EncodingOptions(delimiter: delimiter)
+                    guard let text = try? TOON.encode(value, encoding) else { broken("decoded values can be written") }
+                    guard let again = try? TOON.decode(text) else { broken("an own text is strictly valid") }
+                    promise((try? TOON.encode(again, encoding)) == text, "writing is stable")
+                }
+            } catch {
+                promise((0...bytes.count).contains(error.offset), "an error lies in the text")
+                promise(error.line >= 1 && error.column >= 1, "an error has a place")
+                _ = error.description
+            }
+        }
+        return isValid
     }
 
     /// What a client reads of a server.
