@@ -61,6 +61,14 @@ import Testing
         #expect(value.array?.first?.document == movie)
     }
 
+    @Test func toonHasTheEnvelopeAndATable() throws {
+        #expect(
+            try printed([["_id": "a", "n": 1], ["_id": "b", "n": 2]], .toon)
+                == "documents[2]{_id,n}:\n  a,1\n  b,2\ncount: 2\n")
+        #expect(try printed([], .toon) == "documents[0]:\ncount: 0\n")
+        #expect(try printed([movie, ["_id": 2]], .toon).hasSuffix("\ncount: 2\n"))
+    }
+
     @Test func idsAreBare() throws {
         #expect(try printed([movie, ["_id": 7], [:]], .ids) == "m1\n7\n\n")
     }

@@ -153,7 +153,7 @@ enum OptionTable {
     private static let output = Section(
         title: "Output",
         options: [
-            Option(["--format"], .required("FORMAT"), "pretty, json, ndjson, table, vertical, csv, tsv or ids") {
+            Option(["--format"], .required("FORMAT"), "pretty, json, ndjson, table, vertical, csv, tsv, toon or ids") {
                 (invocation, value) throws(UsageError) in
                 invocation.format = try choice(value, "--format")
             }

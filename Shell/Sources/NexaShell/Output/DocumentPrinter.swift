@@ -15,16 +15,19 @@ struct DocumentPrinter {
     ///   - kind: rows become a table where documents would be indented JSON.
     ///   - columns: what is shown of each document; the option `--fields` when nothing is said.
     ///   - isProjected: whether the documents have no other fields than those, because the server left them out.
+    ///   - collection: where the documents are from.
     ///   - firstNumber: the number of the first document, where documents are numbered.
     ///   - format: another format than that of the moment.
     ///   - keepsResult: whether `\last` can show the documents again.
     init(
         _ console: Console, _ kind: ResultKind = .documents, columns: ResultColumns = .discovered,
-        isProjected: Bool = false, firstNumber: Int = 1, format: OutputFormat? = nil, keepsResult: Bool = true
+        isProjected: Bool = false, collection: String? = nil, firstNumber: Int = 1, format: OutputFormat? = nil,
+        keepsResult: Bool = true
     ) {
         self.console = console
         var style = Self.style(console, columns, firstNumber)
         style.isProjected = isProjected
+        style.collection = collection
         if format != nil, format != .pretty { style.expansion = .off }
         writer = style.writer(format ?? console.presentation.format, kind)
         self.keepsResult = keepsResult
@@ -40,6 +43,10 @@ struct DocumentPrinter {
         style.expansion = presentation.expansion ?? (presentation.isFormatNamed ? .off : .auto)
         style.firstNumber = firstNumber
         let target = style.target
+        style.aside = { (text) throws(ShellError) in
+            guard !presentation.isQuiet else { return }
+            try attempt { () throws(OutputError) in try OutputTarget(sink: console.errors).line(text) }
+        }
         style.remark = { (text) throws(ShellError) in
             try attempt { () throws(OutputError) in
                 // On a screen it belongs to what is shown; among data it has no place.
@@ -87,7 +94,7 @@ struct DocumentPrinter {
             }
         case (.pretty, .document(let document)), (.table, .document(let document)),
             (.vertical, .document(let document)), (.csv, .document(let document)), (.tsv, .document(let document)),
-            (.ids, .document(let document)):
+            (.toon, .document(let document)), (.ids, .document(let document)):
             var printer = DocumentPrinter(
                 console, columns: isDocument ? .discovered : .keys(document.keys), keepsResult: false)
             try printer.print(document)

@@ -14,6 +14,8 @@ enum OutputFormat: String, Sendable, CaseIterable {
     case csv
     /// Values separated by tabs; tabs, line feeds and backslashes are escaped.
     case tsv
+    /// Token-Oriented Object Notation, for prompts of language models.
+    case toon
     /// One id per line.
     case ids
 }

@@ -52,6 +52,10 @@ struct ResultStyle: Sendable {
     var expansion = Presentation.Expansion.off
     /// The number of the first document, where documents are numbered.
     var firstNumber = 1
+    /// The collection that the documents are from, if they are from one.
+    var collection: String?
+    /// Tells people what there is to know beside the result, on standard error.
+    var aside: @Sendable (String) throws(ShellError) -> Void = { (_) throws(ShellError) in }
     /// Says something about the result that is not part of it: what was cut, what did not fit.
     var remark: @Sendable (String) throws(ShellError) -> Void = { (_) throws(ShellError) in }
 
@@ -69,6 +73,7 @@ struct ResultStyle: Sendable {
         case .vertical: return VerticalWriter(self)
         case .csv: return SeparatedWriter(self, .commas)
         case .tsv: return SeparatedWriter(self, .tabs)
+        case .toon: return TOONWriter(self)
         case .ids: return IdentifierWriter(self)
         }
     }

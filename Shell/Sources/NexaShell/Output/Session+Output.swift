@@ -23,7 +23,7 @@ extension Session {
     func printer(fields: [String] = [], isProjected: Bool = false, firstNumber: Int = 1) -> DocumentPrinter {
         DocumentPrinter(
             console, columns: fields.isEmpty ? .discovered : .paths(fields), isProjected: isProjected,
-            firstNumber: firstNumber)
+            collection: location.collection, firstNumber: firstNumber)
     }
 
     /// Prints documents that are at hand.

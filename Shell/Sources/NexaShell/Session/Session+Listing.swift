@@ -44,7 +44,7 @@ extension Session {
         switch console.presentation.format {
         case .pretty, .ids: return
         case .json, .ndjson: break
-        case .table, .vertical, .csv, .tsv: if console.presentation.mode == .interactive { return }
+        case .table, .vertical, .csv, .tsv, .toon: if console.presentation.mode == .interactive { return }
         }
         try DocumentPrinter.printSingle(.document(fields), console)
     }
