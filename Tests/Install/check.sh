@@ -13,13 +13,15 @@ fail() {
 make --no-print-directory install DESTDIR="$work/root" PREFIX=/usr
 root=$work/root/usr
 
-# Nothing of Swift and nothing that only a machine for building has; OpenSSL stays the system's.
+# Nothing of Swift; what is the system's is named here, so that nothing comes to it unnoticed.
 for program in nexa nexadb; do
   needed=$(ldd "$root/bin/$program" | sed -n 's/^[[:space:]]*\([^ ]*\).*/\1/p' | sort)
   for library in $needed; do
     case $library in
       linux-vdso.so.* | */ld-linux-*.so.* | libc.so.* | libm.so.* | libgcc_s.so.* | libstdc++.so.* | libdl.so.* | \
-        libpthread.so.* | librt.so.* | libssl.so.* | libcrypto.so.*) ;;
+        libpthread.so.* | librt.so.* | libssl.so.* | libcrypto.so.* | libz.so.* | libedit.so.* | libtinfo.so.* | \
+        libbsd.so.* | libmd.so.* | librocksdb.so.* | libpcre2-8.so.* | libargon2.so.* | libgflags.so.* | \
+        libsnappy.so.* | liblz4.so.* | libzstd.so.* | libbz2.so.*) ;;
       *) fail "$program needs $library" ;;
     esac
   done
