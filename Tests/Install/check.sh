@@ -59,7 +59,7 @@ for file in share/man/man1/nexa.1 share/man/man1/nexadb.1 share/bash-completion/
   [ -s "$root/$file" ] || fail "$file is missing"
 done
 if command -v man >/dev/null && command -v groff >/dev/null; then
-  MANPATH=$root/share/man run man --warnings=w nexadb >/dev/null || fail "man does not show nexadb"
+  run env MANPATH="$root/share/man" man --warnings=w nexadb >/dev/null || fail "man does not show nexadb"
 fi
 
 mv "$work/elsewhere" "$work/root"
