@@ -145,14 +145,23 @@ extension Document {
 
 extension Session {
     /// Types a line at the prompt and waits for the next prompt; the result is what was shown in between.
-    func type(_ step: FirstHour.Step, next prompt: String, seconds: Double = 180) -> String? {
+    func type(_ step: FirstHour.Step, next prompt: String, seconds: Double = 60) -> String? {
         let mark = log.count
         send(step.line + "\r")
-        let isDone = wait(seconds: seconds) { session in
-            session.log[mark...].contains(0x0A) && session.screen.cursorLine == prompt
+        while true {
+            let isDone = wait(seconds: seconds) { session in
+                session.log[mark...].contains(0x0A) && (session.screen.cursorLine == prompt || session.isInPager)
+            }
+            guard isDone else { return nil }
+            if screen.cursorLine == prompt { return Self.plain(log[mark...]) }
+            // What is longer than the screen is in a pager: a page further, and out at the end.
+            let shown = log.count
+            send(screen.cursorLine == ":" ? " " : "q")
+            guard wait(seconds: seconds, until: { $0.log.count > shown }) else { return nil }
         }
-        return isDone ? Self.plain(log[mark...]) : nil
     }
+
+    private var isInPager: Bool { screen.cursorLine == ":" || screen.cursorLine == "(END)" }
 
     /// Everything that was ever shown, without colours and movements of the cursor.
     var transcript: String { Self.plain(log[...]) }

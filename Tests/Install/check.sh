@@ -13,13 +13,15 @@ fail() {
 make --no-print-directory install DESTDIR="$work/root" PREFIX=/usr
 root=$work/root/usr
 
-# Nothing of Swift and nothing that only a machine for building has; OpenSSL stays the system's.
+# Nothing of Swift; what is the system's is named here, so that nothing comes to it unnoticed.
 for program in nexa nexadb; do
   needed=$(ldd "$root/bin/$program" | sed -n 's/^[[:space:]]*\([^ ]*\).*/\1/p' | sort)
   for library in $needed; do
     case $library in
       linux-vdso.so.* | */ld-linux-*.so.* | libc.so.* | libm.so.* | libgcc_s.so.* | libstdc++.so.* | libdl.so.* | \
-        libpthread.so.* | librt.so.* | libssl.so.* | libcrypto.so.*) ;;
+        libpthread.so.* | librt.so.* | libssl.so.* | libcrypto.so.* | libz.so.* | libedit.so.* | libtinfo.so.* | \
+        libbsd.so.* | libmd.so.* | librocksdb.so.* | libpcre2-8.so.* | libargon2.so.* | libgflags.so.* | \
+        libsnappy.so.* | liblz4.so.* | libzstd.so.* | libbz2.so.*) ;;
       *) fail "$program needs $library" ;;
     esac
   done
@@ -57,7 +59,7 @@ for file in share/man/man1/nexa.1 share/man/man1/nexadb.1 share/bash-completion/
   [ -s "$root/$file" ] || fail "$file is missing"
 done
 if command -v man >/dev/null && command -v groff >/dev/null; then
-  MANPATH=$root/share/man run man --warnings=w nexadb >/dev/null || fail "man does not show nexadb"
+  run env MANPATH="$root/share/man" man --warnings=w nexadb >/dev/null || fail "man does not show nexadb"
 fi
 
 mv "$work/elsewhere" "$work/root"
