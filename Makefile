@@ -7,12 +7,13 @@ ifeq ($(HOME),)
 export HOME := $(shell cd ~ 2>/dev/null && pwd || echo "$(CURDIR)/.build")
 endif
 DATA  ?= $(HOME)/.local/share/nexa
+FUZZ_SECONDS ?= 600
 # Debian packages: what the server and the shell link, and what only the tests use.
 BUILD_PACKAGES := librocksdb-dev libargon2-dev libpcre2-dev libedit-dev libssl-dev
 TEST_PACKAGES  := $(BUILD_PACKAGES) git openssl python3 python3-venv
 BENCH_PACKAGES := $(TEST_PACKAGES) redis-server postgresql
 
-.PHONY: help shell server test lint format bench bench-client bench-engine deps deps-test deps-bench sanitize clean
+.PHONY: help shell server test lint format bench bench-client bench-engine fuzz deps deps-test deps-bench sanitize clean
 
 help:
 	@echo "make shell     build, then open nexa on an embedded database in $(DATA)"
@@ -20,6 +21,7 @@ help:
 	@echo "make bench     compare with Redis and PostgreSQL in one run"
 	@echo "make bench-client  compare the client with a plain socket"
 	@echo "make bench-engine  compare queries, indexes and transactions with PostgreSQL"
+	@echo "make fuzz      mutated inputs, random keys and random signals, for FUZZ_SECONDS ($(FUZZ_SECONDS))"
 	@echo "make lint      check the format, and that every public symbol is documented"
 	@echo "make sanitize  run the tests under the thread and the address sanitizer"
 
@@ -96,6 +98,12 @@ sanitize: deps-test
 	NEXA_ASAN=1 $(SWIFT) build --product nexadb --sanitize=address --scratch-path .build/address
 	NEXA_ASAN=1 $(SWIFT) build --product nexa --sanitize=address --scratch-path .build/address
 	NEXA_ASAN=1 $(SWIFT) test --skip-build --no-parallel --sanitize=address --scratch-path .build/address
+
+fuzz: deps-test
+	$(SWIFT) build --build-tests && $(SWIFT) build --product nexadb && $(SWIFT) build --product nexa
+	NEXA_KEY_FUZZ_SECONDS=$(FUZZ_SECONDS) NEXA_SWEEP_RUNS=$(FUZZ_SECONDS) $(SWIFT) test --skip-build \
+	  --filter 'KeyFuzzTests|InterruptionTests'
+	Tests/Fuzz/run.sh $$(( $(FUZZ_SECONDS) * 1000 ))
 
 bench: deps-bench
 	@Tests/Benchmarks/run.sh
