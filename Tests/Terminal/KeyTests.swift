@@ -35,7 +35,7 @@ import Testing
                 session.send("\u{12}")
                 guard session.sees("nexa(k)> use older\nbck:use") else { return false }
                 session.send("\u{13}")
-                return session.sees("nexa(k)> use k\nfwd:use")
+                return session.sees("fwd:use")
             }
         ),
         (
