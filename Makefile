@@ -7,12 +7,13 @@ ifeq ($(HOME),)
 export HOME := $(shell cd ~ 2>/dev/null && pwd || echo "$(CURDIR)/.build")
 endif
 DATA  ?= $(HOME)/.local/share/nexa
+FUZZ_SECONDS ?= 600
 # Debian packages: what the server and the shell link, and what only the tests use.
 BUILD_PACKAGES := librocksdb-dev libargon2-dev libpcre2-dev libedit-dev libssl-dev zlib1g-dev
 TEST_PACKAGES  := $(BUILD_PACKAGES) git openssl python3 python3-venv
 BENCH_PACKAGES := $(TEST_PACKAGES) redis-server postgresql sqlite3
 
-.PHONY: help shell server standalone install uninstall test test-install lint format bench bench-client bench-engine bench-vectors bench-shell deps deps-test deps-bench sanitize clean
+.PHONY: help shell server standalone install uninstall test test-install lint format bench bench-client bench-engine bench-vectors bench-shell fuzz deps deps-test deps-bench sanitize clean
 
 help:
 	@echo "make shell     build, then open nexa on an embedded database in $(DATA)"
@@ -25,6 +26,7 @@ help:
 	@echo "make bench-engine  compare queries, indexes and transactions with PostgreSQL"
 	@echo "make bench-vectors  compare vector indexes with hnswlib, usearch and Faiss"
 	@echo "make bench-shell  compare the shell with psql, redis-cli, sqlite3 and duckdb"
+	@echo "make fuzz      mutated inputs, random keys and random signals, for FUZZ_SECONDS ($(FUZZ_SECONDS))"
 	@echo "make lint      check the format, and that every public symbol is documented"
 	@echo "make sanitize  run the tests under the thread and the address sanitizer"
 
@@ -123,6 +125,12 @@ sanitize: deps-test
 	NEXA_ASAN=1 $(SWIFT) build --product nexadb --sanitize=address --scratch-path .build/address
 	NEXA_ASAN=1 $(SWIFT) build --product nexa --sanitize=address --scratch-path .build/address
 	NEXA_ASAN=1 $(SWIFT) test --skip-build --no-parallel --sanitize=address --scratch-path .build/address
+
+fuzz: deps-test
+	$(SWIFT) build --build-tests && $(SWIFT) build --product nexadb && $(SWIFT) build --product nexa
+	NEXA_KEY_FUZZ_SECONDS=$(FUZZ_SECONDS) NEXA_SWEEP_RUNS=$(FUZZ_SECONDS) $(SWIFT) test --skip-build \
+	  --filter 'KeyFuzzTests|InterruptionTests'
+	Tests/Fuzz/run.sh $$(( $(FUZZ_SECONDS) * 1000 ))
 
 bench: deps-bench
 	@Tests/Benchmarks/run.sh

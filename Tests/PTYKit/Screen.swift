@@ -95,7 +95,7 @@ public struct Screen {
     }
 
     private mutating func print(_ scalar: Unicode.Scalar) {
-        let width = Self.width(scalar)
+        let width = min(Self.width(scalar), columns)
         if width == 0 {
             guard column > 0 else { return }
             let place = cells[row][column - 1].isEmpty && column > 1 ? column - 2 : column - 1

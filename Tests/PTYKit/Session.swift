@@ -129,6 +129,9 @@ public final class Session {
         return exitCode
     }
 
+    /// Whether the program has not ended yet.
+    public var isRunning: Bool { exitCode == nil && !isClosed }
+
     /// The terminal's modes now: local (ECHO, ICANON, ISIG) and input (ICRNL).
     public var modes: TerminalModes {
         TerminalModes(local: ptykit_local_modes(terminal), input: ptykit_input_modes(terminal))

@@ -59,7 +59,7 @@ enum KeyTable {
             bindings: [Binding("^P", "nexa-older", .emacs), Binding("^N", "nexa-newer", .emacs)]),
         Row(
             keys: "Ctrl-R, Ctrl-S", summary: "search the history backwards, forwards",
-            bindings: [Binding("^R", "nexa-search"), Binding("^S", "nexa-search-forward")]),
+            bindings: [Binding("^R", "em-inc-search-prev"), Binding("^S", "em-inc-search-next")]),
         Row(keys: "Ctrl-G", summary: "leave the search"),
         Row(
             keys: "Ctrl-A, Home", summary: "to the beginning",
@@ -99,8 +99,7 @@ enum KeyTable {
     /// Not for a person: pastes, and private sequences by which our functions hand over to libedit's own.
     static let hidden: [Binding] = [
         Binding("[200~", "nexa-paste", .escape),
-        Binding("\u{18}1", "ed-prev-line"), Binding("\u{18}2", "ed-next-line"),
-        Binding("\u{18}3", "em-inc-search-prev"), Binding("\u{18}4", "em-inc-search-next")
+        Binding("\u{18}1", "ed-prev-line"), Binding("\u{18}2", "ed-next-line")
     ]
 
     /// The list as `help keys` prints it.

@@ -53,7 +53,6 @@ extension LineEditor {
                 guard el_insertstr(editor, insertion) == 0 else { return Self.result(CC_ERROR) }
                 completion.completed = parts.before + behind
                 completion.ambiguous = nil
-                if isVi { _ = nexa_el_refresh(editor) }
                 if result.shown.count == 1 { return Self.result(CC_REFRESH) }
                 completion.ambiguous = (parts.before, behind)
                 return Self.result(CC_REFRESH)

@@ -17,11 +17,6 @@ extension LineEditor {
             ),
             ("nexa-older", "An older entry", { handle, _ in LineEditor.move(handle, up: true, withinText: false) }),
             ("nexa-newer", "A newer entry", { handle, _ in LineEditor.move(handle, up: false, withinText: false) }),
-            ("nexa-search", "Search the history", { handle, _ in LineEditor.search(handle, "\u{18}3") }),
-            (
-                "nexa-search-forward", "Search the history forwards",
-                { handle, _ in LineEditor.search(handle, "\u{18}4") }
-            ),
             ("nexa-edit", "Edit the line in an editor", LineEditor.editOutside),
             ("nexa-suspend", "Suspend", LineEditor.suspend),
             ("nexa-paste", "Insert a bracketed paste", LineEditor.paste),
@@ -94,13 +89,6 @@ extension LineEditor {
         return code(CC_REDISPLAY)
     }
 
-    private static func search(_ handle: OpaquePointer?, _ sequence: String) -> UInt8 {
-        guard let self = LineEditor.of(handle) else { return code(CC_ERROR) }
-        self.loadSearchable()
-        el_push(self.editor, sequence)
-        return code(CC_NORM)
-    }
-
     /// Within a text of several lines Up and Down move by line; at its edge they walk through the entries that begin
     /// with what had been typed.
     private static func move(_ handle: OpaquePointer?, up: Bool, withinText: Bool) -> UInt8 {
@@ -147,6 +135,8 @@ extension LineEditor {
             case .scalar(let scalar):
                 // A NUL would end the line early for everything that reads it as a C string.
                 guard scalar != "\0" else { continue }
+                // Ctrl-R and Ctrl-S are libedit's own: it only goes on with a search on keys that are bound to that.
+                if scalar == "\u{12}" || scalar == "\u{13}", !self.isSearchable { self.loadSearchable() }
                 character?.pointee = wchar_t(bitPattern: scalar.value)
                 return 1
             case .signal(SIGWINCH): self.redrawAfterResize()

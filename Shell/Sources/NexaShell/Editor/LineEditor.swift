@@ -42,6 +42,8 @@ final class LineEditor {
     var isVi = false
     var outcome: Event?
     var walk = HistoryWalk()
+    /// Whether libedit has the history as it is now; it is only given to it when it is asked for.
+    var isSearchable = false
     /// What Tab asks; `nil`: Tab is a character.
     var completer: Completer?
     /// The lines of the command that were entered before this one, each with its end.
@@ -101,6 +103,7 @@ final class LineEditor {
         heldPaste = ""
         walk = HistoryWalk()
         completion = CompletionMemory()
+        isSearchable = false
         // libedit derives this mode anew from the terminal after a suspend, so it is set before each line.
         _ = nexa_el_set_modes(editor, "-x", "-icanon", "-echo")
         // A Ctrl-C that came too late for the last command is not meant for the next one; one from here on is.
@@ -136,6 +139,7 @@ final class LineEditor {
     func loadSearchable() {
         _ = nexa_history_clear(searchable)
         for entry in history.entries { _ = nexa_history_enter(searchable, entry) }
+        isSearchable = true
     }
 
     // MARK: The line being edited
