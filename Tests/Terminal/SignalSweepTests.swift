@@ -4,7 +4,7 @@ import TestKit
 import Testing
 
 /// Signals at the prompt, while a command runs, and at random moments.
-@Suite struct InterruptionTests {
+@Suite struct SignalSweepTests {
     /// The modes of the terminal as `stty` shows them.
     private static let script = """
         trap : INT
