@@ -129,7 +129,7 @@ sanitize: deps-test
 fuzz: deps-test
 	$(SWIFT) build --build-tests && $(SWIFT) build --product nexadb && $(SWIFT) build --product nexa
 	NEXA_KEY_FUZZ_SECONDS=$(FUZZ_SECONDS) NEXA_SWEEP_RUNS=$(FUZZ_SECONDS) $(SWIFT) test --skip-build \
-	  --filter 'KeyFuzzTests|InterruptionTests'
+	  --filter 'KeyFuzzTests|SignalSweepTests'
 	Tests/Fuzz/run.sh $$(( $(FUZZ_SECONDS) * 1000 ))
 
 bench: deps-bench

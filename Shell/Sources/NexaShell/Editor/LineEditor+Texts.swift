@@ -24,7 +24,7 @@ extension LineEditor {
         defer { input.readsAhead = false }
         let mark = [UInt8]("\u{1B}[201~".utf8)
         var text: [UInt8] = []
-        var isReturn = false
+        var lineEnd: Unicode.Scalar?
         var isTooLong = false
         while true {
             switch input.next() {
@@ -33,12 +33,17 @@ extension LineEditor {
                     abandonLine()
                     return nil
                 }
-                if scalar == "\r" {
-                    text.append(0x0A)
-                } else if scalar != "\0", scalar != "\n" || !isReturn {
-                    text.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+                if scalar == "\r" || scalar == "\n" {
+                    // The terminal may exchange the two: a pair is one end in either order.
+                    let isSecond = lineEnd != nil && lineEnd != scalar
+                    if !isSecond { text.append(0x0A) }
+                    lineEnd = isSecond ? nil : scalar
+                } else {
+                    if scalar != "\0" {
+                        text.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+                    }
+                    lineEnd = nil
                 }
-                isReturn = scalar == "\r"
                 if scalar == "~", text.suffix(mark.count).elementsEqual(mark) {
                     guard isTooLong else { return String(decoding: text.dropLast(mark.count), as: UTF8.self) }
                     let limit = Self.maximumPasteBytes >> 20
