@@ -88,19 +88,19 @@ STANDALONE := .build/standalone
 PREFIX  ?= /usr/local
 DESTDIR ?=
 SOURCES := $(shell find Package.swift Sources Server/Package.swift Server/Sources Shell/Package.swift Shell/Sources \
-  Packaging/build.sh -type f -not -name '*.md')
+  Shell/Packaging/build.sh -type f -not -name '*.md')
 
 $(STANDALONE)/nexa $(STANDALONE)/nexadb &: $(SOURCES)
 	@$(MAKE) --no-print-directory deps
-	@SWIFT="$(SWIFT)" Packaging/build.sh $(STANDALONE)
+	@SWIFT="$(SWIFT)" Shell/Packaging/build.sh $(STANDALONE)
 
 standalone: $(STANDALONE)/nexa $(STANDALONE)/nexadb
 
 install: $(STANDALONE)/nexa $(STANDALONE)/nexadb
-	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" Packaging/install.sh install $(STANDALONE)
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" Shell/Packaging/install.sh install $(STANDALONE)
 
 uninstall:
-	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" Packaging/install.sh uninstall $(STANDALONE)
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" Shell/Packaging/install.sh uninstall $(STANDALONE)
 
 test-install: deps-test
 	@Tests/Install/check.sh

@@ -192,7 +192,8 @@ extension NexaServer {
             try peer.send(Peer.frame(type: 0x44, payload: [0x80]))
             let reply = try #require(try peer.receive())
             #expect(reply.type == .error)
-            #expect(reply.fields["error"] == "Unknown message type: 68 (CREATE_COLLECTION is not available in this server)")
+            #expect(
+                reply.fields["error"] == "Unknown message type: 68 (CREATE_COLLECTION is not available in this server)")
             #expect(try peer.ask(.ping).type == .pong)
         }
     }

@@ -4,7 +4,7 @@
 # The Swift runtime is linked in. RocksDB, OpenSSL, libedit and the like stay libraries of the system, whose updates reach
 # them.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 swift=${SWIFT:-swift}
 target=$1
 mkdir -p "$target"
