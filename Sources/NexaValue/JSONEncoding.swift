@@ -118,9 +118,19 @@ struct JSONWriter {
     let options: JSON.EncodingOptions
 
     mutating func write(_ value: Value, depth: Int) throws(JSONEncodingError) {
+        switch value {
+        case .array(let values): try write(values, depth: depth)
+        case .document(let document): try write(document, depth: depth)
+        case .vector(let components): try write(components, depth: depth)
+        default: try writeScalar(value)
+        }
+    }
+
+    /// Writes what holds no other values; apart from the recursion, whose frames have to fit small stacks.
+    private mutating func writeScalar(_ value: Value) throws(JSONEncodingError) {
         if options.extendedJSON != .none, writeExtended(value) { return }
         switch value {
-        case .null: write("null")
+        case .null, .array, .document, .vector: write("null")
         case .bool(let value): write(value ? "true" : "false")
         case .int(let value):
             if value < 0 { output.append(0x2D) }
@@ -132,24 +142,24 @@ struct JSONWriter {
             write("{\"$binary\":{\"base64\":\"")
             JSON.appendBase64(value, to: &output)
             write("\",\"subType\":\"00\"}}")
-        case .array(let values):
-            try writeList(count: values.count, 0x5B, 0x5D, depth) { (writer, index) throws(JSONEncodingError) in
-                try writer.write(values[index], depth: depth + 1)
-            }
-        case .document(let document): try write(document, depth: depth)
-        case .vector(let components):
-            let isCanonical = options.extendedJSON == .canonical
-            try writeList(count: components.count, 0x5B, 0x5D, depth) { (writer, index) throws(JSONEncodingError) in
-                let component = components[index]
-                if isCanonical, writer.writeExtended(.double(Double(component))) { return }
-                try writer.writeNumber(Double(component), text: component.description)
-            }
         case .timestamp(let value): writeText(value.rfc3339)
         case .extended(let value):
             write("{\"$extension\":{\"base64\":\"")
             JSON.appendBase64(value.bytes, to: &output)
             write("\",\"type\":\(value.type)}}")
         }
+    }
+
+    private mutating func write(_ components: [Float], depth: Int) throws(JSONEncodingError) {
+        let isCanonical = options.extendedJSON == .canonical
+        try open(0x5B, depth)
+        for index in components.indices {
+            separate(index, depth)
+            let component = Double(components[index])
+            if isCanonical, writeExtended(.double(component)) { continue }
+            try writeNumber(component, text: components[index].description)
+        }
+        close(0x5D, components.count, depth)
     }
 
     /// Writes what Extended JSON has a form of its own for; false for other values.
@@ -183,17 +193,33 @@ struct JSONWriter {
         return true
     }
 
+    private mutating func write(_ values: [Value], depth: Int) throws(JSONEncodingError) {
+        try open(0x5B, depth)
+        for index in values.indices {
+            separate(index, depth)
+            try write(values[index], depth: depth + 1)
+        }
+        close(0x5D, values.count, depth)
+    }
+
     private mutating func write(_ document: Document, depth: Int) throws(JSONEncodingError) {
-        guard options.sortsKeys, document.count > 1 else {
-            return try writeList(count: document.count, 0x7B, 0x7D, depth) {
-                (writer, index) throws(JSONEncodingError) in
-                try writer.writeField(document[index], depth: depth)
-            }
+        if options.sortsKeys, document.count > 1 { return try writeSorted(document, depth: depth) }
+        try open(0x7B, depth)
+        for index in 0..<document.count {
+            separate(index, depth)
+            try writeField(document[index], depth: depth)
         }
+        close(0x7D, document.count, depth)
+    }
+
+    private mutating func writeSorted(_ document: Document, depth: Int) throws(JSONEncodingError) {
         let fields = document.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-        try writeList(count: fields.count, 0x7B, 0x7D, depth) { (writer, index) throws(JSONEncodingError) in
-            try writer.writeField(fields[index], depth: depth)
+        try open(0x7B, depth)
+        for index in fields.indices {
+            separate(index, depth)
+            try writeField(fields[index], depth: depth)
         }
+        close(0x7D, fields.count, depth)
     }
 
     @inline(__always)
@@ -204,23 +230,23 @@ struct JSONWriter {
         try write(field.value, depth: depth + 1)
     }
 
-    /// Writes brackets, commas and line breaks around elements that `element` writes.
-    @inline(__always)
-    private mutating func writeList(
-        count: Int, _ opening: UInt8, _ closing: UInt8, _ depth: Int,
-        _ element: (inout JSONWriter, Int) throws(JSONEncodingError) -> Void
-    ) throws(JSONEncodingError) {
+    private mutating func open(_ bracket: UInt8, _ depth: Int) throws(JSONEncodingError) {
         guard depth < JSON.Limits.depthCeiling else {
             throw JSONEncodingError(.tooDeep(limit: JSON.Limits.depthCeiling))
         }
-        output.append(opening)
-        for index in 0..<count {
-            if index > 0 { output.append(0x2C) }
-            if options.isPretty { breakLine(depth + 1) }
-            try element(&self, index)
-        }
+        output.append(bracket)
+    }
+
+    /// What stands before an element: a comma, a line break.
+    @inline(__always)
+    private mutating func separate(_ index: Int, _ depth: Int) {
+        if index > 0 { output.append(0x2C) }
+        if options.isPretty { breakLine(depth + 1) }
+    }
+
+    private mutating func close(_ bracket: UInt8, _ count: Int, _ depth: Int) {
         if options.isPretty, count > 0 { breakLine(depth) }
-        output.append(closing)
+        output.append(bracket)
     }
 
     private mutating func breakLine(_ depth: Int) {
