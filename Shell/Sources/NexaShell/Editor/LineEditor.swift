@@ -108,6 +108,8 @@ final class LineEditor {
         _ = nexa_el_set_modes(editor, "-x", "-icanon", "-echo")
         // A Ctrl-C that came too late for the last command is not meant for the next one; one from here on is.
         nexa_signals_forget_interrupt()
+        // libedit would draw the prompt first: a Ctrl-C in what is pasted then would be a signal, and take the rest along.
+        _ = nexa_el_set_number(editor, EL_PREP_TERM, 1)
         nexa_terminal_set_bracketed_paste(display, 1)
         var count: CInt = 0
         var code: CInt = 0
