@@ -33,9 +33,10 @@ struct IndexState {
     var contexts: [SearchContext] = []
     var contextCount = 0
 
-    /// Operations that change rows now.
-    var writers = 0
-    var isSaving = false
+    /// Operations that change the graph now.
+    var linkers = 0
+    /// There while an image is written: no operation may change the graph then.
+    var saving: ChangesMeanwhile?
 
     init(_ rows: RowStore, seed: UInt64) {
         self.rows = rows
@@ -104,6 +105,7 @@ struct IndexState {
 
     /// Frees what was let go and is out of everyone's sight.
     mutating func reclaim() {
+        guard saving == nil else { return }
         while let first = retired.first, epochs.isOver(first.moment) {
             for slot in first.slots { freeRow(slot) }
             retiredCount -= first.slots.count
@@ -116,6 +118,7 @@ struct IndexState {
         let row = rows[slot]
         let state = row.state
         nexa_set_state(row, state | RowState.dead)
+        saving?.killed.append(slot)
         if state == RowState.linked { dead.append(slot) } else { waitingCount -= 1 }
     }
 

@@ -32,7 +32,7 @@ extension VectorIndex {
     }
 
     private func nextWork() -> Work? {
-        state.wait(until: { !$0.isSaving }, deadline: { _ in nil }) { state -> Work? in
+        state.wait(until: { $0.saving == nil }, deadline: { _ in nil }) { state -> Work? in
             state.reclaim()
             state.prefersRepair.toggle()
             if state.prefersRepair, let work = Self.nextRepair(&state) { return work }
@@ -57,7 +57,7 @@ extension VectorIndex {
         }
         let context = state.begin()
         context.begin(bound: state.bound)
-        state.writers += 1
+        state.linkers += 1
         let filtered = state.deadCount * 8 > state.linkedCount
         return .link(position: position, slot: slot, entry: entry, filtered: filtered, context)
     }
@@ -66,7 +66,7 @@ extension VectorIndex {
         state.withLock { state in
             state.waiting.finish(position)
             state.end(context)
-            state.writers -= 1
+            state.linkers -= 1
             let row = state.rows[slot]
             guard row.isAlive else {
                 nexa_set_state(row, RowState.linked | RowState.dead)
@@ -113,7 +113,7 @@ extension VectorIndex {
         pass.outstanding += 1
         let context = state.begin()
         context.begin(bound: state.bound)
-        state.writers += 1
+        state.linkers += 1
         return .repair(piece.startIndex..<piece.endIndex, pass.leaving, context)
     }
 
@@ -144,7 +144,7 @@ extension VectorIndex {
         }
         state.withLock { state in
             state.end(context)
-            state.writers -= 1
+            state.linkers -= 1
             state.pass?.outstanding -= 1
             if let highest, highest.level > state.pass?.highest?.level ?? -1 { state.pass?.highest = highest }
         }

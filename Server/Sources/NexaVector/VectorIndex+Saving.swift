@@ -3,9 +3,12 @@ import Glibc
 import NexaStorage
 
 extension VectorIndex {
-    /// Writes one consistent image: to `path` + ".part" first, flushed, then renamed, so that a crash leaves the old
-    /// image or the new one. Searches go on meanwhile; `put`, `remove` and `link` wait until the rows have been handed
-    /// to the operating system, and go on while it flushes them.
+    /// Writes an image of the moment in which it begins: to `path` + ".part" first, flushed, then renamed, so that a
+    /// crash leaves the old image or the new one.
+    ///
+    /// Searches, `put` and `remove` go on meanwhile. `link` waits until the rows have been handed to the operating
+    /// system: the graph stands still, vectors and ids of rows never change, and what `put` and `remove` do to the
+    /// others is noted down, so that it can be left out. No row is used again before the end.
     ///
     /// - Parameter tag: the caller's own number, given back by `load`.
     public func save(to path: String, tag: UInt64) throws(VectorError) {
@@ -25,12 +28,22 @@ extension VectorIndex {
     }
 
     private func writeRows(to part: String) throws(VectorError) -> (ImageWriter, ImageHead) {
-        state.wait(until: { !$0.isSaving }, deadline: { _ in nil }) { $0.isSaving = true }
+        state.wait(until: { $0.saving == nil }, deadline: { _ in nil }) { $0.saving = ChangesMeanwhile() }
         defer {
-            state.withLock { $0.isSaving = false }
+            state.withLock { $0.saving = nil }
             state.wakeAll()
         }
-        let image = state.wait(until: { $0.writers == 0 }, deadline: { _ in nil }) { Image($0) }
+        var image = state.wait(until: { $0.linkers == 0 }, deadline: { _ in nil }) { state in
+            state.saving = ChangesMeanwhile()
+            return Image(state)
+        }
+        image.readStates()
+        // Taken, and not copied: whoever is next to note something would copy it again.
+        let changes = state.withLock { state in
+            defer { state.saving = ChangesMeanwhile() }
+            return state.saving
+        }
+        image.settle(changes ?? ChangesMeanwhile())
         let writer = try ImageWriter(part)
         do throws(VectorError) {
             try image.write(writer)
@@ -52,29 +65,50 @@ extension VectorIndex {
         guard fsync(descriptor) == 0 else { throw .system("flush", folder) }
     }
 
-    /// The rows of a moment in which nobody changes them, numbered without gaps.
+    /// The rows of a moment, numbered without gaps.
     private struct Image {
         static let none = UInt32.max
         let rows: RowStore
         var head: ImageHead
+        private let bound: UInt32
+        /// Rows that nothing leads to any more.
+        private let retired: [(moment: Int, slots: [UInt32])]
+        private let entry: (slot: UInt32, level: Int)?
+        /// What each slot was: a state without passing marks, or `RowState.free` for what the image does not have.
+        private var kinds: [UInt8] = []
         /// The number of each slot in the image.
-        private var numbers: [UInt32]
+        private var numbers: [UInt32] = []
 
+        /// Takes what the lock guards, all of it at hand.
         init(_ state: borrowing IndexState) {
             rows = state.rows
+            bound = state.bound
+            retired = state.retired
+            entry = state.entry
             head = ImageHead(rows.configuration, rows.space.pointee)
             head.levels = state.levels.state
             head.ids = UInt32(state.ids.count)
-            numbers = Array(repeating: Self.none, count: Int(state.bound))
-            let retired = Set(state.retired.flatMap(\.slots))
-            for slot in 0..<state.bound {
-                let row = rows[slot].state
+        }
+
+        /// Looks at all rows, while others come and go.
+        mutating func readStates() {
+            kinds.reserveCapacity(Int(bound))
+            for slot in 0..<bound { kinds.append(rows[slot].state & ~RowState.leaving) }
+        }
+
+        /// Undoes what others did to the rows that `readStates` may have seen, and numbers them.
+        mutating func settle(_ changes: ChangesMeanwhile) {
+            for slot in changes.killed where slot < bound { kinds[Int(slot)] &= ~RowState.dead }
+            for slot in changes.born where slot < bound { kinds[Int(slot)] = RowState.free }
+            for slot in retired.lazy.flatMap(\.slots) { kinds[Int(slot)] = RowState.free }
+            numbers = Array(repeating: Self.none, count: Int(bound))
+            for slot in 0..<Int(bound) {
                 // Dead rows of the graph are kept: others may be reached through them only.
-                guard RowState.isAlive(row) || row & RowState.linked != 0 && !retired.contains(slot) else { continue }
-                numbers[Int(slot)] = head.rows
+                guard RowState.isAlive(kinds[slot]) || kinds[slot] & RowState.linked != 0 else { continue }
+                numbers[slot] = head.rows
                 head.rows += 1
             }
-            if let entry = state.entry, numbers[Int(entry.slot)] != Self.none {
+            if let entry, numbers[Int(entry.slot)] != Self.none {
                 head.entry = numbers[Int(entry.slot)]
                 head.entryLevel = UInt32(entry.level)
             }
@@ -83,18 +117,18 @@ extension VectorIndex {
         func write(_ writer: ImageWriter) throws(VectorError) {
             let vectorBytes = rows.vectorBytes
             var links: [UInt32] = []
-            for slot in UInt32(0)..<UInt32(numbers.count) where numbers[Int(slot)] != Self.none {
+            for slot in 0..<bound where numbers[Int(slot)] != Self.none {
                 let row = rows[slot]
-                let state = row.state & ~RowState.leaving
-                let id = RowState.isAlive(state) ? row.idBytes : UnsafeBufferPointer(start: nil, count: 0)
-                try writer.add(state)
+                let kind = kinds[Int(slot)]
+                let id = RowState.isAlive(kind) ? row.idBytes : UnsafeBufferPointer(start: nil, count: 0)
+                try writer.add(kind)
                 try writer.add(row.pointee.level)
                 try writer.add(UInt16(id.count))
                 try writer.add(row.pointee.factor.bitPattern)
                 try writer.add(row.pointee.norm.bitPattern)
                 try writer.add(nexa_vector_of(rows.space, row), vectorBytes)
                 if let start = id.baseAddress { try writer.add(start, id.count) }
-                guard state & RowState.linked != 0 else { continue }
+                guard kind & RowState.linked != 0 else { continue }
                 for level in 0...UInt32(row.pointee.level) {
                     let list = nexa_list_of(rows.space, row, level)
                     links.removeAll(keepingCapacity: true)
@@ -109,4 +143,12 @@ extension VectorIndex {
             try writer.flush()
         }
     }
+}
+
+/// What is put and removed while an image is written.
+struct ChangesMeanwhile {
+    /// Slots that hold a vector which was put meanwhile.
+    var born: [UInt32] = []
+    /// Slots whose vector was removed or replaced meanwhile; some of them may have been born meanwhile, too.
+    var killed: [UInt32] = []
 }

@@ -36,7 +36,7 @@ extension VectorIndex {
     }
 
     /// Makes the vector of `id` this one: visible to searches at once, scanned exactly until it is linked. An older
-    /// vector of the same id is replaced. Waits while an image is written.
+    /// vector of the same id is replaced.
     public func put(_ vector: Span<Float>, id: Span<UInt8>) throws(VectorError) {
         let squares = try squaredLength(vector)
         guard 1...IDArena.limit ~= id.count else {
@@ -63,19 +63,13 @@ extension VectorIndex {
         throws(VectorError)
     {
         guard let start = vector.baseAddress else { return }
-        let taken = state.wait(until: { !$0.isSaving }, deadline: { _ in nil }) { state in
-            Result { () throws(VectorError) in
-                let level = state.levels.next()
-                let slot = try state.takeRow(level: level)
-                state.writers += 1
-                return slot
-            }
+        let slot = try state.withLock { (state) throws(VectorError) in
+            let level = state.levels.next()
+            return try state.takeRow(level: level)
         }
-        let slot = try taken.get()
         let row = rows[slot]
         rows.store(start, squares: squares, into: row)
         let isStored = state.withLock { state in
-            state.writers -= 1
             guard let copy = state.arena.copy(id) else {
                 state.freeRow(slot)
                 return false
@@ -89,21 +83,21 @@ extension VectorIndex {
                 state.ids.insert(hash, slot: slot)
             }
             nexa_set_state(row, RowState.waiting)
+            state.saving?.born.append(slot)
             state.waiting.append(slot)
             state.waitingCount += 1
             return true
         }
-        state.wakeAll()
         if !isStored { throw .outOfMemory }
     }
 
-    /// Takes the vector of `id` out; no search that begins afterwards finds it. Waits while an image is written.
+    /// Takes the vector of `id` out; no search that begins afterwards finds it.
     ///
     /// - Returns: whether there was one.
     @discardableResult
     public func remove(_ id: Span<UInt8>) -> Bool {
         id.withUnsafeBufferPointer { id in
-            state.wait(until: { !$0.isSaving }, deadline: { _ in nil }) { state in
+            state.withLock { state in
                 let hash = state.hash(id)
                 guard let slot = state.slot(id, hash: hash) else { return false }
                 state.ids.remove(hash, slot: slot)
@@ -113,7 +107,7 @@ extension VectorIndex {
         }
     }
 
-    /// Takes the vector of `id` out; no search that begins afterwards finds it. Waits while an image is written.
+    /// Takes the vector of `id` out; no search that begins afterwards finds it.
     @discardableResult
     public func remove(_ id: [UInt8]) -> Bool { remove(id.span) }
 }
