@@ -25,6 +25,10 @@ public struct NexaIndex: Sendable, Hashable {
         public let maxConnections: Int
         /// The candidates that are looked at for them.
         public let efConstruction: Int
+        /// How many of the vectors are in the graph; those of the new one while it is being built anew.
+        public let linked: Int
+        /// How many vectors there are.
+        public let count: Int
     }
 
     /// The name.
@@ -66,7 +70,8 @@ public struct NexaIndex: Sendable, Hashable {
                 metric: vector["metric"]?.string.flatMap(VectorMetric.init) ?? .cosine,
                 quantization: vector["quantization"]?.string.flatMap(VectorQuantization.init) ?? .none,
                 maxConnections: Int(clamping: vector["m"]?.int ?? 0),
-                efConstruction: Int(clamping: vector["ef_construction"]?.int ?? 0))
+                efConstruction: Int(clamping: vector["ef_construction"]?.int ?? 0),
+                linked: Int(clamping: fields["scanned"]?.int ?? 0), count: Int(clamping: fields["total"]?.int ?? 0))
         }
         switch fields["state"]?.string {
         case "building":

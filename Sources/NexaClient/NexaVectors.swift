@@ -271,23 +271,46 @@ extension NexaCollection {
     ///   - maxConnections: the new `M`; `nil` to keep it.
     ///   - efConstruction: likewise.
     ///   - quantization: likewise.
-    ///   - options: how the request is made; the time has to be enough for building.
+    ///   - options: how the request is made; the time has to be enough for building, and is an hour unless it is said.
+    ///   - progress: called with how many of them are in the new graph, now and then.
     /// - Returns: the number of vectors.
     /// - Throws: `NexaError`: `.notFound` when the field has no vector index.
     @discardableResult
     public func buildVectorIndex(
         on field: String = "vector", maxConnections: Int? = nil, efConstruction: Int? = nil,
-        quantization: VectorQuantization? = nil, options: CallOptions = .standard
+        quantization: VectorQuantization? = nil, options: CallOptions = .standard,
+        progress: (@Sendable (_ linked: Int, _ total: Int) -> Void)? = nil
     ) async throws(NexaError) -> Int {
         var request = Request.BuildVectorIndex(namespace: namespace, field: field)
         request.maxConnections = maxConnections
         request.efConstruction = efConstruction
         request.quantization = quantization?.rawValue
         let usesOptions = field != "vector" || quantization != nil
-        let reply = try await core.reply(
-            to: .buildVectorIndex(request), operation: "buildVectorIndex", options: options,
-            requiring: usesOptions ? [.vectors] : [])
+        let watching = progress.map { progress in
+            Task { await tell(progress, of: field) }
+        }
+        let reply: Answer
+        do throws(NexaError) {
+            reply = try await core.reply(
+                to: .buildVectorIndex(request), operation: "buildVectorIndex", options: NexaClient.patient(options),
+                requiring: usesOptions ? [.vectors] : [])
+        } catch {
+            watching?.cancel()
+            throw error
+        }
+        // Nothing is told when it is over.
+        watching?.cancel()
+        await watching?.value
         return Int(clamping: try reply.fields()["num_vectors"]?.int ?? 0)
+    }
+
+    /// Asks how far the index is until it is cancelled; what fails is told by the call that builds.
+    private func tell(_ progress: @Sendable (Int, Int) -> Void, of field: String) async {
+        while (try? await Task.sleep(for: .milliseconds(50))) != nil {
+            let indexes = try? await indexes()
+            let index = indexes?.first { $0.vector != nil && $0.keys.first?.path == field }
+            if let vector = index?.vector, !Task.isCancelled { progress(vector.linked, vector.count) }
+        }
     }
 
     /// How many vectors there are, by field.

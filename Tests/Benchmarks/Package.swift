@@ -46,7 +46,10 @@ let package = Package(
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "nexa-vector-bench",
-            dependencies: ["NexaBenchmark", .product(name: "NexaVector", package: "nexa-server")],
+            dependencies: [
+                "NexaBenchmark", .product(name: "NexaVector", package: "nexa-server"),
+                .product(name: "NexaClient", package: "nexa"), .product(name: "NexaCore", package: "nexa")
+            ],
             swiftSettings: swiftSettings),
         .testTarget(name: "NexaBenchmarkTests", dependencies: ["NexaBenchmark"], swiftSettings: swiftSettings)
     ],

@@ -137,17 +137,64 @@ def measure(command):
             result["search"].append((float(fields[1]), float(fields[2]), int(fields[0])))
         elif name == "filter":
             result["filter"].append((int(fields[0]), fields[1], float(fields[2]), int(fields[3])))
+        elif name == "insert":
+            result.setdefault("insert", []).append((fields[0], int(fields[1])))
+        elif name == "linked":
+            result["linked"] = float(fields[0])
+        elif name == "wire":
+            result.setdefault(f"wire {fields[0]}", []).append((float(fields[2]), float(fields[3]), int(fields[1])))
+        elif name == "wire-filter":
+            result["filter"].append((int(fields[0]), fields[1], float(fields[2]), int(fields[3])))
     return result
 
 
-def speed_at(result, target):
+def speed_at(result, target, kind="search"):
     """Queries a second at a recall, between the two measured points around it."""
-    points = sorted(result["search"], key=lambda point: point[2])
+    points = sorted(result[kind], key=lambda point: point[2])
     for before, after in zip(points, points[1:]):
         if before[0] <= target <= after[0] and after[0] > before[0]:
             part = (target - before[0]) / (after[0] - before[0])
             return math.exp(math.log(before[1]) * (1 - part) + math.log(after[1]) * part)
     return points[0][1] if points and points[0][0] > target else None
+
+
+def serve(nexadb, directory):
+    """A server over an empty directory, and its address."""
+    os.makedirs(directory)
+    password = os.urandom(16).hex()
+    environment = {**os.environ, "NEXADB_ROOT_PASSWORD": password}
+    socket = f"{directory}/socket"
+    log = open(f"{directory}/log", "w")
+    server = subprocess.Popen(
+        [nexadb, "--data-dir", f"{directory}/data", "--socket", socket], env=environment, stdout=log, stderr=log)
+    while not os.path.exists(socket):
+        if server.poll() is not None:
+            sys.exit(f"nexadb did not start: {open(f'{directory}/log').read()}")
+        time.sleep(0.05)
+    return server, f"nexadb+unix://root:{password}@{socket}"
+
+
+def through_the_wire(options, sets):
+    """Inserts and searches through a server and NexaClient."""
+    print("\n| vectors | inserts/s: 1 caller | 16 callers | batches | all linked, s | callers | "
+          "queries/s at 0.95 | at 0.99 |")
+    print("|---|---|---|---|---|---|---|---|")
+    filters = []
+    for position, (title, vectors, queries, truth, dimensions, metric) in enumerate(sets):
+        server, address = serve(options.nexadb, f"{options.directory}/server{position}")
+        try:
+            result = measure([
+                options.bench, "wire", address, vectors, queries, truth, str(dimensions), metric, "none", "1",
+                ",".join(map(str, WIDTHS))])
+        finally:
+            server.terminate()
+            server.wait()
+        inserts = [str(speed) for _, speed in result["insert"]] + [number(result["linked"])]
+        for callers in (1, 16):
+            speeds = [number(speed_at(result, target, f"wire {callers}")) for target in (0.95, 0.99)]
+            print(f"| {title} | {' | '.join(inserts)} | {callers} | {' | '.join(speeds)} |", flush=True)
+        filters += [(title, "through the wire", *row) for row in result["filter"]]
+    return filters
 
 
 def number(value):
@@ -165,6 +212,7 @@ def main():
     parser.add_argument("--movies")
     parser.add_argument("--clusters", type=int, default=100_000)
     parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--nexadb")
     options = parser.parse_args()
 
     sets = []
@@ -196,6 +244,8 @@ def main():
                 print(f"| {title} | {library} | {threads} | {' | '.join(cells)} |", flush=True)
                 if threads == "1" and ", " not in library:
                     filters += [(title, library, *row) for row in result["filter"]]
+    if options.nexadb:
+        filters += through_the_wire(options, sets)
     print("\n| vectors | library | pass | by | recall@10 | queries/s |")
     print("|---|---|---|---|---|---|")
     for title, library, share, method, recall, speed in filters:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Compares the vector index with hnswlib, usearch and Faiss in one run, in this process's memory: the time to build,
-# queries a second at a recall of 0.95 and 0.99, memory, and searches with a filter.
+# queries a second at a recall of 0.95 and 0.99, memory, and searches with a filter. Then the same through a server and
+# NexaClient, with the inserts before it.
 #
 #   vectors.sh [CLUSTERS [THREADS]]    100000 synthetic vectors and "1,2" threads, when it is not said; 0 for none
 #
@@ -18,9 +19,10 @@ if [ -z "$python" ]; then
   "$python" -m pip install --quiet --disable-pip-version-check -r Tests/Benchmarks/vectors.txt
 fi
 if [ "${SKIP_BUILD:-0}" = 0 ]; then
+  "$swift" build -c release --product nexadb >&2
   "$swift" build -c release --package-path Tests/Benchmarks --scratch-path .build/bench \
     --product nexa-vector-bench >&2
 fi
 for movies in "${MOVIES:-}" ../shared/data/movies ../../shared/data/movies; do [ ! -d "$movies" ] || break; done
 "$python" Tests/Benchmarks/vectors.py --bench .build/bench/release/nexa-vector-bench --directory "$root" \
-  --movies "$movies" --clusters "${1:-100000}" --threads "${2:-1,2}"
+  --nexadb .build/release/nexadb --movies "$movies" --clusters "${1:-100000}" --threads "${2:-1,2}"

@@ -81,9 +81,15 @@
                     let index = try await notes.indexes().first
                     #expect(index?.vector?.metric == .l2 && index?.vector?.quantization == .float16)
                     #expect(index?.vector?.maxConnections == 8 && index?.state == .ready)
+                    #expect(index?.vector?.count == 20)
                     let found = try await notes.nearest(to: [7, 1], limit: 3, search: .init(field: "e.v"))
                     #expect(found.first?.id == "n7" && found.first?.similarity == 1 && found.count == 3)
-                    #expect(try await notes.buildVectorIndex(on: "e.v", efConstruction: 60, quantization: .int8) == 20)
+                    let built = try await notes.buildVectorIndex(
+                        on: "e.v", efConstruction: 60, quantization: .int8
+                    ) { linked, total in
+                        #expect((0...20).contains(linked) && total == 20)
+                    }
+                    #expect(built == 20)
                     let statistics = try await notes.vectorStatistics()
                     #expect(statistics.map(\.field) == ["e.v"] && statistics[0].count == 20)
                     #expect(statistics[0].quantization == .int8 && statistics[0].dimensions == 2)

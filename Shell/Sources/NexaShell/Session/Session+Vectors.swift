@@ -138,10 +138,13 @@ extension Session {
         let quantization = try VectorArguments.quantization(arguments)
         let connections = try arguments.number(of: "--m", in: 2...512)
         let candidates = try arguments.number(of: "--ef", in: 1...10_000)
+        let progress = IndexProgress(console)
+        defer { progress.finish() }
         let count: Int
         do throws(NexaError) {
             count = try await collection.buildVectorIndex(
-                on: field, maxConnections: connections, efConstruction: candidates, quantization: quantization)
+                on: field, maxConnections: connections, efConstruction: candidates, quantization: quantization
+            ) { progress.show($0, of: $1) }
         } catch {
             var failure = ShellError(error)
             if error.code == .notFound {

@@ -6,7 +6,8 @@ import NexaVector
 ///
 /// `nexa-vector-bench run VECTORS QUERIES TRUTH DIMENSIONS METRIC QUANTIZATION THREADS EF,EF,…` prints lines of
 /// fields between tabs: `build SECONDS BYTES-PER-VECTOR`, `search EF RECALL QPS` for each ef, and
-/// `filter PERMILLE METHOD RECALL QPS`. `nexa-vector-bench machine DIRECTORY` describes the machine.
+/// `filter PERMILLE METHOD RECALL QPS`. `nexa-vector-bench wire URI VECTORS …` does it through a server, which gets the
+/// vectors first, and `nexa-vector-bench machine DIRECTORY` describes the machine.
 @main
 struct Main {
     static func main() async {
@@ -15,12 +16,14 @@ struct Main {
             print(Machine(directory: arguments[1], swift: nil).description)
             return
         }
-        guard arguments.count == 9, arguments[0] == "run", let bench = VectorBench(arguments) else {
-            print("usage: nexa-vector-bench run VECTORS QUERIES TRUTH DIMENSIONS METRIC QUANTIZATION THREADS EFS")
+        let uri = arguments.count == 10 && arguments[0] == "wire" ? arguments[1] : nil
+        guard uri != nil || arguments.first == "run", let bench = VectorBench(arguments.suffix(8)) else {
+            let numbers = "VECTORS QUERIES TRUTH DIMENSIONS METRIC QUANTIZATION THREADS EFS"
+            print("usage: nexa-vector-bench run|wire URI \(numbers)")
             exit(2)
         }
         do {
-            try await bench.run()
+            if let uri { try await WireBench(bench: bench, uri: uri).run() } else { try await bench.run() }
         } catch {
             print("nexa-vector-bench: \(error)")
             exit(1)
@@ -43,11 +46,13 @@ struct VectorBench: Sendable {
     /// How many of the queries are asked with a filter.
     static let filtered = 200
 
-    init?(_ arguments: [String]) {
-        guard let dimensions = Int(arguments[4]), let metric = VectorIndex.Metric(rawValue: arguments[5]),
-            let quantization = VectorIndex.Quantization(rawValue: arguments[6]), let threads = Int(arguments[7]),
-            let vectors = FloatFile(arguments[1]), let queries = FloatFile(arguments[2]),
-            let truth = FloatFile(arguments[3])
+    init?(_ arguments: some Collection<String>) {
+        let arguments = Array(arguments)
+        guard arguments.count == 8, let dimensions = Int(arguments[3]),
+            let metric = VectorIndex.Metric(rawValue: arguments[4]),
+            let quantization = VectorIndex.Quantization(rawValue: arguments[5]), let threads = Int(arguments[6]),
+            let vectors = FloatFile(arguments[0]), let queries = FloatFile(arguments[1]),
+            let truth = FloatFile(arguments[2])
         else { return nil }
         self.dimensions = dimensions
         self.vectors = vectors
@@ -59,7 +64,7 @@ struct VectorBench: Sendable {
         }
         self.threads = threads
         configuration = .init(dimensions: dimensions, metric: metric, quantization: quantization)
-        widths = arguments[8].split(separator: ",").compactMap { Int($0) }
+        widths = arguments[7].split(separator: ",").compactMap { Int($0) }
     }
 
     var count: Int { vectors.values.count / dimensions }
@@ -76,7 +81,7 @@ struct VectorBench: Sendable {
         print("build\t\(seconds)\t\((Self.residentBytes - before) / count)")
         for width in widths {
             let (found, speed) = await best { index.search($0, k: Self.k, ef: width).matches }
-            print("search\t\(width)\t\(recall(found, truth))\t\(speed)")
+            print("search\t\(width)\t\(Self.recall(found, truth))\t\(speed)")
         }
         for share in [100, 10, 1] { await filter(index, share) }
     }
@@ -94,7 +99,7 @@ struct VectorBench: Sendable {
                     : index.search(query, k: Self.k, ef: width) { passes[Int($0)] }.matches
             }
             let method = isRare ? "scan" : "walk, ef \(width)"
-            print("filter\t\(share)\t\(method)\t\(recall(found, exact))\t\(speed)")
+            print("filter\t\(share)\t\(method)\t\(Self.recall(found, exact))\t\(speed)")
         }
     }
 
@@ -134,7 +139,7 @@ struct VectorBench: Sendable {
         }
     }
 
-    private func recall(_ found: [[Int32]], _ truth: [[Int32]]) -> Double {
+    static func recall(_ found: [[Int32]], _ truth: [[Int32]]) -> Double {
         let hits = zip(found, truth).reduce(0) { $0 + Set($1.0).intersection($1.1).count }
         return Double(hits) / Double(max(1, truth.prefix(found.count).reduce(0) { $0 + $1.count }))
     }
