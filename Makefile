@@ -8,12 +8,13 @@ export HOME := $(shell cd ~ 2>/dev/null && pwd || echo "$(CURDIR)/.build")
 endif
 DATA  ?= $(HOME)/.local/share/nexa
 FUZZ_SECONDS ?= 600
+RUNS  ?= 10000
 # Debian packages: what the server and the shell link, and what only the tests use.
 BUILD_PACKAGES := librocksdb-dev libargon2-dev libpcre2-dev libedit-dev libssl-dev zlib1g-dev
 TEST_PACKAGES  := $(BUILD_PACKAGES) git openssl python3 python3-venv
 BENCH_PACKAGES := $(TEST_PACKAGES) redis-server postgresql sqlite3
 
-.PHONY: help shell server standalone install uninstall test test-install lint format bench bench-client bench-engine bench-vectors bench-shell fuzz deps deps-test deps-bench sanitize clean
+.PHONY: help shell server standalone install uninstall test test-install lint format bench bench-client bench-engine bench-vectors bench-shell fuzz interruptions deps deps-test deps-bench sanitize clean
 
 help:
 	@echo "make shell     build, then open nexa on an embedded database in $(DATA)"
@@ -27,6 +28,7 @@ help:
 	@echo "make bench-vectors  compare vector indexes with hnswlib, usearch and Faiss"
 	@echo "make bench-shell  compare the shell with psql, redis-cli, sqlite3 and duckdb"
 	@echo "make fuzz      mutated inputs, random keys and random signals, for FUZZ_SECONDS ($(FUZZ_SECONDS))"
+	@echo "make interruptions  RUNS ($(RUNS)) imports, exports and typing at a terminal, interrupted at random moments"
 	@echo "make lint      check the format, and that every public symbol is documented"
 	@echo "make sanitize  run the tests under the thread and the address sanitizer"
 
@@ -131,6 +133,10 @@ fuzz: deps-test
 	NEXA_KEY_FUZZ_SECONDS=$(FUZZ_SECONDS) NEXA_SWEEP_RUNS=$(FUZZ_SECONDS) $(SWIFT) test --skip-build \
 	  --filter 'KeyFuzzTests|SignalSweepTests'
 	Tests/Fuzz/run.sh $$(( $(FUZZ_SECONDS) * 1000 ))
+
+interruptions: deps-test
+	$(SWIFT) build --build-tests && $(SWIFT) build --product nexadb && $(SWIFT) build --product nexa
+	NEXA_INTERRUPTION_RUNS=$(RUNS) $(SWIFT) test --skip-build --filter InterruptionTests
 
 bench: deps-bench
 	@Tests/Benchmarks/run.sh

@@ -230,13 +230,11 @@ import Testing
                     }
                     return document
                 }
-                var columns = DelimitedColumns()
-                for document in documents { columns.learn(from: document) }
-                guard columns.names.count > 1 else { continue }
-                let writer = DelimitedWriter(dialect)
+                guard Set(documents.flatMap { $0.map(\.key) }).count > 1 else { continue }
+                var rows = DelimitedRows(DelimitedWriter(dialect), columns: nil)
                 var bytes: [UInt8] = []
-                writer.appendHeader(columns.names, to: &bytes)
-                for document in documents { try writer.appendRow(document, columns.names, to: &bytes) }
+                for document in documents { try rows.add(document, to: &bytes) }
+                try rows.finish(to: &bytes)
                 let text = String(decoding: bytes, as: UTF8.self)
                 let back = try parse(dialect, text)
                 // The order of fields is that of the columns; NaN is not equal to itself.

@@ -42,6 +42,26 @@ import Testing
         #expect(session.sees("  did you mean: use_db staging\n"))
     }
 
+    @Test func fieldsThatNoDocumentHas() throws {
+        let fixture = try ShellFixture()
+        let made = try fixture.run(["-e", "use m", "-e", "create {_id: 1, year: 1949, cast: {name: 'x'}}"])
+        #expect(made.exitCode == 0)
+        let session = try fixture.open(["--collection", "m"], columns: 100, prompt: "nexa(m)>")
+        session.send("query\r")  // its fields are known from now on
+        #expect(session.sees("✓ Found 1 document(s):"))
+        session.send("query {$or: [{yaer: 1949}, {other: 1}]}\r")
+        #expect(session.sees("⚠ No documents found\n  no 'yaer' was seen yet; did you mean: year\nnexa(m)>"))
+        session.send("query {'cast.nmae': 'x'}\r")
+        #expect(session.sees("no 'cast.nmae' was seen yet; did you mean: cast.name"))
+        session.send("query --fields yeer\r")
+        #expect(session.sees("no 'yeer' was seen yet; did you mean: year"))
+        session.send("query {year: 3}\r")
+        #expect(session.sees("⚠ No documents found\nnexa(m)>"))
+        // No program sees any of it.
+        let piped = try fixture.run(["--collection", "m", "-e", "query", "-e", "query {yaer: 1949}"])
+        #expect(piped.exitCode == 0 && piped.errors.isEmpty, "\(piped.errors)")
+    }
+
     @Test func placesInFiles() throws {
         let fixture = try ShellFixture()
         let path = try fixture.folder.write(

@@ -36,6 +36,77 @@ import Testing
         #expect(session.sees("✓ Document count: 0"))
     }
 
+    /// A pager would collect changes until the screen is full.
+    @Test(arguments: ["NEXA_PAGER", "PAGER"]) func noPagerStandsBeforeChanges(_ variable: String) throws {
+        let fixture = try ShellFixture(["TERM": "xterm-256color"])
+        fixture.environment["NEXA_PAGER"] = nil
+        fixture.environment[variable] = "touch '\(fixture.folder["paged"])'; cat"
+        let session = try fixture.open(columns: 100, rows: 5)
+        session.send("watch c\r")
+        try #require(session.sees("watching: 0 change(s)"), "\(session.screen.text)")
+        for number in 1...8 {
+            #expect(try fixture.run(["-q", "-e", "use c; create {_id: 'd\(number)'}"]).exitCode == 0)
+            #expect(session.sees("insert c d\(number)"), "\(session.screen.text)")
+        }
+        session.send("\u{3}")
+        #expect(session.sees("✓ 8 change(s)"))
+        #expect(session.prompts("nexa>"))
+        #expect(access(fixture.folder["paged"], F_OK) != 0)
+    }
+
+    @Test func changesAppearAboveWhatIsTyped() throws {
+        let fixture = try ShellFixture()
+        let session = try fixture.open(columns: 60)
+        session.send("use c\rwatch --ops insert,delete &\r")
+        #expect(session.sees("✓ Watching 'c'; 'watch -' ends it"), "\(session.screen.text)")
+        #expect(session.prompts("nexa(c)>"))
+        // The second row of a line, with the cursor in its first.
+        let text = "count {a: '" + String(repeating: "日", count: 30)
+        session.send(text + "\u{1}")
+        #expect(session.wait { $0.screen.text.contains("日日\n") || $0.screen.text.hasSuffix("日") })
+        #expect(try fixture.run(["-q", "-e", "use c; create {_id: 'one'}; create {_id: 'two'}"]).exitCode == 0)
+        #expect(session.sees("insert c two"), "\(session.screen.text)")
+        #expect(session.wait { $0.screen.cursorLine.hasPrefix("nexa(c)> count {a: '日") }, "\(session.screen.text)")
+        let lines = session.screen.text.split(separator: "\n").map(String.init)
+        let place = try #require(lines.firstIndex { $0.hasPrefix("nexa(c)> count") })
+        #expect(lines[place - 1].contains("insert c two") && lines[place - 2].contains("insert c one"))
+        #expect(lines[place...].joined().filter { $0 == "日" }.count == 30, "\(session.screen.text)")
+        // What was typed is still what is there.
+        session.send("\u{5}'}\r")
+        #expect(session.sees("✓ Document count: 0"))
+        session.send("watch &\r")
+        #expect(session.sees("✗ There is a watch in the background already"))
+        session.send("delete one\r")
+        #expect(session.sees("✓ Document deleted: one"))
+        #expect(session.sees("delete c one"))
+        session.send("watch -\r")
+        #expect(session.sees("✓ 3 change(s)"))
+        session.send("watch -\r")
+        #expect(session.sees("✗ Nothing is watched in the background"))
+        session.send("exit\r")
+        #expect(session.finish() == 0)
+    }
+
+    @Test func aWatchInTheBackgroundEndsByItself() throws {
+        let fixture = try ShellFixture()
+        let session = try fixture.open(columns: 100)
+        session.send("watch c --count 1 &\r")
+        #expect(session.sees("✓ Watching 'c'; 'watch -' ends it"))
+        session.send("use c\rcreate {_id: 1}\r")
+        #expect(session.sees("✓ 1 change(s)"))
+        session.send("watch c --resume 00 &\rwatch c --ops x &\r")
+        #expect(session.sees("--ops wants some of"), "\(session.screen.text)")
+        #expect(session.screen.text.split(separator: "\n").filter { $0.contains("✗") }.count == 2)
+        // Leaving does not wait for it.
+        session.send("watch &\r")
+        #expect(session.sees("✓ Watching 'c'"))
+        session.send("exit\r")
+        #expect(session.finish() == 0)
+        let piped = try fixture.run(["-e", "watch c &"])
+        #expect(piped.exitCode == 3)
+        #expect(piped.errors.contains("shows changes above the prompt, and there is none"))
+    }
+
     @Test func aServerThatDiesLeavesNoSilentGap() throws {
         let fixture = try ShellFixture()
         let session = try watching(fixture)

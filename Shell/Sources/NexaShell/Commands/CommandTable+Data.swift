@@ -4,10 +4,10 @@ extension CommandTable {
         .init(
             section: .data, names: ["import"],
             usage: "import <file|-> [collection] [--format F] [--mode M] [--on-error stop|skip|FILE] [flags]",
-            summary: "Read documents from NDJSON, JSON, CSV or TSV",
+            summary: "Read documents from NDJSON, JSON, CSV, TSV or TOON",
             details: [
                 "Reads a file, packed by gzip or not, or standard input (-). The format is what the file's name or its",
-                "first bytes say, or --format: ndjson, json (an array, or objects one behind the other), csv, tsv, ejson.",
+                "first bytes say, or --format: ndjson, json (an array, or objects one behind the other), csv, tsv, ejson, toon.",
                 "Batches are stored as they come, and only what the server acknowledged is counted. The first document",
                 "that cannot be stored stops it, with its place and how to go on; --on-error skip goes on, --on-error FILE",
                 "also writes such documents there and the reasons to FILE.why.",
@@ -40,14 +40,15 @@ extension CommandTable {
         .init(
             section: .data, names: ["export"],
             usage: "export [collection] [file|-] [--format F] [--filter json] [flags]",
-            summary: "Write documents as NDJSON, JSON, CSV or TSV",
+            summary: "Write documents as NDJSON, JSON, CSV, TSV or TOON",
             details: [
                 "The format is what the file's name says, or --format: ndjson, json (an array), csv, tsv, ejson (canonical",
-                "Extended JSON, in which every number says its type). import reads back all of them.",
+                "Extended JSON, in which every number says its type), toon. import reads back all of them, but for the kinds",
+                "of values that TOON does not know, such as times: they come back as text.",
                 "A file appears under its name only when it is whole. A single argument is a file when it is - or has a dot",
                 "or a slash, else a collection.",
-                "The columns of csv and tsv are --fields, else all fields of the first 1000 documents; fields that come up",
-                "later go to --extra-column NAME as JSON, else the exit code is 4.",
+                "The columns of csv and tsv are --fields, else all fields of the first 1000 documents (or 4 MiB); fields that",
+                "come up later go to --extra-column NAME as JSON, else the exit code is 4.",
                 "export --all DIR writes every collection of the database and a manifest with counts and checksums;",
                 "import DIR checks them and brings them back."
             ], arguments: [.collection, .file],

@@ -170,6 +170,9 @@ final class CompletionCatalog: CompletionSource {
         }
     }
 
+    /// The paths of the fields that were seen in a collection up to now.
+    func knownFields(at location: Location) -> [String] { fields(at: location).0.paths }
+
     // MARK: What happens in the session
 
     /// Tells where the prompt is.

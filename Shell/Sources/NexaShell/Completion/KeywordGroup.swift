@@ -1,4 +1,5 @@
-/// Groups of words that begin with `$`: what the server knows, by the place where it stands.
+/// Groups of words that begin with `$`: what the server knows, by the place where it stands. A test compares them with the
+/// engine's own, of which the shell has none in it.
 enum KeywordGroup: Equatable, Sendable {
     /// At the top of a filter: `$and`, `$or` …
     case logical
@@ -23,14 +24,14 @@ enum KeywordGroup: Equatable, Sendable {
             ]
         case .update:
             [
-                "$addToSet", "$currentDate", "$inc", "$max", "$min", "$mul", "$pop", "$pull", "$pullAll", "$push",
-                "$rename", "$set", "$setOnInsert", "$unset"
+                "$addToSet", "$bit", "$currentDate", "$inc", "$max", "$min", "$mul", "$pop", "$pull", "$pullAll",
+                "$push", "$rename", "$set", "$setOnInsert", "$unset"
             ]
         case .stage:
             [
                 "$addFields", "$bucket", "$count", "$facet", "$group", "$limit", "$lookup", "$match", "$merge",
                 "$project", "$replaceRoot", "$replaceWith", "$sample", "$set", "$skip", "$sort", "$sortByCount",
-                "$unionWith", "$unset", "$unwind"
+                "$unionWith", "$unset", "$unwind", "$vectorSearch"
             ]
         case .accumulator:
             [
@@ -39,13 +40,20 @@ enum KeywordGroup: Equatable, Sendable {
             ]
         case .expression:
             [
-                "$abs", "$add", "$and", "$arrayElemAt", "$ceil", "$concat", "$concatArrays", "$cond", "$convert",
-                "$dateAdd", "$dateDiff", "$dateToString", "$dateTrunc", "$dayOfWeek", "$divide", "$eq", "$filter",
-                "$first", "$floor", "$gt", "$gte", "$hour", "$ifNull", "$in", "$last", "$let", "$literal", "$lt",
-                "$lte", "$map", "$mergeObjects", "$mod", "$month", "$multiply", "$ne", "$not", "$or", "$pow",
-                "$range", "$reduce", "$regexMatch", "$round", "$size", "$slice", "$sortArray", "$split", "$sqrt",
-                "$strLenCP", "$substrCP", "$subtract", "$sum", "$switch", "$toDate", "$toDouble", "$toInt",
-                "$toLower", "$toString", "$toUpper", "$trim", "$trunc", "$year"
+                "$abs", "$add", "$allElementsTrue", "$and", "$anyElementTrue", "$arrayElemAt", "$arrayToObject", "$avg",
+                "$ceil", "$cmp", "$concat", "$concatArrays", "$cond", "$const", "$convert", "$dateAdd", "$dateDiff",
+                "$dateFromParts", "$dateFromString", "$dateSubtract", "$dateToParts", "$dateToString", "$dateTrunc",
+                "$dayOfMonth", "$dayOfWeek", "$dayOfYear", "$divide", "$eq", "$exp", "$filter", "$first", "$floor",
+                "$getField", "$gt", "$gte", "$hour", "$ifNull", "$in", "$indexOfArray", "$indexOfBytes", "$indexOfCP",
+                "$isArray", "$isNumber", "$isoDayOfWeek", "$isoWeek", "$isoWeekYear", "$last", "$let", "$literal",
+                "$ln", "$log", "$log10", "$lt", "$lte", "$ltrim", "$map", "$max", "$mergeObjects", "$millisecond",
+                "$min", "$minute", "$mod", "$month", "$multiply", "$ne", "$not", "$objectToArray", "$or", "$pow",
+                "$range", "$reduce", "$regexFind", "$regexFindAll", "$regexMatch", "$replaceAll", "$replaceOne",
+                "$reverseArray", "$round", "$rtrim", "$second", "$setDifference", "$setEquals", "$setField",
+                "$setIntersection", "$setIsSubset", "$setUnion", "$size", "$slice", "$sortArray", "$split", "$sqrt",
+                "$stdDevPop", "$stdDevSamp", "$strLenBytes", "$strLenCP", "$strcasecmp", "$substr", "$substrBytes",
+                "$substrCP", "$subtract", "$sum", "$switch", "$toBool", "$toDate", "$toDouble", "$toInt", "$toLong",
+                "$toLower", "$toString", "$toUpper", "$trim", "$trunc", "$type", "$unsetField", "$week", "$year", "$zip"
             ]
         }
     }

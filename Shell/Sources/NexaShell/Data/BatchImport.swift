@@ -54,7 +54,7 @@ struct BatchImport: Sendable {
             result.written = inserted.inserted
             for (index, error) in inserted.failures { take(error, parsed.places[index], &result) }
         } catch {
-            result.fatal = Importer.Stop(error: ShellError(error), line: batch.records.first?.line)
+            result.fatal = .init(error: ShellError(error), line: batch.records.first?.line, cause: error)
         }
     }
 
@@ -73,7 +73,7 @@ struct BatchImport: Sendable {
                 }
             }
         } catch {
-            result.fatal = Importer.Stop(error: ShellError(error), line: batch.records.first?.line)
+            result.fatal = .init(error: ShellError(error), line: batch.records.first?.line, cause: error)
         }
     }
 
@@ -90,8 +90,8 @@ struct BatchImport: Sendable {
 
     private func take(_ error: NexaError, _ record: Int, _ result: inout Importer.BatchResult) {
         let line = batch.records[record].line
-        guard error.delivery == .answered, Self.isAboutDocuments(error) else {
-            if result.fatal == nil { result.fatal = Importer.Stop(error: ShellError(error), line: line) }
+        guard error.delivery == .answered, isAboutDocuments(error) else {
+            if result.fatal == nil { result.fatal = .init(error: ShellError(error), line: line, cause: error) }
             if error.delivery == .maybeExecuted { result.fatal?.lastUnknownLine = line }
             return
         }
@@ -110,8 +110,10 @@ struct BatchImport: Sendable {
     }
 
     /// Whether another document might fare better.
-    private static func isAboutDocuments(_ error: NexaError) -> Bool {
+    private func isAboutDocuments(_ error: NexaError) -> Bool {
         switch error.code {
+        // All of a transaction has to fit into it.
+        case .limitExceeded where importer.isInTransaction: false
         case .duplicateID, .invalidRequest, .server, .encoding, .frameTooLarge, .limitExceeded: true
         default: false
         }

@@ -10,6 +10,8 @@ enum DataFormat: String, Sendable, CaseIterable {
     case tsv
     /// MongoDB's Extended JSON, one object on each line; an array is read as well.
     case ejson
+    /// TOON: an envelope of NexaDB, a list or table of documents, or one document.
+    case toon
 
     /// The format that the ending of a file's name means; `.gz` behind it does not count.
     init?(fileName: String) {
@@ -22,6 +24,7 @@ enum DataFormat: String, Sendable, CaseIterable {
         case "csv": self = .csv
         case "tsv", "tab": self = .tsv
         case "ejson": self = .ejson
+        case "toon": self = .toon
         default: return nil
         }
     }

@@ -2,17 +2,12 @@ import NexaClient
 import NexaValue
 
 /// Writes pages of documents in one of the formats, as they come. Memory holds one page, or for CSV and TSV the documents
-/// that decide on the columns.
+/// that decide on the columns. TOON begins with the number of documents: they wait in a file without a name.
 final class ExportWriter {
     private let format: DataFormat
     private let sink: any ByteSink
-    private let delimited: DelimitedWriter
-    private let extraColumn: String?
-    private var columns: DelimitedColumns
-    /// The documents that wait for the columns.
-    private var waiting: [Document]? = []
-    /// The fields that have no column.
-    private(set) var lostFields: [String] = []
+    private var rows: DelimitedRows
+    private let envelope: TOONEnvelope?
     private(set) var count = 0
     private(set) var byteCount = 0
     /// Rows that are not sent yet.
@@ -20,40 +15,60 @@ final class ExportWriter {
     /// Objects that are not sent yet.
     private var objects: JSON.Stream
 
-    /// The most fields that are named when they are lost.
-    private static let mostLostFields = 100
     /// NDJSON is read back as it was: a point in time is more than its text.
     private static let relaxed = JSON.EncodingOptions(extendedJSON: .relaxed)
     private static let canonical = JSON.EncodingOptions(extendedJSON: .canonical)
 
-    init(_ format: DataFormat, fields: [String] = [], extraColumn: String? = nil, to sink: any ByteSink) {
+    /// - Parameter collection: what a TOON text says the documents are from.
+    init(
+        _ format: DataFormat, fields: [String] = [], extraColumn: String? = nil, collection: String? = nil,
+        to sink: any ByteSink
+    ) {
         self.format = format
         self.sink = sink
-        self.extraColumn = extraColumn
-        delimited = DelimitedWriter(format == .tsv ? .tsv : .csv)
-        columns = DelimitedColumns(fields)
+        rows = DelimitedRows(
+            DelimitedWriter(format == .tsv ? .tsv : .csv), columns: fields.isEmpty ? nil : fields,
+            extraColumn: extraColumn)
+        envelope = format == .toon ? TOONEnvelope(collection: collection) : nil
         objects = JSON.Stream(format == .ejson ? Self.canonical : Self.relaxed)
     }
 
+    /// What is to be said about fields that have no column.
+    var complaint: ShellError? { rows.complaint }
+
     func write(_ page: EncodedPage) throws(ShellError) {
-        if let extraColumn, columns.names.contains(extraColumn) {
-            throw ShellError("--extra-column \(extraColumn) is the name of a field; choose another")
-        }
-        do throws(JSONEncodingError) {
-            switch format {
-            case .ndjson, .ejson, .json:
+        switch format {
+        case .ndjson, .ejson, .json:
+            do throws(JSONEncodingError) {
                 try page.forEach { (document) throws(JSONEncodingError) in
                     if format == .json { objects.append(raw: count == 0 ? "[\n" : ",\n") }
                     try objects.append(messagePack: document)
                     if format != .json { objects.append(0x0A) }
                     count += 1
                 }
-            case .csv, .tsv: try writeRows(page)
+            } catch {
+                throw ShellError(error.description)
             }
-        } catch {
-            throw ShellError(error.description)
+        case .csv, .tsv:
+            for document in try documents(of: page) {
+                try rows.add(document, to: &buffer)
+                count += 1
+            }
+        case .toon:
+            for document in try documents(of: page) {
+                try envelope?.add(document)
+                count += 1
+            }
         }
         try send()
+    }
+
+    private func documents(of page: EncodedPage) throws(ShellError) -> [Document] {
+        do throws(MessagePackError) {
+            return try page.documents()
+        } catch {
+            throw ShellError(JSONEncodingError(.malformed(error)).description)
+        }
     }
 
     /// Ends the file.
@@ -61,12 +76,13 @@ final class ExportWriter {
         switch format {
         case .ndjson, .ejson: break
         case .json: objects.append(raw: count == 0 ? "[]\n" : "\n]\n")
-        case .csv, .tsv:
-            do throws(JSONEncodingError) {
-                try begin()
-            } catch {
-                throw ShellError(error.description)
+        case .csv, .tsv: try rows.finish(to: &buffer)
+        case .toon:
+            try envelope?.write { (text) throws(ShellError) in
+                buffer += text
+                if buffer.count >= 64 << 10 { try send() }
             }
+            buffer.append(0x0A)  // the notation has no newline at its end; files of text have
         }
         try send()
         try attempt { () throws(OutputError) in try sink.flush() }
@@ -80,50 +96,5 @@ final class ExportWriter {
         }
         buffer.removeAll(keepingCapacity: true)
         objects.removeAll(keepingAtMost: 4 << 20)
-    }
-
-    // MARK: Rows
-
-    private func writeRows(_ page: EncodedPage) throws(JSONEncodingError) {
-        let documents: [Document]
-        do throws(MessagePackError) {
-            documents = try page.documents()
-        } catch {
-            throw JSONEncodingError(.malformed(error))
-        }
-        guard waiting != nil else { return try append(documents) }
-        let looked = documents.prefix(DelimitedColumns.sampleCount - (waiting?.count ?? 0))
-        for document in looked { columns.learn(from: document) }
-        waiting? += looked
-        guard columns.isChosen || (waiting?.count ?? 0) >= DelimitedColumns.sampleCount else { return }
-        try begin()
-        try append(documents.dropFirst(looked.count))
-    }
-
-    /// Writes the header and the documents that waited.
-    private func begin() throws(JSONEncodingError) {
-        guard let documents = waiting else { return }
-        waiting = nil
-        let names = columns.names + (extraColumn.map { [$0] } ?? [])
-        if !names.isEmpty { delimited.appendHeader(names, to: &buffer) }
-        try append(documents)
-    }
-
-    private func append(_ documents: some Sequence<Document>) throws(JSONEncodingError) {
-        for document in documents {
-            count += 1
-            let unknown = columns.unknownFields(of: document)
-            guard let extraColumn else {
-                for field in unknown where lostFields.count < Self.mostLostFields && !lostFields.contains(field) {
-                    lostFields.append(field)
-                }
-                try delimited.appendRow(document, columns.names, to: &buffer)
-                continue
-            }
-            var row = document
-            let extra = Document(unknown.compactMap { name in document[name].map { (name, $0) } })
-            row[extraColumn] = unknown.isEmpty ? Value?.none : .some(.document(extra))
-            try delimited.appendRow(row, columns.names + [extraColumn], to: &buffer)
-        }
     }
 }

@@ -33,6 +33,8 @@ struct Importer: Sendable {
         var line: Int?
         /// The line of the last record that may have been stored all the same, after a lost reply.
         var lastUnknownLine: Int?
+        /// What the server or the client said, when it was one of them.
+        var cause: NexaError?
     }
 
     /// What became of the import.
@@ -51,6 +53,8 @@ struct Importer: Sendable {
     let collection: NexaCollection<Document>
     let progress: Progress
     let rejects: RejectFile?
+    /// Whether all of it becomes visible with the commit only.
+    var isInTransaction = false
     var batchesInFlight: Int { arguments.onError == .stop ? 1 : arguments.jobs }
 
     /// Runs to the end of the input, to the first error that stops it, or until Ctrl-C.
@@ -257,11 +261,14 @@ struct Importer: Sendable {
     ) throws(ScanFault) -> (RecordParser, header: [UInt8]?) {
         let shaping = DocumentShaping(idField: arguments.idField, vectorField: arguments.vectorField)
         let isInsert = arguments.mode == .insert
+        guard arguments.types.isEmpty || format == .csv || format == .tsv else {
+            throw ScanFault(message: "--types is for csv and tsv; in \(format.rawValue) values say what they are")
+        }
         switch format {
+        case .toon:
+            let records = TOONRecords(header: header?.bytes)
+            return (RecordParser(syntax: .toon(records), shaping: shaping, isInsert: isInsert), header?.bytes)
         case .ndjson, .json, .ejson:
-            guard arguments.types.isEmpty else {
-                throw ScanFault(message: "--types is for csv and tsv; in \(format.rawValue) values say what they are")
-            }
             let options = JSON.Options(readsExtendedForms: true)
             return (RecordParser(syntax: .json(options), shaping: shaping, isInsert: isInsert), nil)
         case .csv, .tsv:
@@ -329,6 +336,7 @@ enum FormatGuess {
         guard let start = text.firstIndex(where: { !NestingScan.isBlank($0) && $0 != 0x0A }) else {
             return isAtEnd || head.count > 1 << 20 ? .ndjson : nil
         }
+        if isTOON(text[start...]) { return .toon }
         switch text[start] {
         case 0x5B: return .json
         case 0x7B:
@@ -344,5 +352,14 @@ enum FormatGuess {
             if line.contains(0x2C) { return .csv }
             throw ScanFault(message: "the format cannot be told; say --format \(DataFormat.names) for the data")
         }
+    }
+
+    /// Whether a text begins as an envelope of NexaDB, or as a list or table of TOON.
+    private static func isTOON(_ text: ArraySlice<UInt8>) -> Bool {
+        let line = Array(text.prefix { $0 != 0x0A && $0 != 0x0D })
+        if line.starts(with: "collection: ".utf8) { return true }
+        let bracket = line.starts(with: "documents[".utf8) ? 9 : 0
+        guard let count = TOONRecords.count(in: line, at: bracket) else { return false }
+        return line[count.end...].contains(0x3A)
     }
 }

@@ -25,6 +25,7 @@ struct RecordParser: Sendable {
     enum Syntax: Sendable {
         case json(JSON.Options)
         case cells(DelimitedParser)
+        case toon(TOONRecords)
     }
 
     let syntax: Syntax
@@ -69,6 +70,7 @@ struct RecordParser: Sendable {
                 throw Fault(message: error.message, offset: error.offset)
             }
         case .cells(let parser): document = try parser.document(bytes[range])
+        case .toon(let records): document = try records.document(bytes[range])
         }
         let shaped = try shaping.apply(to: document)
         if isInsert { parsed.encoded.append(shaped) } else { parsed.documents.append(shaped) }

@@ -38,6 +38,7 @@ struct RecordReader {
         case .tsv: scanner = LineScanner(ignoresBlanks: false)
         case .json, .ejson: scanner = ElementScanner()
         case .csv: scanner = RowScanner()
+        case .toon: scanner = TOONScanner()
         }
         what = format == .csv || format == .tsv ? "row" : format == .ndjson ? "line" : "document"
         wantsHeader = format == .csv || format == .tsv
@@ -65,6 +66,9 @@ struct RecordReader {
         if isAtStart, !passMark(isAtEnd: isAtEnd) { return nil }
         while toTake > 0 {
             guard let record = try scanner.next(buffer, isAtEnd: isAtEnd) else { break }
+            if header == nil, let (text, line) = scanner.header {
+                header = Batch(bytes: text, records: [Record(range: text.indices, line: line)])
+            }
             if record.range.count > limits.recordBytes { throw tooLong(record.line, record.column) }
             if wantsHeader {
                 wantsHeader = false

@@ -11,11 +11,18 @@ protocol RecordScanner: Sendable {
     /// The line of that place, from 1.
     var line: Int { get }
 
+    /// The line that says what the records are, where the scanner is what finds it.
+    var header: (text: [UInt8], line: Int)? { get }
+
     /// The next record, or `nil` when more bytes are needed; with `isAtEnd`, when there is no more.
     mutating func next(_ bytes: borrowing [UInt8], isAtEnd: Bool) throws(ScanFault) -> Record?
 
     /// The first `count` of the bytes are about to go; they lie before `start`.
     mutating func forget(_ count: Int, of bytes: borrowing [UInt8])
+}
+
+extension RecordScanner {
+    var header: (text: [UInt8], line: Int)? { nil }
 }
 
 /// Where a record lies.
@@ -72,7 +79,7 @@ struct LineScanner: RecordScanner {
         start -= count
     }
 
-    private static func lineEnd(in bytes: borrowing [UInt8], from position: Int) -> Int? {
+    static func lineEnd(in bytes: borrowing [UInt8], from position: Int) -> Int? {
         bytes.withUnsafeBytes { raw in
             guard let base = raw.baseAddress, position < raw.count,
                 let found = memchr(base + position, 0x0A, raw.count - position)

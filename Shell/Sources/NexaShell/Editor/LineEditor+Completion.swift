@@ -123,6 +123,7 @@ extension LineEditor {
             case .scalar("n"), .scalar("N"), .scalar("q"), .scalar("\u{7F}"), .scalar("\u{3}"), .scalar("\u{7}"),
                 .scalar("\r"), .scalar("\n"), .scalar("\u{1B}"), .scalar("\u{4}"):
                 return false
+            case .notice: continue
             case .scalar: draw("\u{7}")
             case .signal(SIGWINCH): el_resize(editor)
             case .signal(let signal):

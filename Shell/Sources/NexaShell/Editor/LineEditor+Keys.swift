@@ -131,7 +131,7 @@ extension LineEditor {
                 self.show(text)
                 _ = nexa_el_refresh(self.editor)
             }
-            switch self.input.next() {
+            switch self.input.next(notices: self.notices?.arrived.descriptor ?? -1) {
             case .scalar(let scalar):
                 // A NUL would end the line early for everything that reads it as a C string.
                 guard scalar != "\0" else { continue }
@@ -139,6 +139,7 @@ extension LineEditor {
                 if scalar == "\u{12}" || scalar == "\u{13}", !self.isSearchable { self.loadSearchable() }
                 character?.pointee = wchar_t(bitPattern: scalar.value)
                 return 1
+            case .notice: self.showNotices()
             case .signal(SIGWINCH): self.redrawAfterResize()
             case .signal(SIGINT):
                 self.abandonLine()

@@ -56,7 +56,7 @@ extension LineEditor {
                     isTooLong = true
                     text.removeFirst(text.count - mark.count)
                 }
-            case .signal(SIGWINCH): continue
+            case .signal(SIGWINCH), .notice: continue
             case .signal(SIGINT):
                 abandonLine()
                 return nil

@@ -55,6 +55,8 @@ final class LineEditor {
     var completion = CompletionMemory()
     /// A text that the next line begins with.
     var offered: String?
+    /// What is shown above the line while it is edited; `nil`: nothing is.
+    var notices: NoticeBoard?
     /// A signal that came while something else was asked.
     var pendingSignal: CInt?
 
@@ -171,10 +173,23 @@ final class LineEditor {
     /// libedit still thinks in the old width while the terminal has already broken the rows anew: the row of the cursor
     /// is computed for the new width, everything from the prompt down is erased, and libedit starts over.
     func redrawAfterResize() {
-        let row = row(behind: parts.before)
-        draw("\r" + (row > 0 ? "\u{1B}[\(row)A" : "") + "\u{1B}[J")
+        erase()
         el_resize(editor)
         _ = nexa_el_refresh(editor)
+    }
+
+    /// Shows what came in the background above the prompt, and the line below it anew.
+    func showNotices() {
+        guard let lines = notices?.take(), !lines.isEmpty else { return }
+        erase()
+        draw(lines.map { $0 + "\r\n" }.joined())
+        _ = nexa_el_refresh(editor)
+    }
+
+    /// Removes the prompt and the line from the screen; the cursor is where the prompt began.
+    private func erase() {
+        let row = row(behind: parts.before)
+        draw("\r" + (row > 0 ? "\u{1B}[\(row)A" : "") + "\u{1B}[J")
     }
 
     /// Moves to the row below the text, for something that stands there; `nexa_el_refresh` then draws the line anew.

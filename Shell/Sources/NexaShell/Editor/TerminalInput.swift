@@ -10,6 +10,8 @@ struct TerminalInput {
     enum Event: Equatable {
         case scalar(Unicode.Scalar)
         case signal(CInt)
+        /// There is something to be shown.
+        case notice
         case end
         case failure(CInt)
     }
@@ -37,10 +39,12 @@ struct TerminalInput {
     }
 
     /// Waits for the next character or signal.
-    mutating func next() -> Event {
+    ///
+    /// - Parameter notices: a descriptor that is readable when there is something to be shown, or -1.
+    mutating func next(notices: CInt = -1) -> Event {
         guard position < buffer.count else {
-            if let event = fill() { return event }
-            return next()
+            if let event = fill(notices) { return event }
+            return next(notices: notices)
         }
         let first = buffer[position]
         position += 1
@@ -70,16 +74,17 @@ struct TerminalInput {
     }
 
     /// Reads more bytes; returns what came instead, if so.
-    private mutating func fill() -> Event? {
+    private mutating func fill(_ notices: CInt = -1) -> Event? {
         while true {
-            var ready = [
-                pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: signals, events: Int16(POLLIN), revents: 0)
-            ]
-            if poll(&ready, nfds_t(signals >= 0 ? 2 : 1), -1) < 0, errno != EINTR { return .failure(errno) }
+            // poll passes over descriptors below 0.
+            var ready = [STDIN_FILENO, signals, notices].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            if poll(&ready, nfds_t(ready.count), -1) < 0, errno != EINTR { return .failure(errno) }
             let signal = signals >= 0 ? nexa_signals_take() : 0
             if signal != 0 { return .signal(signal) }
-            guard ready[0].revents != 0 else { continue }
+            guard ready[0].revents != 0 else {
+                if ready[2].revents != 0 { return .notice }
+                continue
+            }
             var chunk = [UInt8](repeating: 0, count: readsAhead ? 1 << 16 : 1)
             let count = read(STDIN_FILENO, &chunk, chunk.count)
             if count > 0 {

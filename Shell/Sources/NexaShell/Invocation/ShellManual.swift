@@ -21,7 +21,9 @@ enum ShellManual {
             optionGroups: OptionTable.sections.map { section in
                 ProgramManual.OptionGroup(section.title, section.options.map(described))
             },
-            exitCodes: exitCodes, environment: environment, files: files, examples: examples,
+            exitCodes: exitCodes,
+            environment: EnvironmentTable.rows.map { .init($0.names.joined(separator: ", "), $0.summary) },
+            files: files, examples: examples,
             seeAlso: ["nexadb(1)", "editrc(5)"])
         manual.subcommands = CommandTable.toon.map { command in
             ProgramManual.Command(
@@ -86,23 +88,6 @@ enum ShellManual {
         .init(
             "129, 130, 141, 143",
             "Ended by SIGHUP, SIGINT, SIGPIPE, SIGTERM: really, so that the caller sees the signal.")
-    ]
-
-    /// Every variable that the shell and the client in it read.
-    static let environment: [ProgramManual.Entry] = [
-        .init("NEXADB_URI", "The server, user and database in one URL, as --url."),
-        .init("NEXADB_HOST, NEXADB_BINARY_PORT", "The server."),
-        .init("NEXADB_USERNAME, NEXADB_DATABASE", "The user, and the database to start in."),
-        .init("NEXADB_PASSWORD, NEXA_PASSWORD", "The password. Commands that nexa starts do not inherit it."),
-        .init("NEXADB_PASSWORD_FILE, NEXA_PASSWORD_FILE", "A file with the password, which only its owner may read."),
-        .init("NEXADB_TLS, NEXADB_TLS_CA_FILE", "true encrypts the connection; the authorities that are trusted."),
-        .init("NEXADB_SERVER", "The nexadb that --local runs, when there is none beside nexa."),
-        .init("NEXA_RC", "The start-up file, instead of ~/.nexarc; empty: none."),
-        .init("NEXA_HISTFILE", "The file of the history."),
-        .init("NEXA_PAGER, PAGER", "What shows long results on a terminal (less)."),
-        .init("NEXA_COMPAT_EXIT", "1: scripts on standard input end with 0 after failed commands, as in NexaDB 3.0."),
-        .init("VISUAL, EDITOR", "The editor for commands."),
-        .init("NO_COLOR, CLICOLOR_FORCE, TERM", "Whether colours are used.")
     ]
 
     static let files: [ProgramManual.Entry] = [

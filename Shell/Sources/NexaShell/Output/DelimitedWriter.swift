@@ -18,13 +18,15 @@ struct DelimitedWriter: Sendable {
     /// What stands for null.
     let nullText: [UInt8]
 
-    init(_ dialect: Dialect, nullText: String? = nil) {
+    init(_ dialect: Dialect, nullText: String? = nil, sortsKeys: Bool = false) {
         self.dialect = dialect
+        json = JSON.EncodingOptions(sortsKeys: sortsKeys, extendedJSON: .relaxed)
         self.nullText = [UInt8]((nullText ?? (dialect == .csv ? "null" : "\\N")).utf8)
     }
 
     private var separator: UInt8 { dialect == .csv ? UInt8(ascii: ",") : UInt8(ascii: "\t") }
-    private static let json = JSON.EncodingOptions(extendedJSON: .relaxed)
+    /// How documents and arrays are written.
+    private let json: JSON.EncodingOptions
 
     /// Appends the line that names the columns.
     func appendHeader(_ columns: [String], to bytes: inout [UInt8]) {
@@ -42,7 +44,7 @@ struct DelimitedWriter: Sendable {
         let start = bytes.count
         for (index, column) in columns.enumerated() {
             if index > 0 { bytes.append(separator) }
-            let value = document[column] ?? (column.utf8.contains(0x2E) ? document[path: column] : Value?.none)
+            let value = document[column] ?? (column.utf8.contains(0x2E) ? document.value(at: column) : Value?.none)
             if let value { try append(value, to: &bytes) }
         }
         // An empty line would be passed over when it is read.
@@ -64,7 +66,7 @@ struct DelimitedWriter: Sendable {
                 encoded = Array(encoded.dropFirst().dropLast())  // its text, without the quotes of JSON
                 bytes += encoded
             } else {
-                try JSON.append(value, to: &encoded, Self.json)
+                try JSON.append(value, to: &encoded, json)
                 protect(encoded, isPlain: true, to: &bytes)
             }
         }
@@ -113,40 +115,5 @@ struct DelimitedWriter: Sendable {
         }
         let cell = Array(text.prefix(500))[...]
         return first != 0x5B && first != 0x7B && DelimitedValue.scalar(cell) == nil && !nullText.elementsEqual(cell)
-    }
-}
-
-/// The columns of a table of documents: those asked for, or every field of the first documents in order of first sight.
-struct DelimitedColumns: Sendable {
-    /// How many documents are looked at.
-    static let sampleCount = 1000
-
-    private(set) var names: [String]
-    /// Whether fields that are no column may be passed over.
-    let isChosen: Bool
-    private var known: Set<String>
-
-    /// Columns that were asked for; empty for those that are found.
-    init(_ fields: [String] = []) {
-        names = fields
-        isChosen = !fields.isEmpty
-        known = Set(fields)
-    }
-
-    /// Adds the fields of a document, unless the columns were chosen.
-    mutating func learn(from document: Document) {
-        guard !isChosen else { return }
-        for (name, _) in document where known.insert(name).inserted { names.append(name) }
-    }
-
-    /// Whether the fields are the first columns in their order, as in collections whose documents are alike.
-    private func isPrefix(_ document: Document) -> Bool {
-        document.count <= names.count && zip(document, names).allSatisfy { $0.key == $1 }
-    }
-
-    /// The fields of a document that have no column, when the columns were not chosen.
-    func unknownFields(of document: Document) -> [String] {
-        guard !isChosen, !isPrefix(document) else { return [] }
-        return document.compactMap { known.contains($0.key) ? nil : $0.key }
     }
 }

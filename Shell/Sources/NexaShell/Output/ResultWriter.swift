@@ -71,8 +71,8 @@ struct ResultStyle: Sendable {
         case .json, .ndjson: return JSONLinesWriter(self, isArray: format == .json)
         case .table: return expansion == .on ? VerticalWriter(self) : TableWriter(self)
         case .vertical: return VerticalWriter(self)
-        case .csv: return SeparatedWriter(self, .commas)
-        case .tsv: return SeparatedWriter(self, .tabs)
+        case .csv: return DelimitedResultWriter(self, .csv)
+        case .tsv: return DelimitedResultWriter(self, .tsv)
         case .toon: return TOONWriter(self)
         case .ids: return IdentifierWriter(self)
         }

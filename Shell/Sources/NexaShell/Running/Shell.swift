@@ -66,7 +66,7 @@ public enum Shell {
             if pair.count == 2, variables[String(pair[0])] == nil { variables[String(pair[0])] = String(pair[1]) }
             entry += 1
         }
-        for name in ["NEXADB_PASSWORD", "NEXA_PASSWORD", "NEXADB_URI"] {
+        for name in EnvironmentTable.secrets {
             guard let value = getenv(name) else { continue }
             nexa_wipe(value)
             unsetenv(name)

@@ -11,6 +11,7 @@ final class ShellRun {
     let signals: CInt
     private let console: Console
     private let completion: CompletionService?
+    private let notices: NoticeBoard?
     private let standardInput: ByteInput
     private let variables = ShellVariables()
     /// Only for --verbose.
@@ -31,6 +32,7 @@ final class ShellRun {
         self.signals = signals
         let completion = plan.prompts ? CompletionService() : nil
         self.completion = completion
+        notices = plan.prompts ? NoticeBoard() : nil
         var console = Console(
             output: DescriptorSink(STDOUT_FILENO, name: "standard output"),
             errors: DescriptorSink(STDERR_FILENO, name: "standard error"), presentation: plan.presentation)
@@ -181,6 +183,7 @@ final class ShellRun {
         settings.version = Shell.version
         settings.isReadOnly = invocation.isReadOnly
         settings.completion = completion
+        settings.notices = notices
         completion?.begin(server.client.configuration)
         if invocation.localDirectory != nil {
             settings.reopen = { [invocation, environment, meter, configuration = server.client.configuration] in
@@ -308,6 +311,7 @@ final class ShellRun {
             guard display >= 0 else { return nil }
         }
         guard let editor = LineEditor(history: history, display: display, signals: signals) else { return nil }
+        editor.notices = notices
         if let completion {
             editor.completer = Completer(completion.catalog, [VariableCompletion(variables: variables)])
         }
@@ -322,7 +326,11 @@ final class ShellRun {
     }
 
     private func close(_ session: Session, _ runner: TaskRunner) {
-        if case .finished(true) = runner.run(Interruption(), { await session.abandonTransaction() }) {
+        let left = runner.run(Interruption()) {
+            await session.stopBackgroundWatch()
+            return await session.abandonTransaction()
+        }
+        if case .finished(true) = left {
             warn("The open transaction was rolled back")
         }
         guard case .finished(let server) = runner.run(Interruption(), { await session.server }) else { return }

@@ -10,7 +10,7 @@ extension Session {
         if given.isWhole { return try await exportDatabase(given) }
         let source: NexaCollection<Document>
         if let name = given.collection {
-            source = client.database(location.database).collection(name)
+            source = database().collection(name)
         } else {
             source = try collection()
         }
@@ -20,36 +20,24 @@ extension Session {
         if given.target == "-" {
             let writer = try await export(given, source, format, to: console.output, progress)
             progress.finish()
-            guard !console.presentation.talksOnOutput else { return try complain(writer, given) }
-            return try tell(writer, given, source.name, progress)
+            if !console.presentation.talksOnOutput { try tell(writer, source.name, progress) }
+            if let complaint = writer.complaint { throw complaint }
+            return
         }
         let file = try ExportFile(given.target, isAtomic: given.isAtomic)
         let writer = try await export(given, source, format, to: file.sink, progress)
         try file.complete()
         progress.finish()
-        try tell(writer, given, "\(source.name) to \(given.target)", progress)
+        try tell(writer, "\(source.name) to \(given.target)", progress)
+        if let complaint = writer.complaint { throw complaint }
     }
 
-    private func tell(
-        _ writer: ExportWriter, _ given: ExportArguments, _ what: String, _ progress: Progress
-    ) throws(ShellError) {
+    private func tell(_ writer: ExportWriter, _ what: String, _ progress: Progress) throws(ShellError) {
         let rate = Amount.short(Double(writer.count) / max(progress.elapsed, 0.001))
         try show { (console) throws(OutputError) in
             try console.success(
                 "Exported \(writer.count) document(s) from \(what) in \(Amount.seconds(progress.elapsed)), \(rate)/s")
         }
-        try complain(writer, given)
-    }
-
-    /// Fields that came too late for a column are not left out in silence.
-    private func complain(_ writer: ExportWriter, _ given: ExportArguments) throws(ShellError) {
-        guard !writer.lostFields.isEmpty else { return }
-        let names = writer.lostFields.map { "'\($0)'" }.joined(separator: ", ")
-        var error = ShellError(
-            "fields that came up behind the first \(DelimitedColumns.sampleCount) documents are missing: \(names)",
-            exit: .partial)
-        error.hint = "Name the columns with --fields, or collect such fields with --extra-column NAME."
-        throw error
     }
 
     /// Writes the documents that were asked for, packed if that was.
@@ -59,7 +47,7 @@ extension Session {
     ) async throws(ShellError) -> ExportWriter {
         let packer = given.packs ? GzipSink(to: sink) : nil
         let writer = ExportWriter(
-            format, fields: given.fields, extraColumn: given.extraColumn, to: packer ?? sink)
+            format, fields: given.fields, extraColumn: given.extraColumn, collection: source.name, to: packer ?? sink)
         do throws(ShellError) {
             try await stream(given.query(source), to: writer, progress)
         } catch {

@@ -5,7 +5,7 @@ import NexaSCRAM
 /// `export --all DIR` and `import DIR`.
 extension Session {
     func exportDatabase(_ given: ExportArguments) async throws(ShellError) {
-        let database = client.database(location.database)
+        let database = database()
         let names = try await call { () async throws(NexaError) in try await database.collectionNames() }
         let folder = try ExportFolder(given.target)
         var manifest = ExportManifest(database: location.database, entries: [])
@@ -56,6 +56,9 @@ extension Session {
             guard !manifest.entries.isEmpty else {
                 throw ShellError("\(given.source) has no collection '\(collection)'")
             }
+        }
+        if transaction != nil, let empty = manifest.entries.first(where: { $0.documents == 0 }) {
+            throw .noCollectionInTransaction("The empty '\(empty.collection)'")
         }
         // Nothing is written before every file is known to be what was exported.
         for entry in manifest.entries { try await Self.verify(entry, in: given.source) }

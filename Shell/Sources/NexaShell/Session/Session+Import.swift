@@ -7,7 +7,11 @@ extension Session {
         _ arguments: ArgumentReader, _ command: CommandSpecification, _ interruption: Interruption
     ) async throws(ShellError) {
         let given = try parse { () throws(CommandFault) in try ImportArguments(arguments) }
-        guard let given else { throw .plain("File required", hint: "Usage: \(command.usage)") }
+        guard var given else { throw .plain("File required", hint: "Usage: \(command.usage)") }
+        if transaction != nil {
+            guard !given.creates else { throw .noCollectionInTransaction("import --create") }
+            given.jobs = 1  // the calls of a transaction go over one connection
+        }
         if given.source != "-", Self.isFolder(given.source) { return try await importFolder(given, interruption) }
         let report = try await importFile(given, interruption)
         if report.rejected > 0 {
@@ -21,7 +25,7 @@ extension Session {
     ) async throws(ShellError) -> Importer.Report {
         let target: NexaCollection<Document>
         if let name = given.collection {
-            target = client.database(location.database).collection(name)
+            target = database().collection(name)
         } else {
             target = try collection()
         }
@@ -34,7 +38,8 @@ extension Session {
         if case .file(let path) = given.onError { rejects = try RejectFile(path) } else { rejects = nil }
         let progress = Progress(console, totalBytes: Self.size(of: input))
         let importer = Importer(
-            arguments: given, input: input, collection: target, progress: progress, rejects: rejects)
+            arguments: given, input: input, collection: target, progress: progress, rejects: rejects,
+            isInTransaction: transaction != nil)
         defer { progress.finish() }
         let report = try await importer.run(interruption)
         progress.finish()
@@ -59,6 +64,9 @@ extension Session {
         }
         if let stop = report.stop {
             var error = stop.error
+            if let cause = stop.cause { noteTransaction(cause) }
+            // What an error has undone cannot be gone on with.
+            guard !transactionIsOver else { throw error }
             error.hint = Self.whatIsKnown(stop, report, given, name)
             throw error
         }
@@ -102,5 +110,14 @@ extension Session {
         var status = stat()
         guard fstat(input.descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
         return max(0, Int(status.st_size) - Int(lseek(input.descriptor, 0, SEEK_CUR)))
+    }
+}
+
+extension ShellError {
+    /// Collections are made outside of transactions only.
+    static func noCollectionInTransaction(_ what: String) -> ShellError {
+        .plain(
+            "\(what) makes a collection, which cannot be part of a transaction",
+            hint: "End it with 'commit' or 'rollback' first.")
     }
 }

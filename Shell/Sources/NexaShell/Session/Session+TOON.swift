@@ -40,7 +40,7 @@ extension Session {
         let delimiters: [String: TOON.Delimiter] = ["comma": .comma, "tab": .tab, "pipe": .pipe]
         let delimiter = try given.choice(of: "--delimiter", { delimiters[$0] }, ["comma", "tab", "pipe"]) ?? .comma
         let shape: TOONShape = given.has("--prompt") ? .prompt : .unchanged
-        let source = client.database(location.database).collection(name)
+        let source = database().collection(name)
         let toon = try await call { () async throws(NexaError) in
             try await source.exportTOON(shape, delimiter: delimiter)
         }

@@ -66,6 +66,7 @@ extension Session {
         guard transaction != nil, command.isWrite else { return }
         switch command.section {
         case .documents, .queries, .transactions: return
+        case .data where command.names.first == "import": return
         default:
             throw .plain(
                 "\(command.name) cannot be part of a transaction", hint: "End it with 'commit' or 'rollback' first.")

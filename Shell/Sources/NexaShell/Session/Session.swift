@@ -25,6 +25,8 @@ actor Session {
         var version = ""
         /// Completion at the prompt; `nil` where there is none.
         var completion: CompletionService?
+        /// What is shown above the prompt; `nil` where there is none.
+        var notices: NoticeBoard?
         /// Commands that write are refused.
         var isReadOnly = false
         /// Starts the embedded server again when it is gone; `nil` for any other server, whose client finds it again.
@@ -54,6 +56,8 @@ actor Session {
     var documentCount: Int?
     /// What `begin` began; commands go through it.
     var transaction: OpenTransaction?
+    /// What `watch … &` began; it may have ended by itself.
+    var backgroundWatch: BackgroundWatch?
     /// Whether an error of the server has ended the transaction.
     var transactionIsOver = false
     private var question: Confirmable?
@@ -122,6 +126,7 @@ actor Session {
             do throws(ShellError) {
                 let effect = try await known.action(session, call)
                 await session.hintAtNearName(known, text)
+                session.hintAtNearField(known, call.arguments)
                 return effect
             } catch {
                 throw await session.explained(error, known, text, expansion)
@@ -202,6 +207,7 @@ actor Session {
 
     /// Goes on with another connection.
     func adopt(_ running: LocalServer.Running, at location: Location?) async {
+        await stopBackgroundWatch()
         let left = server.client
         server = running
         hasLostServer = false

@@ -5,7 +5,7 @@ import Synchronization
 /// `watch`.
 extension Session {
     /// Why a watch ended.
-    private enum WatchEnd: Sendable {
+    enum WatchEnd: Sendable {
         /// As many changes as were wanted, or the time is up, or Ctrl-C.
         case done
         /// The server of the folder is gone.
@@ -15,6 +15,8 @@ extension Session {
 
     func watch(_ call: CommandCall) async throws(ShellError) {
         let given = try parse { () throws(CommandFault) in try WatchArguments(call.arguments) }
+        guard !given.endsBackground else { return try await endBackgroundWatch() }
+        guard !given.isBackground else { return try await watchInBackground(given) }
         let name = given.collection ?? location.collection
         let display = WatchDisplay(console, namesDatabase: false)
         let place = WatchPlace(given.token)
@@ -61,7 +63,7 @@ extension Session {
     }
 
     /// Shows changes until there is a reason to end.
-    private nonisolated static func watch(_ source: WatchSource, _ guarded: NexaClient?) async -> WatchEnd {
+    nonisolated static func watch(_ source: WatchSource, _ guarded: NexaClient?) async -> WatchEnd {
         await withTaskGroup(of: WatchEnd.self) { group in
             group.addTask { await source.run() }
             group.addTask {
@@ -74,7 +76,7 @@ extension Session {
     }
 
     /// Where a watch is: the place behind the last change.
-    private final class WatchPlace: Sendable {
+    final class WatchPlace: Sendable {
         private let last: Mutex<ResumeToken?>
 
         init(_ token: ResumeToken?) { last = Mutex(token) }
@@ -86,7 +88,7 @@ extension Session {
     }
 
     /// What is watched.
-    private struct WatchSource: Sendable {
+    struct WatchSource: Sendable {
         let database: NexaDatabase
         let collection: String?
         let given: WatchArguments

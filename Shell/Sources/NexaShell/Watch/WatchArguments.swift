@@ -12,6 +12,10 @@ struct WatchArguments {
     var seconds: Double?
     /// Begins behind this place.
     var token: ResumeToken?
+    /// Whether changes appear above the prompt, at which more can be done.
+    var isBackground = false
+    /// Whether the watch in the background has to end.
+    var endsBackground = false
 
     /// The words of `--ops`.
     static let words = ["insert", "update", "delete", "drop"]
@@ -21,9 +25,17 @@ struct WatchArguments {
         while !arguments.isAtEnd() {
             let offset = arguments.offset()
             guard let flag = arguments.flag() else {
+                var ahead = arguments
+                if try ahead.word() == "&", ahead.isAtEnd() {
+                    isBackground = true
+                    return
+                }
                 guard collection == nil else { throw CommandFault("unexpected argument", at: offset) }
                 collection = try arguments.word()
-                continue
+                guard collection == "-" else { continue }
+                guard arguments.isAtEnd() else { throw CommandFault("unexpected argument", at: arguments.offset()) }
+                endsBackground = true
+                return
             }
             if flag.name == "--filter" {
                 let place = arguments.offset()

@@ -14,6 +14,7 @@ final class WatchDisplay: Sendable {
         var recentSince = Clock.now
         var rate = 0.0
         var hasBegun = false
+        var hasEnded = false
         var hasStatus = false
         var waiting: [UInt8] = []
     }
@@ -23,14 +24,20 @@ final class WatchDisplay: Sendable {
     let isForPerson: Bool
     private let showsStatus: Bool
     private let namesDatabase: Bool
+    /// Where lines go when the watch is in the background.
+    private let board: NoticeBoard?
+    /// Opened when the server tells of changes.
+    private let begun: Gate?
     private let start = Clock.now
     private let state = Mutex(State())
 
-    init(_ console: Console, namesDatabase: Bool) {
+    init(_ console: Console, namesDatabase: Bool, board: NoticeBoard? = nil, begun: Gate? = nil) {
         self.console = console
         self.namesDatabase = namesDatabase
-        isForPerson = console.presentation.format == .pretty && isatty(STDOUT_FILENO) == 1
-        showsStatus = isForPerson && console.presentation.progress == .bar
+        self.board = board
+        self.begun = begun
+        isForPerson = board != nil || console.presentation.format == .pretty && isatty(STDOUT_FILENO) == 1
+        showsStatus = board == nil && isForPerson && console.presentation.progress == .bar
     }
 
     /// How many changes there were.
@@ -86,6 +93,7 @@ final class WatchDisplay: Sendable {
     }
 
     private func append(_ line: String, _ state: inout State) {
+        if let board { return board.post(line) }
         if state.hasStatus {
             state.waiting += "\r\u{1B}[K".utf8
             state.hasStatus = false
@@ -95,6 +103,7 @@ final class WatchDisplay: Sendable {
     }
 
     private func send(_ state: inout State) -> ShellError? {
+        guard board == nil else { return nil }
         let bytes = state.waiting
         state.waiting.removeAll(keepingCapacity: true)
         do throws(OutputError) {
@@ -109,7 +118,19 @@ final class WatchDisplay: Sendable {
     /// The server tells of changes from now on.
     func begin() {
         state.withLock { $0.hasBegun = true }
+        begun?.open(true)
         tick()
+    }
+
+    /// Whether a watch in the background is over.
+    var hasEnded: Bool { state.withLock { $0.hasEnded } }
+
+    /// A watch in the background is over; `farewell` says why.
+    func end(_ farewell: String?) {
+        state.withLock { state in
+            state.hasEnded = true
+            if state.hasBegun, let farewell { board?.post(farewell) }
+        }
     }
 
     /// Draws the line with the number of changes again.
