@@ -17,6 +17,7 @@ public struct NexaQuery<Element: NexaModel>: AsyncSequence, Sendable {
     var limitCount: Int?
     private var skipCount = 0
     private var selected: [String] = []
+    private var projection = Document()
     private var hinted: String?
     var callOptions = CallOptions.standard
     private let coding: ModelCoding
@@ -45,13 +46,33 @@ public struct NexaQuery<Element: NexaModel>: AsyncSequence, Sendable {
 
     /// Returns only some fields (and `_id`) that are only known at run time.
     public func select(_ paths: [String]) -> NexaQuery<Document> {
+        var query = ofDocuments
+        query.selected = paths
+        return query
+    }
+
+    /// Returns what a projection in MongoDB's language leaves and makes of the documents, as free documents.
+    ///
+    /// - `["title": 1, "cast.name": 1]` returns these fields and `_id`, `["plot": 0]` all others.
+    /// - `["cast": ["$slice": 3]]` (or `-3`, or `[skip, count]`) returns some elements of an array.
+    /// - `["cast": ["$elemMatch": ["name": "Ada"]]]` returns the first element that fulfils the conditions.
+    /// - `["age": ["$subtract": [2026, "$year"]]]` returns the value of an expression.
+    ///
+    /// It replaces `select`. A mistake in it is an error with the code `invalidRequest` before anything is read.
+    public func project(_ projection: Document) -> NexaQuery<Document> {
+        var query = ofDocuments
+        query.projection = projection
+        return query
+    }
+
+    /// The query for free documents, without the fields that were chosen.
+    private var ofDocuments: NexaQuery<Document> {
         var query = NexaQuery<Document>(core: core, namespace: namespace, filter: filter)
         query.sortKeys = sortKeys
         query.limitCount = limitCount
         query.skipCount = skipCount
         query.callOptions = callOptions
         query.hinted = hinted
-        query.selected = paths
         return query
     }
 
@@ -221,7 +242,7 @@ extension NexaQuery {
         request.sort =
             sortKeys.isEmpty
             ? .null : .array(sortKeys.map { [.string($0.path), .int(Int64($0.direction.rawValue))] })
-        request.projection = Document(selected.map { ($0, 1) })
+        request.projection = projection.isEmpty ? Document(selected.map { ($0, 1) }) : projection
         request.after = after
         request.hint = hinted
         return request
@@ -232,7 +253,7 @@ extension NexaQuery {
     /// An original server knows one QUERY with a limit. What it would ignore or answer wrongly is refused
     /// here, and `select` is done by who reads the reply.
     private func fetchFromOriginal(_ server: Negotiated) async throws(NexaError) -> Answer {
-        if !sortKeys.isEmpty || skipCount > 0 {
+        if !sortKeys.isEmpty || skipCount > 0 || !projection.isEmpty {
             throw NexaError.lacking([.queryOptions], server).during("find")
         }
         let limit = limitCount ?? Request.Query.originalMaximumLimit

@@ -91,6 +91,12 @@ public struct Stage: Sendable, Hashable {
     public static func merge(into collection: String, replacing: Bool = false) -> Stage {
         Stage("$merge", ["into": .string(collection), "whenMatched": replacing ? "replace" : "merge"])
     }
+
+    /// Puts the documents in the place of all that a collection of the database has; the last stage. Nothing is returned.
+    ///
+    /// It is one commit: others see the old documents or the new ones, and an error leaves the old ones. Old and new ones
+    /// together are at most 100 000 documents and 64 MiB; not in a transaction. Indexes stay.
+    public static func out(to collection: String) -> Stage { Stage("$out", .string(collection)) }
 }
 
 /// An expression over the fields of a document, in MongoDB's language.

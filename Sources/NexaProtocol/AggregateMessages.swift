@@ -30,7 +30,9 @@ extension Request {
         /// The collection that the pipeline writes to, if it does.
         public var target: String? {
             guard case .begin(.array(let stages)) = step, let last = stages.last?.document else { return nil }
-            return (last["$merge"] ?? last["$out"]).map { $0.string ?? $0.document?["into"]?.string ?? "" }
+            return (last["$merge"] ?? last["$out"]).map { operand in
+                operand.string ?? operand.document.flatMap { $0["into"] ?? $0["coll"] }?.string ?? ""
+            }
         }
     }
 

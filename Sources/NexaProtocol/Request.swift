@@ -306,7 +306,7 @@ public enum Request: Sendable, Hashable {
         switch self {
         case .read, .query, .ping, .listCollections, .listDatabases, .listUsers: true
         case .distinct, .queryTOON, .exportTOON: true
-        // A cursor that goes on moves, and $merge writes.
+        // A cursor that goes on moves; $merge and $out write.
         case .aggregate(let aggregate): if case .begin = aggregate.step { aggregate.target == nil } else { false }
         case .listIndexes, .explain, .collectionStats, .databaseStats, .vectorSearch, .getVectors: true
         default: false

@@ -72,6 +72,13 @@ import Testing
             }
             // end
 
+            // snippet: project
+            let short = try await films.find()
+                .project(["title": 1, "genres": ["$slice": 1], "age": ["$subtract": [2026, "$year"]]])
+                .first()
+            // end
+            #expect(short?["title"] == "Film 0" && short?["genres"] == ["Noir"] && short?["age"] == 126)
+
             // snippet: options
             let slow = films.find().sort(Film.Fields.title.ascending).options(CallOptions(timeout: .seconds(60)))
             for try await film in slow.limit(5) { print(film.title) }

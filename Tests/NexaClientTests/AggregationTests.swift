@@ -52,6 +52,27 @@
                 }
             }
 
+            @Test func projectionsTakeOperators() async throws {
+                try await LiveServer.run { client in
+                    let users = try await Self.fill(client)
+                    let found = users.find(["_id": ["$in": [3, 4]]])
+                    #expect(
+                        try await found.project(["tags": ["$slice": -1], "_id": 1]).collect()
+                            == [["_id": 3, "tags": ["all"]], ["_id": 4, "tags": ["all"]]])
+                    #expect(
+                        try await found.project(["tags": ["$elemMatch": ["$eq": "t1"]]]).collect()
+                            == [["_id": 3, "tags": ["t1"]], ["_id": 4]])
+                    let computed = found.sort(Sort("_id", .descending)).limit(1)
+                        .project(["city": 1, "next": ["$add": ["$age", 1]]])
+                    #expect(try await computed.collect() == [["_id": 4, "city": "Bonn", "next": 5]])
+                    #expect(try await users.find().project(["tags": 0]).first()?["tags"] == nil)
+                    let error = await #expect(throws: NexaError.self) {
+                        try await found.project(["a.b": ["$elemMatch": ["c": 1]]]).collect()
+                    }
+                    #expect(error?.code == .invalidRequest)
+                }
+            }
+
             @Test func distinctValuesAreListed() async throws {
                 try await LiveServer.run { client in
                     let users = try await Self.fill(client)
@@ -112,6 +133,18 @@
                     }.run()
                     let towns = client.database().collection("towns")
                     #expect(try await towns.count() == 3)
+                    try await users.aggregate {
+                        Stage.match(Field<Int>("age") < 2)
+                        Stage.out(to: "towns")
+                    }.run()
+                    #expect(try await towns.find().sort(Sort("_id")).collect().map { $0["_id"] } == [0, 1])
+                    let refused = await #expect(throws: NexaError.self) {
+                        try await client.withTransaction { transaction in
+                            try await transaction.collection("users").aggregate { Stage.out(to: "towns") }.run()
+                        }
+                    }
+                    #expect(refused?.serverMessage?.contains("transaction") == true)
+                    #expect(try await towns.count() == 2)
                 }
             }
         }

@@ -1,4 +1,5 @@
 @_spi(Testing) import NexaEngine
+import NexaQuery
 import NexaValue
 import TestKit
 import Testing
@@ -178,9 +179,12 @@ import Testing
             [["$group": ["_id": nil, "n": ["$summ": 1]]]], [["$group": ["_id": nil, "a.b": ["$sum": 1]]]],
             [["$count": "$n"]],
             [["$unwind": "tags"]], [["$lookup": ["from": "c", "as": "x"]]], [["$merge": ["into": "c"]], ["$limit": 1]],
-            [["$facet": ["a": [["$merge": ["into": "c"]]]]]], [["$bucket": ["groupBy": "$a", "boundaries": [2, 1]]]],
+            [["$facet": ["a": [["$merge": ["into": "c"]]]]]],
+            [["$bucket": ["groupBy": "$a", "boundaries": [2, 1]]]],
             [["$project": [:]]], [["$project": ["a": 0, "b": ["$add": [1, 2]]]]], [["$addFields": ["a..b": 1]]],
-            [["$out": "c"]], [["$sort": ["a": 2]]], [["$match": ["$expr": "$$none"]]],
+            [["$out": ""]], [["$out": 5]], [["$out": ["db": "other", "coll": "c"]]], [["$out": ["to": "c"]]],
+            [["$out": "c"], ["$limit": 1]], [["$facet": ["a": [["$out": "c"]]]]], [["$sort": ["a": 2]]],
+            [["$match": ["$expr": "$$none"]]],
             [["$replaceRoot": ["newRoot": "$item"]]],
             [["$lookup": ["from": "c", "as": "x", "let": ["v": 1], "pipeline": [["$nope": 1]]]]]
         ] as [[Document]]) func aPipelineThatMakesNoSenseIsRefused(_ pipeline: [Document]) async throws
@@ -200,8 +204,14 @@ import Testing
         let nested = (0..<20).reduce([["$count": "n"]] as [Document]) { inner, _ in
             [["$facet": ["f": .array(inner.map { .document($0) })]]]
         }
+        let fields = Document((0..<200).map { ("f\($0)", Value.string("$t")) })
+        let copies: [Document] = [["$addFields": .document(fields)]]
+        let spread: [Document] = [
+            ["$group": ["_id": nil, "a": ["$push": [:]]]], ["$set": ["a.t": ["$literal": .string(text)]]]
+        ]
         for pipeline in [
-            [["$group": ["_id": nil, "all": ["$push": "$t"]]]], [["$group": ["_id": "$_id", "t": ["$first": "$t"]]]],
+            [["$group": ["_id": nil, "all": ["$push": "$t"]]]],
+            copies, spread,
             [["$facet": ["all": []]]], [["$sample": ["size": 1000]]],
             [["$lookup": ["from": "c", "pipeline": [], "as": "all"]]], nested,
             Array(repeating: ["$limit": 1], count: 101)
@@ -211,6 +221,80 @@ import Testing
             }
             #expect(error?.code == .limit, "\(pipeline.prefix(2))")
         }
+    }
+
+    @Test func outReplacesACollectionAtOnce() async throws {
+        let fixture = try Fixture()
+        let engine = fixture.engine
+        try await engine.insert(contentsOf: Self.sales, collection: "c", durability: .os)
+        try await engine.insert(
+            contentsOf: [["_id": "abc", "old": true], ["_id": "gone"]], collection: "totals", durability: .os)
+        var unique = IndexDefinition(keys: [.init("n")])
+        unique.isUnique = true
+        unique.isSparse = true
+        try await engine.makeIndex(unique, collection: "totals")
+        let group: Document = ["$group": ["_id": "$item", "n": ["$sum": "$quantity"]]]
+        #expect(try engine.aggregate([group, ["$out": "totals"]], collection: "c").isEmpty)
+        func totals() throws -> [Document] {
+            try engine.find([:], collection: "totals") { $0.projection = ["_created_at": 0, "_updated_at": 0] }
+        }
+        let replaced: [Document] = [["_id": "abc", "n": 12], ["_id": "jkl", "n": 1], ["_id": "xyz", "n": 30]]
+        #expect(try totals() == replaced)
+        #expect(try engine.find(["n": 12], collection: "totals").count == 1)
+        #expect(try engine.checkIndexes(database: "default", collection: "totals") == [])
+        // What fails at the last document changes nothing.
+        let twice: [Document] = [["$set": ["n": 7]], ["$out": ["db": "default", "coll": "totals"]]]
+        let error = #expect(throws: EngineError.self) { try engine.aggregate(twice, collection: "c") }
+        #expect(error?.code == .duplicateKey || error?.code == .duplicateID)
+        #expect(try totals() == replaced)
+        var options = AggregationOptions()
+        options.maximumStageBytes = 100
+        #expect(throws: EngineError.self) {
+            try engine.aggregate([["$out": "totals"]], collection: "c", options: options)
+        }
+        options = AggregationOptions()
+        options.transaction = try engine.beginTransaction()
+        #expect(throws: EngineError.self) {
+            try engine.aggregate([["$out": "totals"]], collection: "c", options: options)
+        }
+        #expect(try totals() == replaced)
+        // Into itself, into a new one, and of nothing.
+        _ = try engine.aggregate([["$match": ["_id": "jkl"]], ["$out": "totals"]], collection: "totals")
+        #expect(try totals() == [["_id": "jkl", "n": 1]])
+        _ = try engine.aggregate([["$out": "new"]], collection: "totals")
+        #expect(try engine.find([:], collection: "new").count == 1)
+        _ = try engine.aggregate([["$match": ["_id": "none"]], ["$out": "totals"]], collection: "totals")
+        #expect(try totals() == [])
+    }
+
+    /// Readers see the old documents or the new ones, never a part.
+    @Test func outIsSeenWhole() async throws {
+        let fixture = try Fixture()
+        let engine = fixture.engine
+        try await engine.insert(
+            contentsOf: (0..<200).map { ["_id": .int($0), "v": 0] }, collection: "c", durability: .os)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for version in 1...20 as ClosedRange<Int64> {
+                    _ = try engine.aggregate([["$set": ["v": .int(version)]], ["$out": "c"]], collection: "c")
+                    await Task.yield()
+                }
+            }
+            group.addTask {
+                var last: Int64 = 0
+                while last < 20 {
+                    let documents = try engine.find([:], collection: "c")
+                    #expect(documents.count == 200)
+                    let versions = Set(documents.map { $0["v"]?.int ?? -1 })
+                    #expect(versions.count == 1)
+                    guard let version = versions.first, version >= last else { break }
+                    last = version
+                    await Task.yield()
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try engine.find([:], collection: "c").allSatisfy { $0["v"] == 20 })
     }
 
     @Test(arguments: [1, 2, 3] as [UInt64]) func aSortInAFileIsTheSortInMemory(_ seed: UInt64) async throws {

@@ -142,7 +142,24 @@ struct IndexWorkload {
             if chance(30) { filter["_id"] = ["$gte": .int(Int64(number(300))), "$lt": .int(Int64(number(300)))] }
         }
         if chance(10) { filter["d"] = ["$elemMatch": .document(["x": condition(), "y": condition()])] }
+        if chance(25) {
+            if chance(60) { filter = [:] }
+            filter["$expr"] = expression()
+        }
         return filter
+    }
+
+    /// Comparisons of whole values with constants, over the order of all kinds.
+    private mutating func expression() -> Value {
+        guard chance(70) else { return ["$and": [comparison(), comparison()]] }
+        return comparison()
+    }
+
+    private mutating func comparison() -> Value {
+        let path = Value.string("$" + pick(Self.paths))
+        let constant: Value = ["$literal": chance(90) ? scalar() : .array((0..<number(3)).map { _ in scalar() })]
+        let operands: Value = chance(75) ? [path, constant] : [constant, path]
+        return .document([pick(["$eq", "$eq", "$gt", "$gte", "$lt", "$lte", "$ne", "$cmp"]): operands])
     }
 
     mutating func sort() -> Value {

@@ -62,6 +62,39 @@ import Testing
         .init(filter: ["sub.x": 4], stage: "IXSCAN", index: "sub.x_1", keys: 20, documents: 20)
     ]
 
+    /// What $expr compares with a constant narrows the keys that are looked at, arrays and missing fields included.
+    @Test func expressionsUseIndexes() async throws {
+        let fixture = try Fixture()
+        let engine = fixture.engine
+        var documents = (0..<500).map { (number: Int64) -> Document in
+            let number = Value.int(number)
+            return ["_id": number, "n": number, "l": [number], "s": "x"]
+        }
+        documents += [["_id": 500], ["_id": 501, "n": nil], ["_id": 502, "n": "text"], ["_id": 503, "n": true]]
+        try await engine.insert(contentsOf: documents, collection: "c", durability: .os)
+        let comparisons: [Value] = [
+            ["$eq": ["$n", 7]], ["$gte": ["$n", 495]], ["$lt": [490, "$n"]], ["$lt": ["$n", 3]], ["$lt": ["$n", nil]],
+            ["$eq": ["$n", nil]], ["$and": [["$gt": ["$n", 5]], ["$lt": ["$n", 8]]]], ["$eq": ["$n", 7.0]]
+        ]
+        let expected: [(documents: Int, keys: Int)] = [
+            (1, 1), (7, 7), (11, 11), (5, 5), (1, 2), (1, 2), (2, 2), (1, 1)
+        ]
+        try await engine.makeIndex(IndexDefinition(keys: [.init("n")]))
+        for (comparison, expected) in zip(comparisons, expected) {
+            let execution = try engine.query(
+                database: "default", collection: "c", filter: ["$expr": comparison])
+            while try execution.step(budget: 1000) == .more {}
+            #expect(execution.documentCount == expected.documents, "\(comparison)")
+            #expect(execution.keysExamined == expected.keys, "\(comparison)")
+        }
+        // The elements of an array are not the array.
+        try await engine.makeIndex(IndexDefinition(keys: [.init("l")]))
+        #expect(try engine.find(["$expr": ["$gt": ["$l", 600]]]).count == 500)
+        #expect(try engine.find(["$expr": ["$eq": ["$l", 7]]]).isEmpty)
+        #expect(try engine.find(["$expr": ["$eq": ["$l", [7]]]]).count == 1)
+        #expect(try engine.find(["$expr": ["$lte": ["$l", nil]]]).count == 4)
+    }
+
     @Test func thePlansAreTheExpectedOnes() async throws {
         let fixture = try Fixture()
         let engine = fixture.engine

@@ -116,6 +116,33 @@ import Testing
         #expect(try fixture.engine.find(collection: "n", options: scanned) == [["even": true], ["even": false]])
     }
 
+    @Test(arguments: ["_id", "n"]) func projectsByOperators(order: String) async throws {
+        let fixture = try Fixture()
+        let documents = (0..<20).map { number -> Document in
+            ["_id": .int(Int64(number)), "n": .int(Int64(-number)), "l": [1, 2, .int(Int64(number))], "big": "x"]
+        }
+        try await fixture.engine.insert(contentsOf: documents, collection: "n", durability: .os)
+        let found = try fixture.engine.find(
+            collection: "n",
+            options: options {
+                $0.projection = ["l": ["$slice": -1], "big": 1, "twice": ["$multiply": ["$_id", 2]]]
+                $0.sort = .document([order: order == "n" ? -1 : 1])
+                $0.limit = 3
+            })
+        #expect(
+            found == [
+                ["_id": 0, "l": [0], "big": "x", "twice": 0], ["_id": 1, "l": [1], "big": "x", "twice": 2],
+                ["_id": 2, "l": [2], "big": "x", "twice": 4]
+            ])
+        let matching = options { $0.projection = ["l": ["$elemMatch": ["$gt": 17]]] }
+        #expect(
+            try fixture.engine.find(["n": ["$lte": -17]], collection: "n", options: matching)
+                == [["_id": 17], ["_id": 18, "l": [18]], ["_id": 19, "l": [19]]])
+        // Refused before anything runs, also where there is nothing to run on.
+        let wrong = options { $0.projection = ["l": ["$slice": [1, 0]]] }
+        #expect(throws: EngineError.self) { try fixture.engine.find(collection: "gone", options: wrong) }
+    }
+
     @Test(arguments: [1, 7, 64, 1000]) func pagesMeetWithoutGapOrOverlap(_ size: Int) async throws {
         let fixture = try await numbers(500)
         let engine = fixture.engine

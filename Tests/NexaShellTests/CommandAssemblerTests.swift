@@ -187,6 +187,14 @@ import Testing
         #expect(query.sort.map(\.path) == ["a", "b.c"])
         #expect(query.sort.map(\.direction) == [.ascending, .descending])
         #expect(query.fields == ["title", "year"])
+        let projected = try QueryArguments(
+            ArgumentReader("query {n: 1} --project {l: {$slice: 2}} --limit 3"), defaultLimit: 100)
+        #expect(projected.projection == ["l": ["$slice": 2]])
+        #expect(projected.filter == ["n": 1] && projected.limit == 3)
+        #expect(throws: CommandFault.self) { try QueryArguments(ArgumentReader("query --project n"), defaultLimit: 1) }
+        #expect(throws: CommandFault.self) {
+            try QueryArguments(ArgumentReader("query --project [1]"), defaultLimit: 1)
+        }
         #expect(throws: CommandFault.self) { try QueryArguments(ArgumentReader("query --lmit 1"), defaultLimit: 1) }
         #expect(throws: CommandFault.self) { try QueryArguments(ArgumentReader("query abc"), defaultLimit: 1) }
         #expect(throws: CommandFault.self) { try QueryArguments(ArgumentReader("query {} {"), defaultLimit: 1) }

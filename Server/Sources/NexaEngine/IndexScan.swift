@@ -37,8 +37,10 @@ struct IndexScan: Sendable {
         var bounds: [KeyIntervals] = []
         var arrays = Set<Substring>()
         for (position, field) in fields.enumerated() {
-            let own = constraints.fields.filter { $0.path == field.path }
-            if marks.multikey & 1 << UInt32(position) == 0 {
+            var own = constraints.fields.filter { $0.path == field.path }
+            if marks.multikey & 1 << UInt32(position) != 0 {
+                own.removeAll(where: \.comparesWhole)
+            } else {
                 bounds.append(own.reduce(.everything) { $0.intersection($1.intervals) })
                 continue
             }
@@ -123,7 +125,8 @@ struct IndexScan: Sendable {
     func hasEverything(_ constraints: FilterConstraints) -> Bool {
         for required in index.partialConstraints {
             let isImplied = constraints.fields.contains { field in
-                guard field.path == required.path else { return false }
+                // Arrays that it means may not be in the index.
+                guard field.path == required.path, !field.comparesWhole else { return false }
                 if required.intervals.isEverything { return field.requiresValue }
                 return (field.requiresValue || field.isExact) && field.intervals.isSubset(of: required.intervals)
             }

@@ -18,12 +18,17 @@ final class SpillingSorter {
     /// The runs in a heap, the one with the next document on top; used while merging.
     private var heap: [Int] = []
 
+    /// Whose files they are, for errors.
+    private let name: String
+
     /// - Parameters:
     ///   - maximumBytes: how much is kept in memory.
     ///   - directory: where files are made; they have no names, so that nothing is left after a crash.
-    init(maximumBytes: Int, directory: String) {
+    ///   - name: whose files they are, for errors.
+    init(maximumBytes: Int, directory: String, name: String = "The sort") {
         self.maximumBytes = maximumBytes
         self.directory = directory
+        self.name = name
     }
 
     /// How many files were needed.
@@ -46,7 +51,7 @@ final class SpillingSorter {
     private func spill() throws(EngineError) {
         guard runs.count < Self.maximumRuns else {
             throw EngineError(
-                .limit, "The sort is larger than \(Self.maximumRuns) times its memory of \(maximumBytes) bytes",
+                .limit, "\(name) is larger than \(Self.maximumRuns) times its memory of \(maximumBytes) bytes",
                 advice: "Make an index for the order, or give the query a limit or a narrower filter")
         }
         sort()
@@ -69,16 +74,19 @@ final class SpillingSorter {
     }
 
     /// The next document in order; `nil` at the end.
-    func next() throws(EngineError) -> [UInt8]? {
+    func next() throws(EngineError) -> [UInt8]? { try nextEntry()?.document }
+
+    /// The next document in order with its key; `nil` at the end.
+    func nextEntry() throws(EngineError) -> (key: [UInt8], document: [UInt8])? {
         guard !runs.isEmpty else {
             guard position < entries.count else {
                 entries = []
                 return nil
             }
             defer { position += 1 }
-            return entries[position].document
+            return (entries[position].key, entries[position].document)
         }
-        guard let top = heap.first else { return nil }
+        guard let top = heap.first, let key = runs[top].key else { return nil }
         let document = runs[top].document
         try runs[top].advance()
         if runs[top].key == nil {
@@ -86,7 +94,7 @@ final class SpillingSorter {
             heap.removeLast()
         }
         siftDown()
-        return document
+        return (key, document)
     }
 
     private func precedes(_ left: Int, _ right: Int) -> Bool {

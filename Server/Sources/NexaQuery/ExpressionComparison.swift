@@ -10,6 +10,17 @@ enum ExpressionComparison: String, Sendable {
     case lessOrEqual = "$lte"
     case compare = "$cmp"
 
+    /// The comparison that says the same of the arguments the other way round; not for `$cmp`.
+    var flipped: ExpressionComparison {
+        switch self {
+        case .equal, .notEqual, .compare: self
+        case .greater: .less
+        case .greaterOrEqual: .lessOrEqual
+        case .less: .greater
+        case .lessOrEqual: .greaterOrEqual
+        }
+    }
+
     func result(_ order: Int) -> Value {
         switch self {
         case .equal: .bool(order == 0)

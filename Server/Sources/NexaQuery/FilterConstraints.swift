@@ -18,6 +18,9 @@ public struct FilterConstraints: Sendable {
         public var isExact: Bool
         /// A matching document has the field.
         public var requiresValue: Bool
+        /// It compares the value as a whole, so that an array may fulfil it though none of its elements does: where there
+        /// are arrays, it says nothing of the keys.
+        public var comparesWhole = false
     }
 
     /// The conditions that all hold. A field may occur several times.
@@ -44,6 +47,9 @@ public struct FilterConstraints: Sendable {
                 let parts = programs.map { FilterConstraints($0, below: parent) }
                 if parent.isEmpty { alternatives.append(parts) }
                 fields += Self.common(to: parts)
+            case .expression(let expression, _):
+                isComplete = false
+                if parent.isEmpty { add(expression.node) }
             default: isComplete = false
             }
         }
@@ -74,6 +80,29 @@ public struct FilterConstraints: Sendable {
                 path: name, intervals: implied.intervals, isExact: isExact, requiresValue: !test.matchesMissing))
     }
 
+    /// What `$expr` says by comparing a field with a constant, here or in its `$and`.
+    private mutating func add(_ node: ExpressionNode) {
+        let implied: KeyIntervals.ImpliedByWhole?
+        let path: ExpressionPath
+        switch node {
+        case .all(let nodes):
+            for node in nodes { add(node) }
+            return
+        case .test(let comparison, let tested, let operand, _):
+            implied = KeyIntervals.implied(by: comparison, operand)
+            path = tested
+        case .compare(let comparison, .literal(.some(let value)), .path(let tested)) where !tested.names.isEmpty:
+            implied = KeyIntervals.implied(by: comparison.flipped, Operand(value))
+            path = tested
+        default: return
+        }
+        guard let implied else { return }
+        fields.append(
+            Field(
+                path: path.names.joined(separator: "."), intervals: implied.intervals, isExact: false,
+                requiresValue: implied.requiresValue, comparesWhole: implied.seesArrays))
+    }
+
     /// What holds whichever of the parts does: fields that all of them speak of, among the first few of the first part.
     private static func common(to parts: [FilterConstraints]) -> [Field] {
         guard let first = parts.first else { return [] }
@@ -81,6 +110,7 @@ public struct FilterConstraints: Sendable {
         for path in Set(first.fields.prefix(16).map(\.path)).sorted() {
             var intervals: [KeyInterval] = []
             var requiresValue = true
+            var comparesWhole = false
             var isCommon = true
             for part in parts {
                 let own = part.fields.filter { $0.path == path }
@@ -90,12 +120,13 @@ public struct FilterConstraints: Sendable {
                 }
                 intervals += best.intervals.list
                 requiresValue = requiresValue && best.requiresValue
+                comparesWhole = comparesWhole || best.comparesWhole
             }
             guard isCommon else { continue }
             fields.append(
                 Field(
-                    path: path, intervals: KeyIntervals(union: intervals), isExact: false, requiresValue: requiresValue)
-            )
+                    path: path, intervals: KeyIntervals(union: intervals), isExact: false,
+                    requiresValue: requiresValue, comparesWhole: comparesWhole))
         }
         return fields
     }

@@ -44,6 +44,42 @@ extension KeyIntervals {
         }
     }
 
+    /// The keys of a field whose value, as a whole, compares in some way with an operand.
+    struct ImpliedByWhole {
+        var intervals: KeyIntervals
+        /// An array may fulfil it.
+        var seesArrays: Bool
+        var requiresValue: Bool
+    }
+
+    /// What a comparison over the order of all kinds implies; a missing field is below null, and has the key of null.
+    static func implied(by comparison: ExpressionComparison, _ operand: Operand) -> ImpliedByWhole? {
+        // What compares with an array is an array, which has the keys of its elements.
+        if case .encoded(_, .array) = operand { return nil }
+        let key = operand.key
+        guard let tag = key.first else { return nil }
+        // Of the values that are cut to the key of the operand, some are on the other side.
+        let isCut = key.count == IndexKeyPattern.maximumFieldBytes
+        let isBelowArrays = tag < OrderedEncoding.array
+        switch comparison {
+        case .equal:
+            return ImpliedByWhole(
+                intervals: KeyIntervals(union: [KeyInterval(point: key)]), seesArrays: false,
+                requiresValue: !operand.isNull)
+        case .greater, .greaterOrEqual:
+            let lower = comparison == .greaterOrEqual || isCut ? key : key.prefixEnd
+            return ImpliedByWhole(
+                intervals: KeyIntervals(union: [KeyInterval(lower, [0xFF])]), seesArrays: isBelowArrays,
+                requiresValue: !isBelowArrays)
+        case .less, .lessOrEqual:
+            let upper = comparison == .lessOrEqual || isCut || operand.isNull ? key.prefixEnd : key
+            return ImpliedByWhole(
+                intervals: KeyIntervals(union: [KeyInterval([], upper)]), seesArrays: !isBelowArrays,
+                requiresValue: false)
+        case .notEqual, .compare: return nil
+        }
+    }
+
     private static func equal(_ operand: Operand) -> Implied {
         let key = operand.key
         guard case .encoded(let bytes, .array) = operand else {

@@ -41,6 +41,8 @@ public enum OrderedEncoding {
     static let null: UInt8 = 0x05
     /// The tag of an empty array as a sort key; MongoDB puts it before null.
     static let emptyArray: UInt8 = 0x03
+    /// The tag of other arrays.
+    static let array = ValueOrder.Bracket.array.rawValue << 4
     private static let end: UInt8 = 0x00
 
     static func invert(_ output: inout [UInt8], from start: Int) {

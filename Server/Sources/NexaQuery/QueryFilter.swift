@@ -59,6 +59,13 @@ public struct QueryFilter: Sendable {
         idConstraint = IDConstraint(requiredBy: filter)
     }
 
+    /// A part of a filter that another compiler made.
+    init(_ program: Conjunction) {
+        self.program = program
+        listedValues = 0
+        idConstraint = .any
+    }
+
     /// True when the filter has no condition, so that documents need not be read.
     public var matchesEverything: Bool { program.isEmpty }
 

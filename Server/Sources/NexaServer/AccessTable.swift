@@ -59,7 +59,7 @@ enum AccessTable: String, Sendable, CaseIterable {
         case .findAndModify: (.findAndModify, .database(.write))
         case .bulkWrite: (.bulkWrite, .database(.write))
         case .aggregate: (.aggregate, .database(.read))
-        // $merge writes into the database that is read.
+        // $merge and $out write into the database that is read.
         case .aggregateWriting: (.aggregate, .database(.write))
         case .distinct: (.distinct, .database(.read))
         case .vectorSearch: (.vectorSearch, .database(.read))

@@ -14,7 +14,7 @@ final class OpenCursors: Sendable {
     private struct Entry {
         var execution: AggregationExecution
         var control: CurrentControl
-        /// The pipeline ends in `$merge`.
+        /// The pipeline ends in `$merge` or `$out`.
         var isWriting: Bool
         var lastUse: ContinuousClock.Instant
     }

@@ -15,21 +15,25 @@ class AccumulatorColumn {
     func add(double: Double, to group: Int) { add(.double(double), to: group) }
     /// The result; `nil` to leave the field out.
     func result(_ group: Int) -> Value? { nil }
+    /// All that is known of a group, to go on with it in another column.
+    func state(_ group: Int) -> Value { .null }
+    /// Takes over what another column knows of a group that has just begun here.
+    func restore(_ state: Value, to group: Int) {}
 
-    /// The accumulator of a name, or `nil` for one that does not exist.
-    static func named(_ name: String) -> AccumulatorColumn? {
+    /// What makes columns of the accumulator of a name; `nil` for one that does not exist.
+    static func named(_ name: String) -> (() -> AccumulatorColumn)? {
         switch name {
-        case "$sum", "$count": SumColumn()
-        case "$avg": AverageColumn()
-        case "$min": ExtremeColumn(isMaximum: false)
-        case "$max": ExtremeColumn(isMaximum: true)
-        case "$first": EndColumn(isLast: false)
-        case "$last": EndColumn(isLast: true)
-        case "$push": ListColumn(isSet: false)
-        case "$addToSet": ListColumn(isSet: true)
-        case "$stdDevPop": DeviationColumn(isSample: false)
-        case "$stdDevSamp": DeviationColumn(isSample: true)
-        case "$mergeObjects": MergeColumn()
+        case "$sum", "$count": { SumColumn() }
+        case "$avg": { AverageColumn() }
+        case "$min": { ExtremeColumn(isMaximum: false) }
+        case "$max": { ExtremeColumn(isMaximum: true) }
+        case "$first": { EndColumn(isLast: false) }
+        case "$last": { EndColumn(isLast: true) }
+        case "$push": { ListColumn(isSet: false) }
+        case "$addToSet": { ListColumn(isSet: true) }
+        case "$stdDevPop": { DeviationColumn(isSample: false) }
+        case "$stdDevSamp": { DeviationColumn(isSample: true) }
+        case "$mergeObjects": { MergeColumn() }
         default: nil
         }
     }
@@ -76,6 +80,17 @@ private final class SumColumn: AccumulatorColumn {
     override func result(_ group: Int) -> Value? {
         isDouble[group] ? .double(doubles[group] + Double(integers[group])) : .int(integers[group])
     }
+
+    override func state(_ group: Int) -> Value {
+        [.int(integers[group]), .double(doubles[group]), .bool(isDouble[group])]
+    }
+
+    override func restore(_ state: Value, to group: Int) {
+        guard case .array(let parts) = state, parts.count == 3 else { return }
+        integers[group] = parts[0].int ?? 0
+        doubles[group] = parts[1].double ?? 0
+        isDouble[group] = parts[2].bool ?? false
+    }
 }
 
 private final class AverageColumn: AccumulatorColumn {
@@ -102,6 +117,14 @@ private final class AverageColumn: AccumulatorColumn {
     override func result(_ group: Int) -> Value? {
         counts[group] == 0 ? .null : .double(sums[group] / Double(counts[group]))
     }
+
+    override func state(_ group: Int) -> Value { [.double(sums[group]), .int(Int64(counts[group]))] }
+
+    override func restore(_ state: Value, to group: Int) {
+        guard case .array(let parts) = state, parts.count == 2 else { return }
+        sums[group] = parts[0].double ?? 0
+        counts[group] = Int(parts[1].int ?? 0)
+    }
 }
 
 /// `$min` and `$max`, over the whole order of values; null and missing do not count.
@@ -118,17 +141,25 @@ private final class ExtremeColumn: AccumulatorColumn {
 
     override func add(_ value: Value?, to group: Int) {
         guard let value, !value.isNull else { return }
-        guard let old = values[group] else { return values[group] = value }
+        guard let old = values[group] else {
+            growth += value.estimatedBytes
+            values[group] = .some(value)
+            return
+        }
         let order =
             if case .int(let left) = value, case .int(let right) = old {
                 left < right ? -1 : left == right ? 0 : 1
             } else {
                 ValueOrder.compare(value, old)
             }
-        if isMaximum ? order > 0 : order < 0 { values[group] = value }
+        guard isMaximum ? order > 0 : order < 0 else { return }
+        growth += value.estimatedBytes - old.estimatedBytes
+        values[group] = .some(value)
     }
 
     override func result(_ group: Int) -> Value? { values[group] ?? .null }
+    override func state(_ group: Int) -> Value { values[group] ?? .null }
+    override func restore(_ state: Value, to group: Int) { add(state, to: group) }
 }
 
 /// `$first` and `$last`.
@@ -153,6 +184,15 @@ private final class EndColumn: AccumulatorColumn {
     }
 
     override func result(_ group: Int) -> Value? { values[group] ?? .null }
+
+    override func state(_ group: Int) -> Value {
+        [.bool(isSet[group]), .bool(values[group] != nil), values[group] ?? .null]
+    }
+
+    override func restore(_ state: Value, to group: Int) {
+        guard case .array(let parts) = state, parts.count == 3, parts[0] == .bool(true) else { return }
+        add(parts[1] == .bool(true) ? .some(parts[2]) : nil, to: group)
+    }
 }
 
 /// `$push` and `$addToSet`; a missing value adds nothing.
@@ -182,6 +222,11 @@ private final class ListColumn: AccumulatorColumn {
     }
 
     override func result(_ group: Int) -> Value? { .array(lists[group]) }
+    override func state(_ group: Int) -> Value { .array(lists[group]) }
+
+    override func restore(_ state: Value, to group: Int) {
+        for value in state.array ?? [] { add(value, to: group) }
+    }
 }
 
 /// Welford's algorithm: https://en.wikipedia.org/wiki/Algorithms_for_calculating_variance.
@@ -208,6 +253,16 @@ private final class DeviationColumn: AccumulatorColumn {
         let count = states[group].count - (isSample ? 1 : 0)
         return count > 0 ? .double((states[group].squares / Double(count)).squareRoot()) : .null
     }
+
+    override func state(_ group: Int) -> Value {
+        let state = states[group]
+        return [.int(Int64(state.count)), .double(state.mean), .double(state.squares)]
+    }
+
+    override func restore(_ state: Value, to group: Int) {
+        guard case .array(let parts) = state, parts.count == 3 else { return }
+        states[group] = (Int(parts[0].int ?? 0), parts[1].double ?? 0, parts[2].double ?? 0)
+    }
 }
 
 private final class MergeColumn: AccumulatorColumn {
@@ -225,4 +280,6 @@ private final class MergeColumn: AccumulatorColumn {
     }
 
     override func result(_ group: Int) -> Value? { .document(documents[group]) }
+    override func state(_ group: Int) -> Value { .document(documents[group]) }
+    override func restore(_ state: Value, to group: Int) { add(state, to: group) }
 }

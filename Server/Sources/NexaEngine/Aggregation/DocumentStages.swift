@@ -152,31 +152,21 @@ final class ComputeStage: PipelineStage {
                 throw EngineError(.storage, "A projected document is damaged: \(error)")
             }
         }
+        var bytes = 0
+        var isNested = false
         for (path, expression) in fields {
-            Self.set(try environment.evaluate(expression, document), at: path[...], in: &result)
+            let value = try environment.evaluate(expression, document)
+            // In memory they may share what they are made of, encoded they do not.
+            bytes += value?.estimatedBytes ?? 0
+            guard bytes <= environment.maximumStageBytes else { throw environment.tooLarge("One document") }
+            isNested = isNested || path.count > 1
+            result.setComputed(value, at: path[...])
+        }
+        // One value may have come to many elements of an array.
+        if isNested, bytes > 1024, Value.document(result).estimatedBytes > environment.maximumStageBytes {
+            throw environment.tooLarge("One document")
         }
         try next?.push(result)
-    }
-
-    /// Sets a field below documents, and below each element of an array on the way; a missing value removes nothing.
-    private static func set(_ value: Value?, at path: ArraySlice<String>, in document: inout Document) {
-        guard let name = path.first else { return }
-        let rest = path.dropFirst()
-        if rest.isEmpty {
-            document[name] = value
-        } else if let inner = Self.setting(value, at: rest, in: document[name]) {
-            document[name] = .some(inner)
-        }
-    }
-
-    private static func setting(_ value: Value?, at path: ArraySlice<String>, in old: Value?) -> Value? {
-        if case .array(let elements)? = old {
-            return .array(elements.map { setting(value, at: path, in: $0) ?? $0 })
-        }
-        if value == nil, old?.document == nil { return old }
-        var document = old?.document ?? [:]
-        set(value, at: path, in: &document)
-        return .document(document)
     }
 }
 

@@ -5,11 +5,17 @@ import NexaValue
 ///
 /// The groups come in the order in which their keys were first seen. What is read by plain paths is read from the
 /// encoded document, without decoding it.
+///
+/// Groups that outgrow the memory of the stage go on in a file. From the limit on, the groups that are there take their
+/// documents as before, and what belongs to others is written down; an eighth above it, as lists may bring them there,
+/// all are. The result is the same, to the last bit and in the same order: each group adds its values in the order in which
+/// they came.
 final class GroupStage: PipelineStage {
     struct Field {
         var name: String
-        var column: AccumulatorColumn
         var input: Input
+        /// Makes a column of the accumulator.
+        var makeColumn: () -> AccumulatorColumn
     }
 
     /// Where an accumulator takes its values.
@@ -19,9 +25,17 @@ final class GroupStage: PipelineStage {
         case expression(Expression)
     }
 
+    /// Where the group of a document is.
+    private enum Place {
+        case memory(Int)
+        /// The key of a group that has no place in memory.
+        case file(Value)
+    }
+
     private let name: String
     private let key: Input
     private let fields: [Field]
+    private var columns: [AccumulatorColumn]
     private var keys: [Value] = []
     /// Groups by the ordered form of their keys, in which 1 and 1.0 are the same.
     private var numbers: [[UInt8]: Int] = [:]
@@ -29,11 +43,14 @@ final class GroupStage: PipelineStage {
     private var known = ByteTable()
     private var bytes = 0
     private var drained = 0
+    /// What has no place in memory.
+    private var spill: GroupSpill?
 
     init(_ environment: PipelineEnvironment, name: String = "$group", key: Input, fields: [Field]) {
         self.name = name
         self.key = key
         self.fields = fields
+        columns = fields.map { $0.makeColumn() }
         super.init(environment)
     }
 
@@ -46,73 +63,125 @@ final class GroupStage: PipelineStage {
             case .path(_, let expression), .expression(let expression):
                 try environment.evaluate(expression, document) ?? .null
             }
-        let group = number(of: key)
-        for field in fields {
-            switch field.input {
-            case .constant(let value): field.column.add(value, to: group)
-            case .path(_, let expression), .expression(let expression):
-                field.column.add(try environment.evaluate(expression, document), to: group)
+        switch place(of: key) {
+        case .memory(let group):
+            for (field, column) in zip(fields, columns) {
+                switch field.input {
+                case .constant(let value): column.add(value, to: group)
+                case .path(_, let expression), .expression(let expression):
+                    column.add(try environment.evaluate(expression, document), to: group)
+                }
             }
+            try account()
+        case .file(let key):
+            try write(key) { (expression) throws(EngineError) in try environment.evaluate(expression, document) }
         }
-        try account()
     }
 
     override func push(encoded document: RawSpan) throws(EngineError) {
-        let group = try number(inEncoded: document)
-        for field in fields {
+        let group: Int
+        switch try place(inEncoded: document) {
+        case .memory(let number): group = number
+        case .file(let key): return try write(key, encoded: document)
+        }
+        for (field, column) in zip(fields, columns) {
             switch field.input {
-            case .constant(.int(let number)): field.column.add(integer: number, to: group)
-            case .constant(let value): field.column.add(value, to: group)
+            case .constant(.int(let number)): column.add(integer: number, to: group)
+            case .constant(let value): column.add(value, to: group)
             case .expression(let expression):
-                field.column.add(try environment.evaluate(expression, encoded: document), to: group)
+                column.add(try environment.evaluate(expression, encoded: document), to: group)
             case .path(let reader, let expression):
                 switch reader.head(in: document) {
-                case .missing: field.column.add(nil, to: group)
-                case .integer(let number): field.column.add(integer: number, to: group)
-                case .double(let number): field.column.add(double: number, to: group)
-                case .other: field.column.add(try environment.evaluate(expression, encoded: document), to: group)
+                case .missing: column.add(nil, to: group)
+                case .integer(let number): column.add(integer: number, to: group)
+                case .double(let number): column.add(double: number, to: group)
+                case .other: column.add(try environment.evaluate(expression, encoded: document), to: group)
                 }
             }
         }
         try account()
     }
 
-    private func number(inEncoded document: RawSpan) throws(EngineError) -> Int {
+    private func place(inEncoded document: RawSpan) throws(EngineError) -> Place {
         switch key {
-        case .constant(let value): return keys.isEmpty ? number(of: value) : 0
+        case .constant(let value): return keys.isEmpty ? place(of: value) : .memory(0)
         case .expression(let expression):
-            return number(of: try environment.evaluate(expression, encoded: document) ?? .null)
+            return place(of: try environment.evaluate(expression, encoded: document) ?? .null)
         case .path(let reader, let expression):
             guard let range = reader.range(in: document) else {
-                return number(of: try environment.evaluate(expression, encoded: document) ?? .null)
+                return place(of: try environment.evaluate(expression, encoded: document) ?? .null)
             }
             let encoded = document.extracting(range)
-            if let group = known.find(encoded) { return group }
-            let group = number(of: try environment.evaluate(expression, encoded: document) ?? .null)
-            known.insert(encoded, group)
-            bytes += encoded.byteCount + 24
-            return group
+            if let group = known.find(encoded) { return .memory(group) }
+            let place = place(of: try environment.evaluate(expression, encoded: document) ?? .null)
+            if case .memory(let group) = place, spill == nil {
+                known.insert(encoded, group)
+                bytes += encoded.byteCount + 24
+            }
+            return place
         }
     }
 
-    private func number(of key: Value) -> Int {
+    private func place(of key: Value) -> Place {
         var ordered: [UInt8] = []
         OrderedEncoding.append(key, to: &ordered)
-        if let number = numbers[ordered] { return number }
+        if let number = numbers[ordered] { return .memory(number) }
+        guard spill == nil else { return .file(key) }
         let number = keys.count
         numbers[ordered] = number
         keys.append(key)
-        for field in fields { field.column.append() }
+        for column in columns { column.append() }
         bytes += ordered.count + key.estimatedBytes + 64
-        return number
+        return .memory(number)
     }
 
     private func account() throws(EngineError) {
-        for field in fields where field.column.growth > 0 {
-            bytes += field.column.growth
-            field.column.growth = 0
+        for column in columns where column.growth > 0 {
+            bytes += column.growth
+            column.growth = 0
         }
-        guard bytes <= environment.maximumStageBytes else { throw environment.tooLarge(name) }
+        guard bytes > environment.maximumStageBytes else { return }
+        if spill == nil { spill = GroupSpill(environment, name: name, fields: fields, groupCount: keys.count) }
+        if bytes > environment.maximumStageBytes + environment.maximumStageBytes / 8 { try evict() }
+    }
+
+    // MARK: Beyond the memory
+
+    /// Writes down what the groups have until now, and keeps none of them.
+    private func evict() throws(EngineError) {
+        for (group, key) in keys.enumerated() {
+            try spill?.add(group: group, key: key, states: columns.map { $0.state(group) })
+        }
+        keys = []
+        numbers = [:]
+        known = ByteTable()
+        columns = fields.map { $0.makeColumn() }
+        bytes = 0
+    }
+
+    private func write(_ key: Value, encoded document: RawSpan) throws(EngineError) {
+        var inputs: [Value?] = []
+        for field in fields {
+            switch field.input {
+            case .constant(let value): inputs.append(.some(value))
+            case .path(_, let expression), .expression(let expression):
+                inputs.append(try environment.evaluate(expression, encoded: document))
+            }
+        }
+        try spill?.add(key: key, inputs: inputs)
+    }
+
+    private func write(
+        _ key: Value, _ evaluate: (Expression) throws(EngineError) -> Value?
+    ) throws(EngineError) {
+        var inputs: [Value?] = []
+        for field in fields {
+            switch field.input {
+            case .constant(let value): inputs.append(.some(value))
+            case .path(_, let expression), .expression(let expression): inputs.append(try evaluate(expression))
+            }
+        }
+        try spill?.add(key: key, inputs: inputs)
     }
 
     // MARK: Giving
@@ -121,97 +190,46 @@ final class GroupStage: PipelineStage {
         numbers = [:]
         known = ByteTable()
         isDraining = true
+        try spill?.finish()
     }
 
     override func drain(_ budget: Int) throws(EngineError) {
         for _ in 0..<budget {
-            guard drained < keys.count else {
-                keys = []
+            if drained < keys.count {
+                // These were all seen before the first that is in a file.
+                let document = Self.result(of: drained, key: keys[drained], fields, columns)
+                drained += 1
+                try next?.push(document)
+            } else if let spill {
+                if drained > 0 { release() }
+                switch try spill.next() {
+                case .document(let document): try next?.push(encoded: document.span.bytes)
+                case .nothingYet: break
+                case .end:
+                    self.spill = nil
+                    return try super.drain(budget)
+                }
+            } else {
+                release()
                 return try super.drain(budget)
             }
-            var document: Document = ["_id": keys[drained]]
-            for field in fields {
-                if let value = field.column.result(drained) { document[field.name] = .some(value) }
-            }
-            drained += 1
-            try next?.push(document)
         }
     }
-}
 
-/// Numbers by byte strings, in one arena: open addressing, without an allocation for a look-up.
-struct ByteTable {
-    private struct Slot {
-        var hash: UInt64 = 0
-        var start: UInt32 = 0
-        var count: UInt32 = 0
-        /// The number and one; 0 for an empty slot.
-        var number: UInt32 = 0
+    private func release() {
+        keys = []
+        drained = 0
+        columns = []
     }
 
-    private var slots = [Slot](repeating: Slot(), count: 64)
-    private var arena: [UInt8] = []
-    private var count = 0
-    private let seed = UInt64.random(in: .min ... .max)
-
-    /// Word by word, mixed with a multiplication; the seed is secret, so that nobody can make keys collide on purpose.
-    private func hash(_ bytes: RawSpan) -> UInt64 {
-        var hash = seed ^ UInt64(bytes.byteCount)
-        var offset = 0
-        while offset + 8 <= bytes.byteCount {
-            hash = Self.mix(hash ^ (unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)))
-            offset += 8
+    /// The document of a group.
+    static func result(
+        of group: Int, key: Value, _ fields: [Field], _ columns: [AccumulatorColumn]
+    ) -> Document {
+        var document: Document = ["_id": key]
+        for (field, column) in zip(fields, columns) {
+            if let value = column.result(group) { document[field.name] = .some(value) }
         }
-        var rest: UInt64 = 0
-        while offset < bytes.byteCount {
-            rest = rest << 8 | UInt64(unsafe bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
-            offset += 1
-        }
-        return Self.mix(hash ^ rest)
-    }
-
-    private static func mix(_ value: UInt64) -> UInt64 {
-        let product = value.multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
-        return product.high ^ product.low
-    }
-
-    func find(_ bytes: RawSpan) -> Int? {
-        let hash = hash(bytes)
-        var place = Int(truncatingIfNeeded: hash) & (slots.count - 1)
-        while slots[place].number != 0 {
-            let slot = slots[place]
-            if slot.hash == hash, Int(slot.count) == bytes.byteCount {
-                let start = Int(slot.start)
-                if arena.span.bytes.extracting(start..<start + bytes.byteCount).elementsEqual(bytes) {
-                    return Int(slot.number) - 1
-                }
-            }
-            place = (place + 1) & (slots.count - 1)
-        }
-        return nil
-    }
-
-    /// Adds bytes that are not there yet. What would outgrow the arena is left out, and looked up in another way.
-    mutating func insert(_ bytes: RawSpan, _ number: Int) {
-        guard arena.count + bytes.byteCount < 1 << 31 else { return }
-        if (count + 1) * 2 > slots.count { grow() }
-        let start = arena.count
-        bytes.withUnsafeBytes { arena.append(contentsOf: $0) }
-        place(
-            Slot(
-                hash: hash(bytes), start: UInt32(start), count: UInt32(bytes.byteCount), number: UInt32(number + 1)))
-        count += 1
-    }
-
-    private mutating func place(_ slot: Slot) {
-        var place = Int(truncatingIfNeeded: slot.hash) & (slots.count - 1)
-        while slots[place].number != 0 { place = (place + 1) & (slots.count - 1) }
-        slots[place] = slot
-    }
-
-    private mutating func grow() {
-        let old = slots
-        slots = [Slot](repeating: Slot(), count: old.count * 2)
-        for slot in old where slot.number != 0 { place(slot) }
+        return document
     }
 }

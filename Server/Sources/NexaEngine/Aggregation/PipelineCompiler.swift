@@ -13,7 +13,7 @@ struct PipelineCompiler {
     static let names = [
         "$match", "$project", "$addFields", "$set", "$unset", "$group", "$sort", "$limit", "$skip", "$unwind", "$count",
         "$sortByCount", "$lookup", "$facet", "$bucket", "$sample", "$replaceRoot", "$replaceWith", "$unionWith",
-        "$merge", VectorSearchSource.name
+        "$merge", "$out", VectorSearchSource.name
     ]
 
     func stages(_ pipeline: [Document]) throws(EngineError) -> [PipelineStage] {
@@ -29,8 +29,8 @@ struct PipelineCompiler {
             guard stage.count == 1, let (name, operand) = stage.first.map({ ($0.key, $0.value) }) else {
                 throw Self.error("Stage \(position) must be a document with one field, such as {$match: …}")
             }
-            if name == "$merge", position != pipeline.count - 1 || depth > 0 {
-                throw Self.error("$merge can only be the last stage of a pipeline")
+            if name == "$merge" || name == "$out", position != pipeline.count - 1 || depth > 0 {
+                throw Self.error("\(name) can only be the last stage of a pipeline")
             }
             if name == VectorSearchSource.name {
                 throw Self.error("$vectorSearch can only be the first stage of a pipeline")
@@ -74,10 +74,12 @@ struct PipelineCompiler {
         case "$group": return [try group(try document(operand))]
         case "$sortByCount":
             let key = try input(operand)
-            let count = GroupStage.Field(name: "count", column: try column("$sum"), input: .constant(1))
+            let count = GroupStage.Field(name: "count", input: .constant(1), makeColumn: try column("$sum"))
             let order = try translatingQuery { () throws(QueryError) in try SortOrder(compiling: ["count": -1]) }
             return [GroupStage(environment, name: name, key: key, fields: [count]), SortStage(environment, order)]
-        case "$bucket": return [try bucket(try document(operand))]
+        case "$bucket":
+            let order = try translatingQuery { () throws(QueryError) in try SortOrder(compiling: ["_id": 1]) }
+            return [try bucket(try document(operand)), SortStage(environment, order)]
         case "$lookup": return [try lookup(try document(operand))]
         case "$unionWith":
             if let name = operand.string {
@@ -96,9 +98,7 @@ struct PipelineCompiler {
             guard !facets.isEmpty else { throw Self.error("it needs at least one pipeline") }
             return [FacetStage(environment, facets)]
         case "$merge": return [try merge(operand)]
-        case "$out":
-            throw EngineError(
-                .badRequest, "$out is not available", advice: "Drop the collection and use $merge into it")
+        case "$out": return [try out(operand)]
         default:
             throw EngineError(QueryError.unknownStage(name, known: Self.names))
         }
@@ -153,11 +153,11 @@ struct PipelineCompiler {
         return .expression(expression)
     }
 
-    private func column(_ name: String) throws(EngineError) -> AccumulatorColumn {
-        guard let column = AccumulatorColumn.named(name) else {
+    private func column(_ name: String) throws(EngineError) -> () -> AccumulatorColumn {
+        guard let makeColumn = AccumulatorColumn.named(name) else {
             throw EngineError(QueryError.unknownStage(name, known: AccumulatorColumn.names))
         }
-        return column
+        return makeColumn
     }
 
     private func accumulators(_ document: Document) throws(EngineError) -> [GroupStage.Field] {
@@ -172,7 +172,7 @@ struct PipelineCompiler {
             let isCount = function == "$count"
             fields.append(
                 GroupStage.Field(
-                    name: name, column: try column(function), input: isCount ? .constant(1) : try input(operand)))
+                    name: name, input: isCount ? .constant(1) : try input(operand), makeColumn: try column(function)))
         }
         return fields
     }
@@ -225,10 +225,8 @@ struct PipelineCompiler {
         guard !excludes else {
             throw Self.error("it cannot leave out fields and compute others; use $unset and $addFields")
         }
-        // With nothing chosen but `_id`, a projection would keep the rest.
-        if chosen["_id"] == nil { chosen["_id"] = 1 }
         let kept = try translatingQuery { () throws(QueryError) in
-            try Projection(compiling: chosen == ["_id": 0] ? ["\u{1}": 1, "_id": 0] : chosen)
+            try Projection(compiling: chosen, reserving: computed.map(\.path))
         }
         return ComputeStage(environment, computed, keeping: kept)
     }
@@ -336,5 +334,23 @@ struct PipelineCompiler {
             throw Self.error("whenNotMatched is one of insert, discard, fail")
         }
         return MergeStage(environment, into: try text(fields, "into"), matched: matched, unmatched: unmatched)
+    }
+
+    private func out(_ operand: Value) throws(EngineError) -> PipelineStage {
+        guard environment.transaction == nil else {
+            throw EngineError(
+                .badRequest, "it replaces a collection as a commit of its own, which cannot be part of a transaction",
+                advice: "Use $merge, or run the pipeline outside of the transaction")
+        }
+        var target = operand.string
+        if case .document = operand {
+            let fields = try fields(operand, ["coll"], ["db"])
+            guard fields["db"] == nil || fields["db"] == .string(environment.database) else {
+                throw Self.error("it writes into the database of the pipeline, '\(environment.database)', only")
+            }
+            target = fields["coll"]?.string
+        }
+        guard let target, !target.isEmpty else { throw Self.error("it needs the name of a collection") }
+        return OutStage(environment, to: target)
     }
 }

@@ -7,7 +7,8 @@ extension CommandTable {
             summary: "Query documents",
             details: [
                 "Shows the first 100 documents that match; it shows the next ones, --all all of them.",
-                "Example: query {year: {$gte: 2000}} --sort -year --limit 5"
+                "Example: query {year: {$gte: 2000}} --sort -year --limit 5",
+                "Example: query {} --project {title: 1, cast: {$slice: 2}}"
             ], arguments: [.json],
             flags: [
                 .init("--sort", "f,-g", "order by these fields, - descending", .field),
@@ -15,6 +16,7 @@ extension CommandTable {
                 .init("--limit", "N", "show N at most; 0: all"),
                 .init("--all", nil, "show all of them, as --limit 0"),
                 .init("--fields", "a,b", "show these fields only", .field),
+                .init("--project", "json", "show what a projection makes: $slice, $elemMatch, expressions"),
                 .init("--hint", "index", "use this index, or _id_ for none", .index)
             ], isInOriginalHelp: true
         ) { (session, call) async throws(ShellError) in
@@ -50,7 +52,7 @@ extension CommandTable {
             summary: "Run an aggregation pipeline",
             details: [
                 "The stages are MongoDB's: $match, $sort, $group, $project, $set, $unwind, $lookup, $facet, $bucket, …",
-                "A pipeline that ends in $merge writes. Shows the first 100 documents; --limit 0 shows all of them.",
+                "A pipeline that ends in $merge or $out writes. Shows the first 100 documents; --limit 0 shows all of them.",
                 "Example: aggregate [{$match: {year: {$gte: 2000}}}, {$group: {_id: '$year', films: {$sum: 1}}}]",
                 "Example: aggregate @report.json --limit 0"
             ], arguments: [.pipeline], flags: [.init("--limit", "N", "show N at most; 0: all")]

@@ -30,7 +30,7 @@ enum KeywordGroup: Equatable, Sendable {
         case .stage:
             [
                 "$addFields", "$bucket", "$count", "$facet", "$group", "$limit", "$lookup", "$match", "$merge",
-                "$project", "$replaceRoot", "$replaceWith", "$sample", "$set", "$skip", "$sort", "$sortByCount",
+                "$out", "$project", "$replaceRoot", "$replaceWith", "$sample", "$set", "$skip", "$sort", "$sortByCount",
                 "$unionWith", "$unset", "$unwind", "$vectorSearch"
             ]
         case .accumulator:

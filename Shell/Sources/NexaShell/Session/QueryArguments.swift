@@ -9,6 +9,8 @@ struct QueryArguments {
     /// 0 means all.
     var limit: Int
     var fields: [String] = []
+    /// A projection in MongoDB's language, in place of `fields`.
+    var projection = Document()
     /// The index to use.
     var hint: String?
 
@@ -33,6 +35,14 @@ struct QueryArguments {
                 limit = 0
                 continue
             }
+            if flag.name == "--project" {
+                let offset = arguments.offset()
+                guard arguments.isAtBracket(), case .document(let document) = try arguments.bracketedJSON() else {
+                    throw CommandFault("expected a JSON object behind --project", at: offset)
+                }
+                projection = document
+                continue
+            }
             let value = try arguments.value(of: flag)
             switch flag.name {
             case "--limit": limit = try Self.number(value, flag)
@@ -45,7 +55,8 @@ struct QueryArguments {
             case "--hint": hint = value
             default:
                 throw CommandFault(
-                    "unknown flag \(flag.name); there are --sort, --skip, --limit, --all, --fields and --hint",
+                    "unknown flag \(flag.name); there are --sort, --skip, --limit, --all, --fields, --project "
+                        + "and --hint",
                     at: offset)
             }
         }
@@ -63,6 +74,7 @@ struct QueryArguments {
         var query = collection.find(Filter(filter)).skip(skip).sort(sort)
         if limit > 0 { query = query.limit(limit.addingReportingOverflow(extra).overflow ? limit : limit + extra) }
         if let hint { query = query.hint(hint) }
+        if !projection.isEmpty { return query.project(projection) }
         return fields.isEmpty ? query : query.select(fields)
     }
 }

@@ -20,13 +20,17 @@ extension Session {
         guard !Self.writes(stages) else {
             if settings.isReadOnly { throw .readOnly(call.specification) }
             try await self.call { () async throws(NexaError) in try await pipeline.run() }
-            return try show { (console) throws(OutputError) in try console.success("Documents merged") }
+            return try show { (console) throws(OutputError) in
+                try console.success(stages.last?["$out"] == nil ? "Documents merged" : "Collection replaced")
+            }
         }
         try await printFound(pipeline, limit: limit > 0 ? limit : .max)
     }
 
     /// Whether the pipeline returns nothing but writes.
-    static func writes(_ stages: [Document]) -> Bool { stages.last?.first?.key == "$merge" }
+    static func writes(_ stages: [Document]) -> Bool {
+        stages.last.map { $0["$merge"] != nil || $0["$out"] != nil } ?? false
+    }
 
     /// A list of stages, or a single one.
     static func stages(_ value: Value, at offset: Int) throws(ShellError) -> [Document] {
