@@ -13,7 +13,7 @@ BUILD_PACKAGES := librocksdb-dev libargon2-dev libpcre2-dev libedit-dev libssl-d
 TEST_PACKAGES  := $(BUILD_PACKAGES) git openssl python3 python3-venv
 BENCH_PACKAGES := $(TEST_PACKAGES) redis-server postgresql sqlite3
 
-.PHONY: help shell server standalone install uninstall test test-install lint format bench bench-client bench-engine bench-vectors bench-shell fuzz deps deps-test deps-bench sanitize clean
+.PHONY: help shell server standalone install uninstall test test-install lint format bench bench-client bench-engine bench-vectors bench-shell first-hour fuzz deps deps-test deps-bench sanitize clean
 
 help:
 	@echo "make shell     build, then open nexa on an embedded database in $(DATA)"
@@ -27,6 +27,7 @@ help:
 	@echo "make bench-vectors  compare vector indexes with hnswlib, usearch and Faiss"
 	@echo "make bench-shell  compare the shell with psql, redis-cli, sqlite3 and duckdb"
 	@echo "make fuzz      mutated inputs, random keys and random signals, for FUZZ_SECONDS ($(FUZZ_SECONDS))"
+	@echo "make first-hour  type the first hour of the README at a terminal, and record it into Examples"
 	@echo "make lint      check the format, and that every public symbol is documented"
 	@echo "make sanitize  run the tests under the thread and the address sanitizer"
 
@@ -131,6 +132,10 @@ fuzz: deps-test
 	NEXA_KEY_FUZZ_SECONDS=$(FUZZ_SECONDS) NEXA_SWEEP_RUNS=$(FUZZ_SECONDS) $(SWIFT) test --skip-build \
 	  --filter 'KeyFuzzTests|SignalSweepTests'
 	Tests/Fuzz/run.sh $$(( $(FUZZ_SECONDS) * 1000 ))
+
+first-hour: deps-test $(STANDALONE)/nexa $(STANDALONE)/nexadb
+	$(SWIFT) build --build-tests && $(SWIFT) build --product nexadb && $(SWIFT) build --product nexa
+	NEXA_FIRST_HOUR=1 NEXA_FIRST_HOUR_PROGRAMS="$(CURDIR)/$(STANDALONE)" $(SWIFT) test --skip-build --filter FirstHourTests
 
 bench: deps-bench
 	@Tests/Benchmarks/run.sh

@@ -29,7 +29,8 @@ final class WatchDisplay: Sendable {
     init(_ console: Console, namesDatabase: Bool) {
         self.console = console
         self.namesDatabase = namesDatabase
-        isForPerson = console.presentation.format == .pretty && isatty(STDOUT_FILENO) == 1
+        let isForReading = [.pretty, .table, .vertical].contains(console.presentation.format)
+        isForPerson = isForReading && isatty(STDOUT_FILENO) == 1
         showsStatus = isForPerson && console.presentation.progress == .bar
     }
 
