@@ -14,7 +14,7 @@ BUILD_PACKAGES := librocksdb-dev libargon2-dev libpcre2-dev libedit-dev libssl-d
 TEST_PACKAGES  := $(BUILD_PACKAGES) git openssl python3 python3-venv
 BENCH_PACKAGES := $(TEST_PACKAGES) redis-server postgresql sqlite3
 
-.PHONY: help shell server standalone install uninstall test test-install lint format bench bench-client bench-engine bench-vectors bench-shell fuzz interruptions deps deps-test deps-bench sanitize clean
+.PHONY: help shell server standalone install uninstall test test-install lint format bench bench-client bench-engine bench-vectors bench-shell first-hour fuzz interruptions deps deps-test deps-bench sanitize clean
 
 help:
 	@echo "make shell     build, then open nexa on an embedded database in $(DATA)"
@@ -29,6 +29,7 @@ help:
 	@echo "make bench-shell  compare the shell with psql, redis-cli, sqlite3 and duckdb"
 	@echo "make fuzz      mutated inputs, random keys and random signals, for FUZZ_SECONDS ($(FUZZ_SECONDS))"
 	@echo "make interruptions  RUNS ($(RUNS)) imports, exports and typing at a terminal, interrupted at random moments"
+	@echo "make first-hour  type the first hour of the README at a terminal, and record it into Examples"
 	@echo "make lint      check the format, and that every public symbol is documented"
 	@echo "make sanitize  run the tests under the thread and the address sanitizer"
 
@@ -137,6 +138,10 @@ fuzz: deps-test
 interruptions: deps-test
 	$(SWIFT) build --build-tests && $(SWIFT) build --product nexadb && $(SWIFT) build --product nexa
 	NEXA_INTERRUPTION_RUNS=$(RUNS) $(SWIFT) test --skip-build --filter InterruptionTests
+
+first-hour: deps-test $(STANDALONE)/nexa $(STANDALONE)/nexadb
+	$(SWIFT) build --build-tests && $(SWIFT) build --product nexadb && $(SWIFT) build --product nexa
+	NEXA_FIRST_HOUR=1 NEXA_FIRST_HOUR_PROGRAMS="$(CURDIR)/$(STANDALONE)" $(SWIFT) test --skip-build --filter FirstHourTests
 
 bench: deps-bench
 	@Tests/Benchmarks/run.sh

@@ -1,10 +1,15 @@
 extension ProgramManual {
+    /// When the pages were last gone through: a build on another day makes the same page.
+    private static let date = "2026-11-21"
+
     /// The manual page, in the man macros of roff: for a file `name.1`, or `name --man | man -l -`.
     ///
     /// It holds ASCII only, so that every formatter reads it without knowing its encoding.
     public var manualPage: String {
         var page = Roff()
-        page.line(".TH \(Roff.escaped(name.uppercased())) 1 \"\" \"NexaDB \(Roff.escaped(version))\" \"NexaDB Manual\"")
+        page.line(
+            ".TH \(Roff.escaped(name.uppercased())) 1 \(Self.date) \"NexaDB \(Roff.escaped(version))\" \"NexaDB Manual\""
+        )
         // Names such as NEXADB_ROOT_PASSWORD must not be broken: no hyphenation, and a ragged right margin for that.
         page.line(".nh")
         page.line(".ad l")
@@ -33,8 +38,8 @@ extension ProgramManual {
             for entry in entries { page.item("\\fB\(Roff.escaped(entry.term))\\fR", entry.text) }
         }
         if !examples.isEmpty { page.section("EXAMPLES") }
-        for example in examples {
-            page.line(".PP")
+        for (index, example) in examples.enumerated() {
+            if index > 0 { page.line(".PP") }
             page.text(example.text + ":")
             page.line(".PP")
             page.line(".RS 4")
@@ -107,7 +112,8 @@ private struct Roff {
         // Lines of one sentence flow together; what ends one, and an example, ends a line here as well.
         var endsLine = true
         for detail in command.details {
-            if endsLine || detail.hasPrefix("Example") { line(".br") }
+            // A leading blank begins a line by itself.
+            if endsLine || detail.hasPrefix("Example"), !detail.hasPrefix(" ") { line(".br") }
             text(detail)
             endsLine = [".", ":", ")"].contains { detail.hasSuffix($0) } || detail.hasPrefix("Example")
         }

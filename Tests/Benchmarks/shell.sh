@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Compares the shell with psql, redis-cli, sqlite3 and duckdb in one run: start, a single command, import and export.
+# Measures the goals of the shell, and psql, redis-cli, sqlite3 and duckdb by the side of it, in one run.
 #
 #   shell.sh [COUNT [ROUNDS]]     1000000 documents and 3 rounds, when it is not said
 #
 # Every server listens on a Unix socket and keeps its data below $BENCH_DIR (default /var/tmp: a disk, where /tmp may be
-# memory), and ends with this script. What is not installed is left out; duckdb is the Python module of $PYTHON (python3).
-# SKIP_BUILD=1 takes the programs as they are.
+# memory), and ends with this script. What is not installed is left out, and said; duckdb comes from PyPI, or is $DUCKDB.
+# SKIP_BUILD=1 takes the programs as they are; QUICK=1 repeats little, to see that it works, and ONLY=4,13
+# measures these goals.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 swift=${SWIFT:-swift}
@@ -43,17 +44,29 @@ await() { # pid, log, command...
   exit 1
 }
 
-if [ "${SKIP_BUILD:-0}" = 0 ]; then
-  "$swift" build -c release --product nexadb >&2
-  "$swift" build -c release --product nexa >&2
+# The programs as they are installed: with Swift's runtime in them.
+[ "${SKIP_BUILD:-0}" = 1 ] || make --no-print-directory SWIFT="$swift" standalone >&2
+nexa=$PWD/.build/standalone/nexa
+
+duckdb=${DUCKDB:-$PWD/.build/bench-venv/bin/duckdb}
+if ! [ -x "$duckdb" ]; then
+  if ! { "$python" -m venv .build/bench-venv && .build/bench-venv/bin/pip install -q duckdb-cli; } >&2; then
+    duckdb=""
+  fi
 fi
 
 root=$(mktemp -d "${BENCH_DIR:-/var/tmp}/nexa-shell.XXXXXX")
 chmod 711 "$root"
 # The server of a folder lives as long as a shell uses it.
-.build/release/nexa --local "$root/nexadb" -q -e 'watch keeper' >/dev/null 2>"$root/nexadb.log" &
+"$nexa" --local "$root/nexadb" -q -e 'watch keeper' >/dev/null 2>"$root/nexadb.log" &
 pids+=("$!")
-await "$!" "$root/nexadb.log" .build/release/nexa --local "$root/nexadb" -q -e databases
+await "$!" "$root/nexadb.log" "$nexa" --local "$root/nexadb" -q -e databases
+# And one with a password, on a port.
+password=measured-$RANDOM$RANDOM
+NEXADB_ROOT_PASSWORD=$password "${nexa}db" --data-dir "$root/tcp" --port 0 >"$root/tcp.log" 2>&1 &
+pids+=("$!")
+await "$!" "$root/tcp.log" grep -q 'port=' "$root/tcp.log"
+port=$(sed -n 's/.*port=\([0-9]*\).*/\1/p' "$root/tcp.log" | head -n 1)
 
 if [ -n "$binaries" ]; then
   mkdir "$root/postgresql"
@@ -78,7 +91,8 @@ if command -v redis-server >/dev/null; then
 fi
 
 # In the background, because a trap waits for what runs in the foreground.
-"$python" Tests/Benchmarks/shell.py --nexa .build/release/nexa --directory "$root" --count "$count" \
-  --rounds "$rounds" ${binaries:+--psql "$binaries/psql"} &
+"$python" Tests/Benchmarks/shell.py --nexa "$nexa" --directory "$root" --count "$count" --rounds "$rounds" \
+  --port "$port" --password "$password" ${binaries:+--psql "$binaries/psql"} ${duckdb:+--duckdb "$duckdb"} \
+  ${QUICK:+--quick} ${ONLY:+--only "$ONLY"} &
 pids=("$!" "${pids[@]}")
 wait "$!"

@@ -105,3 +105,7 @@ int ptykit_bundle_path(char *path, size_t capacity) {
     strcpy(path, info.dli_fname);
     return 0;
 }
+
+int ptykit_holds(const void *bytes, size_t count, const void *word, size_t length) {
+    return bytes != NULL && memmem(bytes, count, word, length) != NULL;
+}

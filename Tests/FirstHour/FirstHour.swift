@@ -14,6 +14,8 @@ final class FirstHour {
 
     let folder: TemporaryDirectory
     private let text: String
+    /// Whether the films are those of the shared data, and not a sample of our own.
+    let hasSharedFilms = SharedData.folder("movies") != nil
     /// The films of the file, as a program of its own reads them.
     let films: [Document]
     /// One part for each terminal that is used.
@@ -31,7 +33,8 @@ final class FirstHour {
         terminals = Self.steps(of: Self.readme())
         // The programs under test, as if they were installed.
         let nexa = Products.executable("nexa")
-        path = String(nexa.dropLast("/nexa".count)) + ":/usr/bin:/bin"
+        let programs = getenv("NEXA_FIRST_HOUR_PROGRAMS").map { String(cString: $0) }
+        path = (programs ?? String(nexa.dropLast("/nexa".count))) + ":/usr/bin:/bin"
     }
 
     var environment: [String: String] { ["HOME": folder.path, "PATH": path] }
@@ -39,7 +42,9 @@ final class FirstHour {
     /// Runs a line of the user's own shell on a terminal.
     func open(_ line: String) throws -> Session {
         let session = try Session(
-            "/bin/sh", ["-c", "cd '\(folder.path)' && exec \(line)"], environment: environment, columns: 160, rows: 50)
+            "/bin/sh", ["-c", "cd '\(folder.path)' && exec \(line)"], environment: environment,
+            columns: Recording.columns,
+            rows: Recording.rows)
         session.companion = folder
         return session
     }
@@ -112,9 +117,11 @@ final class FirstHour {
         return scores.sorted { $0.value > $1.value }.map(\.key)
     }
 
-    private static func readme() -> String {
-        let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
-        return String(decoding: Files.read("/\(root)/README.md"), as: UTF8.self)
+    private static func readme() -> String { String(decoding: Files.read(path(of: "README.md")), as: UTF8.self) }
+
+    /// Where a file of the repository is.
+    static func path(of file: String) -> String {
+        "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/") + "/" + file
     }
 
     /// The lines with a prompt in the blocks of the part "A first hour".
@@ -147,7 +154,7 @@ extension Session {
     /// Types a line at the prompt and waits for the next prompt; the result is what was shown in between.
     func type(_ step: FirstHour.Step, next prompt: String, seconds: Double = 60) -> String? {
         let mark = log.count
-        send(step.line + "\r")
+        enter(step.line)
         while true {
             let isDone = wait(seconds: seconds) { session in
                 session.log[mark...].contains(0x0A) && (session.screen.cursorLine == prompt || session.isInPager)
@@ -159,6 +166,21 @@ extension Session {
             send(screen.cursorLine == ":" ? " " : "q")
             guard wait(seconds: seconds, until: { $0.log.count > shown }) else { return nil }
         }
+    }
+
+    /// Types a line; for a recording as a person does.
+    func enter(_ line: String) {
+        if getenv("NEXA_FIRST_HOUR") != nil {
+            wait(seconds: 1) { _ in false }
+            for character in line {
+                send(String(character))
+                wait(seconds: 0.03) { _ in false }
+            }
+            wait(seconds: 0.3) { _ in false }
+        } else {
+            send(line)
+        }
+        send("\r")
     }
 
     private var isInPager: Bool { screen.cursorLine == ":" || screen.cursorLine == "(END)" }

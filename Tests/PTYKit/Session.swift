@@ -10,6 +10,9 @@ public final class Session {
     public let process: pid_t
     /// Every byte the program wrote.
     public private(set) var log: [UInt8] = []
+    /// When it wrote them: the seconds since its start at which the log was that long.
+    public private(set) var times: [(length: Int, seconds: Double)] = []
+    private let start = Session.now
     /// What a person would see now.
     public private(set) var screen: Screen
     /// What has to live as long as the session, such as the folders it uses.
@@ -148,6 +151,7 @@ public final class Session {
         let count = read(terminal, &buffer, buffer.count)
         if count > 0 {
             log += buffer[..<count]
+            times.append((log.count, Self.now - start))
             screen.feed(buffer[..<count])
         } else if count == 0 || (errno != EAGAIN && errno != EINTR) {
             if !isClosed, exitCode == nil {  // the other end is closed: the program is ending

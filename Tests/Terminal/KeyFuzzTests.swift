@@ -5,7 +5,8 @@ import Testing
 
 /// Random keys and bytes: the shell never crashes, the prompt always returns, and memory stays where it was.
 ///
-/// NEXA_KEY_FUZZ_SECONDS makes it longer (`make fuzz`); NEXA_KEY_FUZZ_SEED repeats a run.
+/// NEXA_KEY_FUZZ_SECONDS makes it longer (`make fuzz`); NEXA_KEY_FUZZ_SEED repeats a run. How much was pressed and the
+/// memory of the shell go to standard output.
 @Suite struct KeyFuzzTests {
     /// What hands are likely to press; no `!` and no `|`, which would start programs.
     private static let keys: [String] =
@@ -20,6 +21,9 @@ import Testing
         ]
 
     private static func number(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
+
+    /// How much more memory the shell may hold at the end than after ten rounds, in KiB.
+    private static let growth = 16 << 10
 
     /// The memory of a process in KiB.
     private static func memory(of process: pid_t) -> Int {
@@ -41,10 +45,14 @@ import Testing
         let session = try fixture.open(rows: 40)
         let clock = ContinuousClock()
         let end = clock.now + .seconds(Int(Self.number("NEXA_KEY_FUZZ_SECONDS") ?? 2))
+        let start = clock.now
         var rounds = 0
+        var inputs = 0
         var settled = 0
+        var middle = 0
         while rounds < 10 || clock.now < end {
             for _ in 0..<Int(random.next() % 40) {
+                inputs += 1
                 if random.next() % 8 == 0 {
                     session.send((0..<Int(random.next() % 6)).map { _ in Self.byte(&random) })
                 } else {
@@ -67,10 +75,17 @@ import Testing
             #expect(isBack, "seed \(seed), \(mode), round \(rounds): \(session.screen.text)")
             guard isBack else { return }
             if rounds == 10 { settled = Self.memory(of: session.process) }
+            if middle == 0, clock.now > start + (end - start) / 2 { middle = Self.memory(of: session.process) }
         }
         // The history and what completion knows may grow a little; what leaks grows with every round.
-        let grown = Self.memory(of: session.process) - settled
-        #expect(grown < 32 << 10, "seed \(seed), \(mode): \(grown) KiB more after \(rounds) rounds")
+        let last = Self.memory(of: session.process)
+        let seconds = Double((clock.now - start).components.seconds) + 0.001
+        print(
+            "\(mode): \(inputs) keys and bytes in \(rounds) rounds, \(Int(Double(inputs) / seconds)) a second; resident "
+                + "\(settled) KiB after 10 rounds, \(middle) in the middle, \(last) at the end (at most \(Self.growth) more)"
+        )
+        #expect(
+            last - settled < Self.growth, "seed \(seed), \(mode): \(last - settled) KiB more after \(rounds) rounds")
         session.send("\u{3}\u{15}exit\r")
         for _ in 0..<40 where session.finish(seconds: 0.5) == nil { session.send("\u{3}\u{15}exit\r") }
         #expect(session.finish() == 0, "seed \(seed), \(mode)")

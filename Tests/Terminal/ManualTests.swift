@@ -60,6 +60,14 @@ import Testing
         }
     }
 
+    @Test(arguments: programs) func thePageHasNoFaultOfMandoc(_ program: String) throws {
+        guard let mandoc = Self.tool("mandoc") else { return }
+        let (folder, path) = try Self.file(try Self.run(program, ["--man"]), "page.1")
+        let outcome = try Program.run(mandoc, ["-T", "lint", "-W", "warning", path])
+        withExtendedLifetime(folder) {}
+        #expect(outcome.output + outcome.errors == "")
+    }
+
     /// The words of the page as a reader sees them, without the marks of bold.
     private static func shown(_ program: String) throws -> String? {
         guard let groff = tool("groff") else { return nil }

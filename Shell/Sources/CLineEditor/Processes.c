@@ -8,6 +8,7 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -99,6 +100,8 @@ int nexa_wait_child(pid_t process, int milliseconds, int *code) {
 int nexa_wait_child_or(pid_t process, int wake, int *code) { return wait_child(process, -1, wake, code); }
 
 void nexa_wipe(char *text) { explicit_bzero(text, strlen(text)); }
+
+void nexa_forbid_core(void) { (void)prctl(PR_SET_DUMPABLE, 0); }
 
 void nexa_describe_error(int code, char *text, size_t capacity) {
     char buffer[256];

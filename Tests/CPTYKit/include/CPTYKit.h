@@ -26,6 +26,8 @@ uint32_t ptykit_local_modes(int terminal);
 uint32_t ptykit_input_modes(int terminal);
 // The process group in the foreground of a terminal.
 pid_t ptykit_foreground(int terminal);
+// Whether bytes hold a word.
+int ptykit_holds(const void *_Nullable bytes, size_t count, const void *_Nonnull word, size_t length);
 // The folder of the running test bundle, where the products are.
 int ptykit_bundle_path(char *_Nonnull path, size_t capacity);
 

@@ -111,5 +111,7 @@ pid_t nexa_spawn_reader(const char *_Nonnull command, char *_Nullable const *_No
 void nexa_describe_error(int code, char *_Nonnull text, size_t capacity);
 // Overwrites text in place, so that ps and /proc no longer show it.
 void nexa_wipe(char *_Nonnull text);
+// From now on this process leaves no core, and others of the same user cannot read its memory. What it starts is free of it.
+void nexa_forbid_core(void);
 
 #endif

@@ -44,7 +44,9 @@ final class ShellRun {
     private static func absolute(_ path: String) -> String {
         guard !path.isEmpty, !path.hasPrefix("/"), let current = getcwd(nil, 0) else { return path }
         defer { free(current) }
-        return String(cString: current) + "/" + path
+        var path = path[...]
+        while path.hasPrefix("./") { path = path.dropFirst(2).drop { $0 == "/" } }
+        return String(cString: current) + (path.isEmpty || path == "." ? "" : "/" + path)
     }
 
     func warnOfVisiblePassword() {
@@ -112,6 +114,8 @@ final class ShellRun {
         _ invocation: Invocation, _ configuration: NexaConfiguration, _ environment: [String: String],
         _ meter: WireMeter?
     ) async -> Result<LocalServer.Running, ShellError> {
+        // The client keeps the password to log in again; a core would hand it on.
+        if configuration.credentials?.password != nil { nexa_forbid_core() }
         do throws(ShellError) {
             if let directory = invocation.localDirectory {
                 return .success(
@@ -171,10 +175,10 @@ final class ShellRun {
             try? console.note("")
             try? console.flush()
         }
-        if server.isNewFolder, let directory = invocation.localDirectory, !invocation.isQuiet, plan.prompts,
+        if server.isNewFolder, !invocation.isQuiet, plan.prompts,
             isatty(STDERR_FILENO) == 1
         {
-            hint(LocalServer.passwordHint(directory))
+            hint(LocalServer.passwordHint(connection.display))
         }
         var settings = Session.Settings()
         settings.limit = invocation.limit

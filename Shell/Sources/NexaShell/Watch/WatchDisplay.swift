@@ -36,7 +36,8 @@ final class WatchDisplay: Sendable {
         self.namesDatabase = namesDatabase
         self.board = board
         self.begun = begun
-        isForPerson = board != nil || console.presentation.format == .pretty && isatty(STDOUT_FILENO) == 1
+        let isForReading = [.pretty, .table, .vertical].contains(console.presentation.format)
+        isForPerson = board != nil || isForReading && isatty(STDOUT_FILENO) == 1
         showsStatus = board == nil && isForPerson && console.presentation.progress == .bar
     }
 

@@ -1,5 +1,6 @@
 import NexaClient
 import NexaValue
+import NexaVector
 
 /// The same searches through `NexaClient` and a server, with the inserts before them.
 ///

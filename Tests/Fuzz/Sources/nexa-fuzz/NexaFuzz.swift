@@ -47,8 +47,12 @@ import Glibc
         let before = nexa_allocated_bytes()
         var peak = before
         var longest = 0
+        // After a tenth of the inputs every cache is as large as it gets.
+        var resident = (early: 0, middle: 0)
         let start = ContinuousClock.now
         for number in 0..<runs {
+            if number == runs / 10 { resident.early = residentKiB() }
+            if number == runs / 2 { resident.middle = residentKiB() }
             let input = inputs[Int(mutator.next() % UInt64(inputs.count))]
             let other = inputs[Int(mutator.next() % UInt64(inputs.count))]
             let bytes = mutator.mutate(input, with: other, maximumLength: 4096)
@@ -62,10 +66,28 @@ import Glibc
             if number & 0xFFFF == 0 { peak = max(peak, nexa_allocated_bytes()) }
         }
         let seconds = (ContinuousClock.now - start) / .seconds(1)
+        let last = residentKiB()
         print(
             "\(target.rawValue): \(runs) inputs of at most \(longest) bytes in \(Int(seconds.rounded())) s, "
-                + "\(accepted) of them valid; memory held between inputs grew by \((peak - min(peak, before)) >> 10) KiB"
+                + "\(Int(Double(runs) / max(seconds, 0.001))) a second, \(accepted) of them valid; memory held between inputs "
+                + "grew by \((peak - min(peak, before)) >> 10) KiB; resident \(resident.early) KiB after a tenth of them, "
+                + "\(resident.middle) in the middle, \(last) at the end"
         )
+        guard last - resident.early <= residentGrowth else {
+            fail("\(target.rawValue), seed \(seed): the memory grew by more than \(residentGrowth) KiB")
+        }
+    }
+
+    /// How much more memory may be resident at the end than after a tenth of the inputs, in KiB.
+    private static let residentGrowth = 16 << 10
+
+    private static func residentKiB() -> Int {
+        guard let file = fopen("/proc/self/statm", "r") else { return 0 }
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 128)
+        let count = fread(&bytes, 1, bytes.count, file)
+        let words = String(decoding: bytes[..<count], as: UTF8.self).split(separator: " ")
+        return words.count > 1 ? (Int(words[1]) ?? 0) * 4 : 0
     }
 
     // The input at hand, for the handler of the signal that a broken promise ends in.
