@@ -10,5 +10,10 @@ swift=${SWIFT:-swift}
 diff QuickStart/expected.txt <(../.build/examples/debug/QuickStart)
 echo "QuickStart: as expected"
 
+# One scratch path, so that the second example finds the library built.
+"$swift" build --package-path MovieSearch --scratch-path ../.build/examples 2>&1 | tail -1
+diff MovieSearch/expected.txt <(../.build/examples/debug/MovieSearch --sample a submarine crew)
+echo "MovieSearch: as expected"
+
 diff pipeline.expected.txt <(NEXA="$binaries/nexa" ./pipeline.sh 2>/dev/null)
 echo "pipeline.sh: as expected"

@@ -8,61 +8,6 @@ public import NexaValue
 @_exported import struct NexaTOON.TOONShape
 @_exported import struct NexaTOON.TOONShapeReport
 
-/// Documents as TOON text, with what that saves.
-public struct TOONText: Sendable, Hashable {
-    /// What the text saves.
-    public struct Statistics: Sendable, Hashable {
-        /// Characters of the text.
-        public var characters: Int
-        /// Characters of the same documents as Python prints them as JSON, the only measure of NexaDB 3.0.
-        public var paddedJSONCharacters: Int
-        /// Bytes of the text; `nil` from a server of 3.0, as the following.
-        public var bytes: Int?
-        /// Estimated tokens of the text. The estimate compares formats of the same data; it is no invoice.
-        public var tokens: Int?
-        /// Bytes of the same documents as compact JSON.
-        public var compactJSONBytes: Int?
-        /// Estimated tokens of the compact JSON.
-        public var compactJSONTokens: Int?
-
-        init(_ fields: Document) {
-            func count(_ key: String) -> Int? { fields[key]?.int.map { Int($0) } }
-            characters = count("toon_size") ?? 0
-            paddedJSONCharacters = count("json_size") ?? 0
-            bytes = count("toon_bytes")
-            tokens = count("toon_tokens")
-            compactJSONBytes = count("compact_json_bytes")
-            compactJSONTokens = count("compact_json_tokens")
-        }
-    }
-
-    /// The text: a document with `collection`, `documents` and `count`; an export has `exported_at` as well.
-    public var text: String
-    /// How many documents it holds.
-    public var count: Int
-    /// What it saves.
-    public var statistics: Statistics
-    /// What was done to the documents; `nil` from a server of 3.0.
-    public var report: TOONShapeReport?
-
-    init(_ reply: Answer) throws(NexaError) {
-        let fields = try reply.fields()
-        guard let text = fields["data"]?.string else { throw reply.malformed("it lacks 'data'") }
-        self.text = text
-        count = Int(fields["count"]?.int ?? 0)
-        statistics = Statistics(fields["token_stats"]?.document ?? [:])
-        guard let done = fields["toon"]?.document else { return }
-        func names(_ key: String) -> [String] { (done[key]?.array ?? []).compactMap(\.string) }
-        var report = TOONShapeReport()
-        report.flattened = names("flattened")
-        report.joined = names("joined")
-        report.omitted = names("omitted")
-        report.filledCount = Int(done["filled"]?.int ?? 0)
-        report.isTable = done["table"]?.bool ?? false
-        self.report = report
-    }
-}
-
 /// What an import of TOON text did.
 public struct TOONImportResult: Sendable, Hashable {
     /// How many documents were inserted.

@@ -62,6 +62,25 @@ import Testing
         #expect(client.configuration.tls == .required(.init(caFile: "/etc/nexadb/ca.pem")))
     }
 
+    @Test func semanticSearch() async throws {
+        func embed(_ text: String) async throws -> [Float] { text.contains("submarine") ? [1, 0] : [0, 1] }
+        try await withServer { client, _ in
+            let films = client.database().collection("films")
+            try await films.insert([
+                "title": "Below", "year": 2002, "cast": ["Bruce Greenwood", "Olivia Williams"],
+                "genres": ["War", "Horror"], "vector": [1, 0.1]
+            ])
+            // snippet: semantic
+            let question = try await embed("a submarine crew in danger")  // by the model that made the films' vectors
+            let found = try await films.nearest(
+                to: question, limit: 5, filter: ["year": ["$gte": 1980], "genres": "Horror"],
+                search: .init(fields: ["title", "year", "cast", "genres"]))
+            let prompt = try TOONText(found.map(\.document), named: "films")
+            // end
+            #expect(prompt.text.hasSuffix("Below,2002,Bruce Greenwood; Olivia Williams,War; Horror"))
+        }
+    }
+
     @Test func changes() async throws {
         try await withServer { client, _ in
             let films = client.database().collection("films", of: Film.self)

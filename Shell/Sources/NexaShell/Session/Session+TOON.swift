@@ -73,7 +73,7 @@ extension Session {
         guard let bytes = statistics.bytes, let tokens = statistics.tokens,
             let others = statistics.compactJSONTokens
         else {
-            let less = percent(statistics.characters, of: statistics.paddedJSONCharacters)
+            let less = percent(statistics.characters, of: statistics.paddedJSONCharacters ?? 0)
             return [
                 "Size: \(statistics.characters) characters", "Token reduction: \(less), by characters of padded JSON"
             ]
