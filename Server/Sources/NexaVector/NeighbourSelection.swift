@@ -95,20 +95,13 @@ extension SearchContext {
             if !areTwins[index], rows.areEqual(row, chosenRows[index]) { return false }
         }
         nexa_query_of_row(rows.space, row, rowBuffer, rowQuery)
-        // Hardly nearer is not nearer: those almost equal to the owner would keep everything else out, as twins would.
-        let nearer =
-            switch rows.configuration.metric {
-            case .l2: distance * 0.999
-            case .cosine: distance - 0.001 * (1 + distance)
-            case .dot: distance
-            }
         var equal = 0
         var start = 0
         while start < chosen.count {
             let count = min(4, chosen.count - start)
             nexa_distances(rows.space, rowQuery, chosenRows + start, count, distances)
             for index in 0..<count where !areTwins[start + index] {
-                if distances[index] < nearer { return false }
+                if distances[index] < distance { return false }
                 if distances[index] == distance { equal += 1 }
             }
             start += 4
