@@ -70,6 +70,20 @@ public struct NexaAggregation<Element: NexaModel>: AsyncSequence, Sendable {
         while try await iterator.next() != nil {}
     }
 
+    /// Carries out what feeds the pipeline on the server, and returns how in place of documents: the query that its first
+    /// `$match`, `$sort`, `$skip` and `$limit` are, or its `$vectorSearch`. Nothing behind that is carried out or written.
+    ///
+    /// - Throws: `NexaError` as the pipeline itself; `.unsupported` when the server does not explain pipelines.
+    public func explain() async throws(NexaError) -> QueryExplanation {
+        var request = Request.Aggregate(
+            namespace: namespace, step: .begin(.array(stages.map { .document($0.document) })))
+        request.isExplained = true
+        let reply = try await core.reply(
+            to: .aggregate(request), operation: "explain", options: callOptions,
+            requiring: [.aggregation, .aggregateExplain])
+        return QueryExplanation(try reply.fields()["plan"]?.document ?? [:])
+    }
+
     /// Starts the pipeline anew.
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(aggregation: self) }
 

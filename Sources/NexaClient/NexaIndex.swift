@@ -205,6 +205,13 @@ public struct QueryExplanation: Sendable, Hashable {
     public let elapsed: Duration
     /// Everything that the server says.
     public let document: Document
+    /// How the search was carried out, for a pipeline that begins with `$vectorSearch`.
+    public var vectorPlan: VectorPlan? {
+        guard let plan = document["winning_plan"]?.document, plan["strategy"] != nil || plan["vectors"] != nil else {
+            return nil
+        }
+        return VectorPlan(plan)
+    }
 
     init(_ document: Document) {
         self.document = document

@@ -69,12 +69,21 @@ public struct VectorPlan: Sendable, Hashable {
     /// `VECTOR_INDEX` for a walk through the graph, `VECTOR_SCAN` for comparing with every vector of the index,
     /// `DOCUMENT_SCAN` for comparing with the documents that the filter means, `EOF` for nothing to search.
     public let stage: String
+    /// How the candidates were found, in words; empty from an earlier server.
+    public let strategy: String
+    /// How near two vectors are; `nil` from an earlier server, and for nothing to search.
+    public let metric: VectorMetric?
+    /// The share of the documents that the filter was estimated to leave; `nil` without an estimate.
+    public let selectivity: Double?
     /// Everything that the server says: the index, what was visited and compared, what the filter was estimated to leave.
     public let document: Document
 
     init(_ document: Document) {
         self.document = document
         stage = document["stage"]?.string ?? ""
+        strategy = document["strategy"]?.string ?? ""
+        metric = document["metric"]?.string.flatMap(VectorMetric.init)
+        selectivity = document["selectivity"]?.double
     }
 }
 

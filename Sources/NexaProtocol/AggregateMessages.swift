@@ -19,6 +19,8 @@ extension Request {
         public var step: Step
         /// Stop after so many documents or bytes and keep the rest for later; `nil` for everything at once.
         public var page: Query.Page?
+        /// Say how the documents at the front are found, and carry no later stage out.
+        public var isExplained = false
 
         /// Creates the message.
         public init(namespace: Namespace, step: Step, page: Query.Page? = nil) {
@@ -29,7 +31,9 @@ extension Request {
 
         /// The collection that the pipeline writes to, if it does.
         public var target: String? {
-            guard case .begin(.array(let stages)) = step, let last = stages.last?.document else { return nil }
+            guard !isExplained, case .begin(.array(let stages)) = step, let last = stages.last?.document else {
+                return nil
+            }
             return (last["$merge"] ?? last["$out"]).map { operand in
                 operand.string ?? operand.document.flatMap { $0["into"] ?? $0["coll"] }?.string ?? ""
             }
@@ -65,6 +69,7 @@ extension Request.Aggregate {
                 throw RequestError("Missing 'pipeline' field, an array of stages")
             }
             self.init(namespace: namespace, step: .begin(pipeline))
+            isExplained = fields.isTrue("explain")
         }
         page = try fields.page()
     }
@@ -78,6 +83,7 @@ extension Request.Aggregate {
             fields["cursor"] = .bytes(cursor)
             fields["close"] = true
         }
+        if isExplained { fields["explain"] = true }
         if let page {
             fields["page"] = ["documents": .int(Int64(page.documents)), "bytes": .int(Int64(page.bytes))]
         }

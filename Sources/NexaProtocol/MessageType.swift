@@ -193,11 +193,13 @@ public struct Capability: RawRepresentable, Sendable, Hashable {
     public static let vectors = Capability(rawValue: "vectors")
     /// A list of 32-bit floats may travel as the MessagePack extension type 0x56: little-endian floats side by side.
     public static let packedVectors = Capability(rawValue: "packed-vectors")
+    /// AGGREGATE takes `explain`, and answers with the plan of what feeds the pipeline.
+    public static let aggregateExplain = Capability(rawValue: "aggregate-explain")
 
     /// What this version of the protocol knows.
     public static let all: [Capability] = [
         clientIDs, queryOptions, errorCodes, filterLogic, durability, atomicBatches, resumeTokens, scram,
         transactions, cancellation, updateOperators, userAdministration, indexes, aggregation, maintenance,
-        toon, vectors, packedVectors
+        toon, vectors, packedVectors, aggregateExplain
     ]
 }

@@ -48,6 +48,17 @@
                     #expect(whole[0].document["vector"] == [0.0, 1.0, 0.0])
                     let plan = try await films.explainNearest(to: [1, 0, 0])
                     #expect(plan.stage == "VECTOR_INDEX" && plan.document["index"] == "vector_hnsw")
+                    #expect(plan.strategy == "graph walk" && plan.metric == .cosine && plan.selectivity == nil)
+                    let search: Document = [
+                        "$vectorSearch": ["queryVector": [1, 0, 0], "limit": 2, "filter": ["year": ["$gte": 1900]]]
+                    ]
+                    let pipeline = try await films.aggregate([search, ["$merge": "copies"]]).explain()
+                    #expect(pipeline.returned == 2 && pipeline.document["stages"] == ["$merge"])
+                    #expect(pipeline.vectorPlan?.metric == .cosine && pipeline.vectorPlan?.selectivity != nil)
+                    let copies = try await client.database("cinema").collection("copies").count()
+                    #expect(copies == 0, "what is explained writes nothing")
+                    let query = try await films.aggregate([["$match": ["_id": "heat"]]]).explain()
+                    #expect(query.winningPlan.stage == "IDHACK" && query.vectorPlan == nil)
                 }
             }
 

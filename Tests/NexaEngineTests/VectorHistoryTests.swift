@@ -68,6 +68,8 @@ import Testing
                 if number(12) == 0 {
                     try? await engine.dropCollection(name: "c")
                     model = [:]
+                } else if number(2) == 0 {
+                    engine.saveVectorImages()
                 } else if number(4) == 0 {
                     _ = try? await engine.rebuildVectors(maxConnections: 4 + number(20))
                 }
@@ -113,11 +115,19 @@ import Testing
             // Now and then a clean end leaves an image for the kills after it.
             if history.number(2) == 0 { try fixture.reopen() }
             for _ in 0..<history.number(30) { try await history.step(fixture.engine) }
+            // Others write while an image is being written.
+            let engine = fixture.engine
+            let saving = Task.detached { for _ in 0..<5 { engine.saveVectorImages() } }
+            for _ in 0..<history.number(60) { try await history.step(engine) }
+            if kill % 2 == 0 { await saving.value }
             let copy = try TemporaryDirectory(inMemory: true)
-            #expect(run("cp", "-r", fixture.directory.path + "/.", copy.path) == 0)
-            let engine = try Fixture.open(copy.path)
-            defer { engine.close() }
-            try history.check(engine, "seed \(seed), kill \(kill)")
+            // An image that is being written may be renamed while it is copied.
+            let code = run("cp", "-r", fixture.directory.path + "/.", copy.path)
+            #expect(code == 0 || kill % 2 == 1)
+            await saving.value
+            let copied = try Fixture.open(copy.path)
+            defer { copied.close() }
+            try history.check(copied, "seed \(seed), kill \(kill)")
         }
     }
 
@@ -199,6 +209,12 @@ import Testing
                 for _ in 0..<200 {
                     let hits = try engine.nearest(to: source.next(), limit: 20).hits
                     #expect(hits.count == 20 && Set(hits.map(\.id)).count == 20)
+                    await Task.yield()
+                }
+            }
+            group.addTask {
+                for _ in 0..<30 {
+                    engine.saveVectorImages()
                     await Task.yield()
                 }
             }

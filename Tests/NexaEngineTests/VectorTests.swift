@@ -265,6 +265,45 @@ struct VectorSource {
         #expect(try engine.checkIndexes(database: "default", collection: "c") == [])
     }
 
+    /// The plan of what feeds a pipeline, which is not carried out further.
+    @Test func aPipelineWithAVectorSearchIsExplained() async throws {
+        let fixture = try Fixture()
+        let engine = fixture.engine
+        for number in 1...200 {
+            try await engine.insert(
+                ["_id": .int(Int64(number)), "part": .int(Int64(number % 50)), "vector": [.int(Int64(number)), 1]],
+                collection: "c")
+        }
+        func explain(_ fields: Document, _ later: [Document] = []) throws -> Document {
+            var stage: Document = ["queryVector": [6, 1], "limit": 3]
+            for (name, value) in fields { stage[name] = value }
+            return try engine.aggregate(
+                database: "default", collection: "c",
+                pipeline: .array(([["$vectorSearch": .document(stage)]] + later).map { .document($0) })
+            ).explain()
+        }
+        func plan(_ fields: Document) throws -> Document { try explain(fields)["winning_plan"]?.document ?? [:] }
+        let walk = try plan(["numCandidates": 50])
+        #expect(walk["stage"] == "VECTOR_INDEX" && walk["strategy"] == "graph walk" && walk["selectivity"] == nil)
+        #expect(walk["metric"] == "cosine" && walk["index"] == "vector_hnsw" && walk["ef"] == 50 && walk["limit"] == 3)
+        let scan = try plan(["exact": true])
+        #expect(scan["stage"] == "VECTOR_SCAN" && scan["strategy"] == "exact scan of all vectors")
+        let filtered = try plan(["filter": ["part": ["$gte": 1]], "numCandidates": 20])
+        #expect(filtered["stage"] == "VECTOR_INDEX" || filtered["stage"] == "DOCUMENT_SCAN")
+        #expect((filtered["selectivity"]?.double ?? 0) > 0.8 && filtered["cost"]?.document?["walk"] != nil)
+        let few = try plan(["filter": ["part": 7]])
+        #expect(few["stage"] == "DOCUMENT_SCAN" && few["strategy"] == "exact scan of the documents that match")
+        #expect((few["selectivity"]?.double ?? 1) < 0.2 && few["distances"] == 4 && few["metric"] == "cosine")
+        // Nothing behind is carried out.
+        let whole = try explain([:], [["$match": ["part": 1]], ["$merge": "copy"]])
+        #expect(whole["stages"] == ["$match", "$merge"] && whole["execution"]?.document?["returned"] == 3)
+        #expect(try engine.aggregate([["$count": "n"]], collection: "copy").isEmpty)
+        let query = try engine.aggregate(
+            database: "default", collection: "c", pipeline: [["$match": ["_id": 5]], ["$count": "n"]]
+        ).explain()
+        #expect(query["winning_plan"]?.document?["stage"] == "IDHACK" && query["stages"] == ["$count"])
+    }
+
     @Test func aPipelineBeginsWithAVectorSearch() async throws {
         let fixture = try Fixture()
         let engine = fixture.engine

@@ -80,6 +80,7 @@ extension Session {
                 let execution = try shared.engine.aggregate(
                     database: namespace.database, collection: namespace.collection, pipeline: pipeline,
                     options: options)
+                guard !aggregate.isExplained else { return explain(execution, current) }
                 carryOn(execution, current, isWriting: aggregate.target != nil, aggregate)
             } catch {
                 reply(.failure(RequestError(error)))
@@ -104,6 +105,15 @@ extension Session {
         case .close(let name):
             let isClosed = cursors.take(name) != nil
             reply(.fields(["closed": .bool(isClosed)]))
+        }
+    }
+
+    private func explain(_ execution: AggregationExecution, _ current: CurrentControl) {
+        runOnWorker { (control) throws(EngineError) in
+            current.set(control)
+            defer { current.set(nil) }
+            let plan = try execution.explain { () throws(EngineError) in try control.check() }
+            return .fields(["plan": .document(plan)])
         }
     }
 

@@ -11,15 +11,15 @@ extension SearchContext {
         let most = rows.configuration.maxConnections
         let width = rows.configuration.efConstruction
         nexa_query_of_row(rows.space, row, queryBuffer, query)
-        salt = Key.salt(slot)
         let level = Int(row.pointee.level)
-        var best = descend(from: entry.slot, level: entry.level, to: level)
+        var best = descend(from: entry.slot, level: entry.level, to: level, owner: slot)
         var isLinked = false
         for current in (0...min(level, entry.level)).reversed() {
             startVisit(without: slot)
             var hasWalked = false
             if !filtered {
-                hasWalked = walk(from: best, level: UInt32(current), width: width, visitLimit: .max)
+                hasWalked = walk(
+                    from: best, level: UInt32(current), width: width, visitLimit: .max, crowd: max(4, most / 4))
                 hasWalked = (0..<pool.count).contains { rows[Key.slot(pool.keys[$0], salt)].isAlive }
             }
             if !hasWalked {
@@ -30,7 +30,7 @@ extension SearchContext {
             if pool.count <= most {
                 chooseAll(from: pool, salt: salt)
             } else {
-                choose(from: pool, salt: salt, limit: most)
+                choose(from: pool, for: row, salt: salt, limit: most)
             }
             if pool.count > 0 { best = pool.keys[0] & ~1 }
             connect(slot, level: UInt32(current))
@@ -82,7 +82,6 @@ extension SearchContext {
     {
         newVisit()
         _ = visit(slot)
-        salt = Key.salt(slot)
         neighbours.count = 0
         chosen.count = 0
         candidates.count = 0
@@ -113,7 +112,7 @@ extension SearchContext {
                     _ = candidates.insert(Key.make(distances[index], slots[index], salt), width: width)
                 }
             }
-            choose(from: candidates, salt: salt, limit: min(Int(list.capacity), kept + lost.count))
+            choose(from: candidates, for: row, salt: salt, limit: min(Int(list.capacity), kept + lost.count))
         }
         for index in 0..<chosen.count { nexa_set_link(list, UInt32(index), Key.slot(chosen.keys[index])) }
         nexa_list_set_count(list, UInt32(chosen.count))

@@ -4,8 +4,12 @@ import CNexaVector
 extension SearchContext {
     /// Goes to nearer and nearer neighbours on each level from the entry's down to one above `level`.
     ///
+    /// Everyone goes on to the eldest of a crowd of equal vectors, which have links to the world outside. Only one that
+    /// belongs to the crowd, on its way to its neighbours, goes on to any of them, as its own salt has it.
+    ///
+    /// - Parameter owner: the slot of the row that is linked.
     /// - Returns: the nearest row it came to.
-    func descend(from entry: UInt32, level top: Int, to level: Int) -> UInt64 {
+    func descend(from entry: UInt32, level top: Int, to level: Int, owner: UInt32? = nil) -> UInt64 {
         newVisit()
         _ = visit(entry)
         visits += 1
@@ -17,7 +21,15 @@ extension SearchContext {
                 guard count > 0 else { break }
                 nexa_distances(rows.space, query, found, count, distances)
                 let before = best
-                for index in 0..<count { best = min(best, Key.make(distances[index], slots[index], salt)) }
+                for index in 0..<count {
+                    let key = Key.make(distances[index], slots[index], salt)
+                    guard key >> 32 == best >> 32, let owner, rows.areEqual(rows[owner], found[index]) else {
+                        best = min(best, key)
+                        continue
+                    }
+                    let own = Key.salt(owner)
+                    if Key.slot(key, salt) ^ own < Key.slot(best, salt) ^ own { best = key }
+                }
                 if best == before { break }
             }
             current -= 1
@@ -30,8 +42,9 @@ extension SearchContext {
     /// One sorted list serves as both heaps of the paper: what is not among the `width` nearest would never be
     /// followed anyway. Rows that are dead are followed and stay in the list.
     ///
+    /// - Parameter crowd: how many equal vectors may be in the list; more of them would leave no room for others.
     /// - Returns: `false` when the limit ended it.
-    func walk(from entry: UInt64, level: UInt32, width: Int, visitLimit: Int) -> Bool {
+    func walk(from entry: UInt64, level: UInt32, width: Int, visitLimit: Int, crowd: Int) -> Bool {
         _ = visit(Key.slot(entry, salt))
         // Local copies: every access to a property that may change is checked at run time.
         var pool = self.pool
@@ -55,10 +68,14 @@ extension SearchContext {
                 }
                 nexa_distances(space, query, found, count, distances)
                 for index in 0..<count {
-                    let place = pool.insert(Key.make(distances[index], slots[index], salt), width: width)
+                    let slot = slots[index]
+                    let key = Key.make(distances[index], slot, salt)
+                    let place = pool.insert(key, width: width) {
+                        isCrowded(key, $0, $1, around: $2, limit: crowd)
+                    }
                     guard place >= 0 else { continue }
                     // One of those that are followed soon.
-                    if place < lowest &+ 2 { nexa_prefetch_links(space, nexa_row_at(space, slots[index])) }
+                    if place < lowest &+ 2 { nexa_prefetch_links(space, nexa_row_at(space, slot)) }
                     if place < lowest { lowest = place }
                 }
             }
@@ -69,6 +86,31 @@ extension SearchContext {
             nexa_prefetch_links(space, nexa_row_at(space, Key.slot(pool.keys[next], salt)))
         }
         return true
+    }
+
+    /// Whether there are so many rows already, beside a place in a list, that are alive and have the vector of this one.
+    private func isCrowded(
+        _ key: UInt64, _ keys: UnsafeMutablePointer<UInt64>, _ count: Int, around place: Int, limit: Int
+    ) -> Bool {
+        let row = rows[Key.slot(key, salt)]
+        var equal = 0
+        func isFull(_ index: Int) -> Bool {
+            let other = rows[Key.slot(keys[index], salt)]
+            if other.isAlive, rows.areEqual(row, other) { equal += 1 }
+            return equal >= limit
+        }
+        // Equally far ones lie side by side, on both sides of the place.
+        var left = place - 1
+        while left >= 0, (keys[left] ^ key) >> 32 == 0 {
+            if isFull(left) { return true }
+            left -= 1
+        }
+        var right = place
+        while right < count, (keys[right] ^ key) >> 32 == 0 {
+            if isFull(right) { return true }
+            right += 1
+        }
+        return false
     }
 
     /// Walks a level until the `width` nearest rows that are alive, and satisfy the predicate, are in `pool`, nearest

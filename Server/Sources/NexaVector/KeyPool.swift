@@ -2,8 +2,8 @@ import Glibc
 
 /// A distance and a slot in one number that sorts by distance; its lowest bit is free for a mark.
 ///
-/// Equally distant slots come in an order that depends on the salt. Where neighbours are chosen, every row has its own
-/// salt: equal vectors would otherwise all be linked to the same few of them, and the rest could not be reached.
+/// Equally distant slots come in an order that depends on the salt. Where a full list of links is gone over, every row has
+/// its own salt: equal vectors would otherwise all be linked to the same few of them, and the rest could not be reached.
 enum Key {
     @inline(__always)
     static func make(_ distance: Float, _ slot: UInt32, _ salt: UInt32 = 0) -> UInt64 {
@@ -75,7 +75,17 @@ struct KeyPool {
     ///
     /// - Returns: where, or −1.
     @inline(__always)
-    mutating func insert(_ key: UInt64, width: Int) -> Int {
+    mutating func insert(_ key: UInt64, width: Int) -> Int { insert(key, width: width) { _, _, _ in false } }
+
+    /// Adds a key where it belongs, unless `width` smaller ones are there.
+    ///
+    /// - Parameter isCrowded: asked for a key that is as far as one beside its place, with all keys, their number and
+    ///   the place; it is not added where that is true.
+    /// - Returns: where, or −1.
+    @inline(__always)
+    mutating func insert(
+        _ key: UInt64, width: Int, unless isCrowded: (UnsafeMutablePointer<UInt64>, Int, Int) -> Bool
+    ) -> Int {
         if count == width {
             if width == 0 || key >= keys[width - 1] { return -1 }
         }
@@ -85,6 +95,9 @@ struct KeyPool {
             let middle = (low &+ high) >> 1
             if keys[middle] < key { low = middle &+ 1 } else { high = middle }
         }
+        let hasEqual =
+            low > 0 && (keys[low &- 1] ^ key) >> 32 == 0 || low < count && (keys[low] ^ key) >> 32 == 0
+        if hasEqual, isCrowded(keys, count, low) { return -1 }
         if count < width { count &+= 1 }
         memmove(keys + low + 1, keys + low, (count &- low &- 1) &* 8)
         keys[low] = key

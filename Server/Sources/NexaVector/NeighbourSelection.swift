@@ -6,24 +6,76 @@ extension SearchContext {
     /// candidates, nearest first, unless they are nearer to one that was taken than to the row itself. They are added
     /// to `chosen`, with their rows in `chosenRows`.
     ///
-    /// Of candidates as far from the row as from those taken (equal vectors), only half as many are taken as there is
-    /// room: a crowd of equal vectors keeps links to the world outside.
+    /// Vectors that equal the row's own are its twins. At first only so many are taken that a quarter of the room goes to
+    /// them, and they do not keep others out: everything is as near to them as to the row. What room is left in the end
+    /// is theirs, so that all of a crowd are reached. The eldest, of the lowest slots, come first: whoever comes to a
+    /// crowd goes on to its eldest (`descend`), so that those have links to the whole world outside.
     ///
     /// - Parameters:
-    ///   - source: keys whose distances are to the row that the neighbours are for, with this salt; those in
-    ///     `chosen` have none.
+    ///   - owner: the row that the neighbours are for.
+    ///   - source: keys whose distances are to the owner, with this salt; those in `chosen` have none.
     ///   - limit: how many `chosen` may hold in the end.
-    func choose(from source: KeyPool, salt: UInt32, limit: Int) {
+    func choose(from source: KeyPool, for owner: Row, salt: UInt32, limit: Int) {
+        let twinLimit = max(2, limit / 4)
+        for index in 0..<chosen.count { areTwins[index] = rows.areEqual(owner, chosenRows[index]) }
+        let elders = eldestTwins(in: source, of: owner, salt: salt)
+        for elder in [elders.first, elders.second] {
+            guard let elder, chosen.count < limit else { continue }
+            take(Key.slot(elder, salt), Key.distance(elder), isTwin: true)
+        }
+        var twins = (0..<chosen.count).count { areTwins[$0] }
+        var rest: Int?
         for index in 0..<source.count {
             guard chosen.count < limit else { return }
-            let slot = Key.slot(source.keys[index], salt)
-            let distance = Key.distance(source.keys[index])
-            let row = rows[slot]
-            guard row.isAlive, isDiverse(row, distance, limit: limit) else { continue }
-            chosenRows[chosen.count] = UnsafePointer(row)
-            chosen.keys[chosen.count] = Key.make(distance, slot)
-            chosen.count += 1
+            let key = source.keys[index]
+            let row = rows[Key.slot(key, salt)]
+            guard row.isAlive, key != elders.first, key != elders.second else { continue }
+            if elders.first != nil, rows.areEqual(owner, row) {
+                guard twins < twinLimit else {
+                    rest = rest ?? index
+                    continue
+                }
+                twins += 1
+                take(Key.slot(key, salt), Key.distance(key), isTwin: true)
+            } else if isDiverse(row, Key.distance(key), limit: limit) {
+                take(Key.slot(key, salt), Key.distance(key), isTwin: false)
+            }
         }
+        guard let rest else { return }
+        for index in rest..<source.count where chosen.count < limit {
+            let key = source.keys[index]
+            let row = rows[Key.slot(key, salt)]
+            guard row.isAlive, key != elders.first, key != elders.second, rows.areEqual(owner, row) else { continue }
+            take(Key.slot(key, salt), Key.distance(key), isTwin: true)
+        }
+    }
+
+    private func take(_ slot: UInt32, _ distance: Float, isTwin: Bool) {
+        chosenRows[chosen.count] = UnsafePointer(rows[slot])
+        chosen.keys[chosen.count] = Key.make(distance, slot)
+        areTwins[chosen.count] = isTwin
+        chosen.count += 1
+    }
+
+    /// The keys of the two twins of the lowest slots.
+    private func eldestTwins(in source: KeyPool, of owner: Row, salt: UInt32) -> (first: UInt64?, second: UInt64?) {
+        var elders: (first: UInt64?, second: UInt64?) = (nil, nil)
+        for index in 0..<source.count {
+            let key = source.keys[index]
+            let slot = Key.slot(key, salt)
+            let row = rows[slot]
+            guard row.isAlive else { continue }
+            guard rows.areEqual(owner, row) else {
+                // Nothing is nearer than a twin, but by the dot product.
+                if rows.configuration.metric == .dot { continue } else { break }
+            }
+            if elders.first.map({ slot < Key.slot($0, salt) }) ?? true {
+                elders = (key, elders.first)
+            } else if elders.second.map({ slot < Key.slot($0, salt) }) ?? true {
+                elders.second = key
+            }
+        }
+        return elders
     }
 
     /// Takes all candidates that are alive.
@@ -38,13 +90,17 @@ extension SearchContext {
 
     private func isDiverse(_ row: Row, _ distance: Float, limit: Int) -> Bool {
         guard chosen.count > 0 else { return true }
+        // The second of another crowd.
+        for index in 0..<chosen.count where Key.distance(chosen.keys[index]) == distance {
+            if !areTwins[index], rows.areEqual(row, chosenRows[index]) { return false }
+        }
         nexa_query_of_row(rows.space, row, rowBuffer, rowQuery)
         var equal = 0
         var start = 0
         while start < chosen.count {
             let count = min(4, chosen.count - start)
             nexa_distances(rows.space, rowQuery, chosenRows + start, count, distances)
-            for index in 0..<count {
+            for index in 0..<count where !areTwins[start + index] {
                 if distances[index] < distance { return false }
                 if distances[index] == distance { equal += 1 }
             }
@@ -101,7 +157,7 @@ extension SearchContext {
         }
         _ = candidates.insert(Key.make(distance, other, salt), width: count + 1)
         chosen.count = 0
-        choose(from: candidates, salt: salt, limit: Int(list.capacity))
+        choose(from: candidates, for: row, salt: salt, limit: Int(list.capacity))
         for index in 0..<chosen.count { nexa_set_link(list, UInt32(index), Key.slot(chosen.keys[index])) }
         nexa_list_set_count(list, UInt32(chosen.count))
     }

@@ -173,6 +173,20 @@ final class RowStore: @unchecked Sendable {
         }
     }
 
+    /// Whether two rows have the same vector.
+    @inline(__always)
+    func areEqual(_ row: UnsafePointer<nexa_row>?, _ other: UnsafePointer<nexa_row>?) -> Bool {
+        guard let row, let other else { return false }
+        return row.pointee.factor == other.pointee.factor
+            && memcmp(nexa_vector_of(space, row), nexa_vector_of(space, other), vectorBytes) == 0
+    }
+
+    @inline(__always)
+    func areEqual(_ row: Row, _ other: Row) -> Bool { areEqual(UnsafePointer(row), UnsafePointer(other)) }
+
+    @inline(__always)
+    func areEqual(_ row: Row, _ other: UnsafePointer<nexa_row>?) -> Bool { areEqual(UnsafePointer(row), other) }
+
     /// What a kernel's number means to the caller.
     func distance(_ raw: Float) -> Float { configuration.metric == .cosine ? 1 + raw : raw }
 }

@@ -30,11 +30,13 @@ final class SearchContext {
     /// Neighbours that were chosen, and their rows.
     var chosen = KeyPool(capacity: SearchContext.batch)
     let chosenRows: UnsafeMutablePointer<UnsafePointer<nexa_row>?>
+    /// Which of them have the vector of the row that they are chosen for.
+    let areTwins: UnsafeMutablePointer<Bool>
     var candidates = KeyPool(capacity: SearchContext.batch)
     var neighbours = KeyPool(capacity: SearchContext.batch)
 
-    /// What orders equally distant rows; 0 in searches.
-    var salt: UInt32 = 0
+    /// What orders equally distant rows: the eldest first.
+    let salt: UInt32 = 0
     /// Rows of the graph whose distance was computed.
     var visits = 0
     /// Distances that were computed for rows outside of the walk.
@@ -59,6 +61,8 @@ final class SearchContext {
         distances.initialize(repeating: 0, count: Self.batch)
         chosenRows = .allocate(capacity: Self.batch)
         chosenRows.initialize(repeating: nil, count: Self.batch)
+        areTwins = .allocate(capacity: Self.batch)
+        areTwins.initialize(repeating: false, count: Self.batch)
     }
 
     deinit {
@@ -71,6 +75,7 @@ final class SearchContext {
         found.deallocate()
         distances.deallocate()
         chosenRows.deallocate()
+        areTwins.deallocate()
         pool.free()
         results.free()
         chosen.free()
@@ -79,12 +84,11 @@ final class SearchContext {
     }
 
     /// Bytes that the context holds.
-    var memoryUse: Int { visitedCapacity + 2 * rows.queryBytes + Self.batch * 28 + 24 * 1024 }
+    var memoryUse: Int { visitedCapacity + 2 * rows.queryBytes + Self.batch * 29 + 24 * 1024 }
 
     /// Begins an operation that knows the slots below `bound`.
     func begin(bound: UInt32) {
         self.bound = bound
-        salt = 0
         pool.trim(to: 1 << 16)
         results.trim(to: 1 << 16)
         candidates.trim(to: 1 << 16)

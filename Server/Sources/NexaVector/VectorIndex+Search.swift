@@ -62,16 +62,23 @@ extension VectorIndex {
             for slot in all { scan.add(slot) }
             scan.finish()
         } else {
-            isComplete = walk(start, width: width, visitLimit: visitLimit ?? .max, predicate)
+            isComplete = walk(start, k: k, width: width, visitLimit: visitLimit ?? .max, predicate)
         }
-        let matches = finish(context, k: k, query, squares, predicate)
+        var matches = finish(context, k: k, query, squares, predicate)
+        if predicate == nil, isComplete, matches.count < k, start.all == nil, matches.count < min(k, count) {
+            // There are places that the graph does not lead to, as in a crowd of equal vectors.
+            matches = exactSearch(query, k: k)
+            context.scanned += Int(start.bound)
+        }
         return SearchResult(
             matches: matches, visited: context.visits, evaluated: context.visits + context.scanned,
             isComplete: isComplete)
     }
 
     /// Leaves the nearest in the context's results.
-    private func walk(_ start: Beginning, width: Int, visitLimit: Int, _ predicate: ((UInt32) -> Bool)?) -> Bool {
+    private func walk(
+        _ start: Beginning, k: Int, width: Int, visitLimit: Int, _ predicate: ((UInt32) -> Bool)?
+    ) -> Bool {
         let context = start.context
         var isComplete = true
         if !start.waiting.isEmpty {
@@ -86,7 +93,8 @@ extension VectorIndex {
                 // Few rows are dead: a few candidates more make up for them, unless they are all around here.
                 let more = start.dead == 0 ? 0 : 2 + 2 * width * start.dead / start.linked
                 beginWalk(start)
-                isComplete = context.walk(from: best, level: 0, width: width + more, visitLimit: visitLimit)
+                isComplete = context.walk(
+                    from: best, level: 0, width: width + more, visitLimit: visitLimit, crowd: k + 2)
                 isDone = start.dead == 0 || !isComplete || context.dropDead() || context.pool.count >= width
             }
             if !isDone {

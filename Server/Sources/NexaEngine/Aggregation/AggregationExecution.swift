@@ -23,7 +23,9 @@ public final class AggregationExecution: @unchecked Sendable {
     private let chain: PipelineChain
     private let collector: CollectorStage
     /// Where the documents come from in place of the query.
-    private let vectorSearch: PendingVectorSearch?
+    let vectorSearch: PendingVectorSearch?
+    /// The stages behind the source.
+    let laterStages: [Document]
     private var isSourceDone = false
     private var isDone = false
 
@@ -50,6 +52,7 @@ public final class AggregationExecution: @unchecked Sendable {
             vectorSearch = nil
             (front, rest) = try PipelineFront.split(stages, environment)
         }
+        laterStages = rest
         let compiler = PipelineCompiler(environment: environment, depth: isInner ? 1 : 0)
         // The front as well, so that its mistakes are told by the number of the stage; an inner one was compiled before.
         if !isInner { _ = try compiler.stages(stages) }

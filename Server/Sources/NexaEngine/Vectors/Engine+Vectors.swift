@@ -84,6 +84,9 @@ extension Engine {
         }
     }
 
+    /// Writes the images of all vector indexes that have changed, which otherwise happens in the background.
+    @_spi(Testing) public func saveVectorImages() { keeper.saveAll(self) }
+
     // MARK: The index that makes itself
 
     /// Gives a collection the index of the field `vector`, and records the length of its vectors.

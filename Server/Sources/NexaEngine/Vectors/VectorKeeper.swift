@@ -17,8 +17,9 @@ final class VectorKeeper: Sendable {
 
     /// Vectors that are linked before a thread looks what else there is to do.
     private static let chunk = 64
-    /// An image is written after so many changes at least, and a quarter of the vectors.
-    private static let changesPerImage = 20_000
+    /// An image is written after so many changes at least, and a quarter of the vectors; while there is always
+    /// something to link, after as many changes as there are vectors.
+    private static let changesPerImage = 4000
 
     private let images: VectorImages
     private let threadCount: Int
@@ -65,7 +66,7 @@ final class VectorKeeper: Sendable {
         for build in state.withLock({ $0.builds }) {
             build.completion(.failure(EngineError(.shuttingDown, "The server is shutting down")))
         }
-        for index in engine.vectorIndexes { save(index, engine, changes: 1) }
+        saveAll(engine)
     }
 
     /// Builds an index anew in the background.
@@ -98,15 +99,21 @@ final class VectorKeeper: Sendable {
             linked += field.current.link(limit: Self.chunk)
             if isClosing { return false }
         }
-        if linked > 0 { return true }
+        let share = linked > 0 ? 1 : 4
         for index in engine.vectorIndexes {
-            let limit = max(Self.changesPerImage, (index.vectors?.current.count ?? 0) / 4)
+            let limit = max(Self.changesPerImage, (index.vectors?.current.count ?? 0) / share)
             save(index, engine, changes: limit)
         }
+        if linked > 0 { return true }
         state.wait(until: { $0.isWoken || $0.isClosing || !$0.builds.isEmpty }, deadline: { _ in nil }) {
             $0.isWoken = false
         }
         return true
+    }
+
+    /// Writes images of all indexes that have changed, now.
+    func saveAll(_ engine: Engine) {
+        for index in engine.vectorIndexes { save(index, engine, changes: 1) }
     }
 
     /// Writes an image if there were so many changes since the last.

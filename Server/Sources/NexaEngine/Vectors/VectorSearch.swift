@@ -195,7 +195,14 @@ struct VectorSearch {
             let found = search(wanted)
             result.hits = try look(found.matches, index, isApproximate)
             result.plan = [
-                "stage": .string(stage), "index": .string(index.name), "vectors": .int(Int64(vectors.count)),
+                "stage": .string(stage),
+                "strategy": .string(
+                    stage == "VECTOR_SCAN"
+                        ? "exact scan of all vectors"
+                        : estimate == nil ? "graph walk" : "graph walk with the filter as its predicate"),
+                "index": .string(index.name), "path": .string(query.path), "metric": .string(metric.rawValue),
+                "limit": .int(Int64(query.limit)), "candidates": .int(Int64(wanted)),
+                "vectors": .int(Int64(vectors.count)),
                 "ef": .int(Int64(max(query.effectiveEF, wanted))), "visited": .int(Int64(found.visited)),
                 "distances": .int(Int64(found.evaluated))
             ]
@@ -319,7 +326,9 @@ struct VectorSearch {
             result.hits.append(hit)
         }
         result.plan = [
-            "stage": "DOCUMENT_SCAN", "reason": .string(reason), "documents_examined": .int(Int64(execution.examined)),
+            "stage": "DOCUMENT_SCAN", "strategy": "exact scan of the documents that match", "reason": .string(reason),
+            "path": .string(query.path), "metric": .string(metric.rawValue), "limit": .int(Int64(query.limit)),
+            "documents_examined": .int(Int64(execution.examined)),
             "distances": .int(Int64(compared))
         ]
         if let plan = execution.explanation["winning_plan"] { result.plan["input"] = plan }

@@ -6,6 +6,7 @@ extension Session {
     func explain(_ call: CommandCall) async throws(ShellError) {
         let collection = try collection()
         if let search = try vectorSearch(in: call) { return try await explainVectorSearch(search) }
+        if let pipeline = try vectorPipeline(in: call) { return try await explainVectorPipeline(pipeline, collection) }
         let query = try explained(call, collection)
         let plan = try await self.call { () async throws(NexaError) in try await query.find.explain() }
         try presentOne(plan.document) { (console) throws(OutputError) in
@@ -32,6 +33,23 @@ extension Session {
         var inner = call
         inner.arguments = reader
         return inner
+    }
+
+    /// The pipeline that is to be explained, when it begins with a vector search.
+    private func vectorPipeline(in call: CommandCall) throws(ShellError) -> [Document]? {
+        var reader = call.arguments
+        guard !reader.isAtBracket(), let word = try parse({ () throws(CommandFault) in try reader.word() }),
+            (CommandTable.find(word)?.name ?? word) == "aggregate"
+        else { return nil }
+        var inner = call
+        inner.arguments = reader
+        inner.specification.flags += CommandTable.find("aggregate")?.flags ?? []
+        var arguments = try CommandArguments(inner)
+        guard let value = try arguments.json("a list of stages, such as [{$match: {…}}]") else { return nil }
+        let stages = try Self.stages(value, at: inner.arguments.firstOffset)
+        guard stages.first?.first?.key == "$vectorSearch" else { return nil }
+        try arguments.end()
+        return stages
     }
 
     private struct Explained {

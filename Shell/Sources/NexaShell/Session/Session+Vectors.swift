@@ -79,12 +79,33 @@ extension Session {
         }
         try presentOne(plan.document) { (console) throws(OutputError) in
             try console.success("Plan of vector_search:")
-            try console.result("└─ " + Self.title(plan), .cyan)
-            let rows = plan.document.filter { !["stage", "index"].contains($0.key) }.map { key, value in
-                ["\(key.replacing("_", with: " ")):", value.string ?? (try? JSON.string(value)) ?? ""]
-            }
-            for line in Columns.aligned(rows, indent: 6) { try console.result(line, .cyan) }
+            for line in Self.lines(plan) { try console.result(line, .cyan) }
         }
+    }
+
+    /// `explain aggregate [{$vectorSearch: …}, …]`.
+    func explainVectorPipeline(
+        _ stages: [Document], _ collection: NexaCollection<Document>
+    ) async throws(ShellError) {
+        let explanation = try await call { () async throws(NexaError) in
+            try await collection.aggregate(stages).explain()
+        }
+        try presentOne(explanation.document) { (console) throws(OutputError) in
+            try console.success("Plan of what feeds the pipeline, its $vectorSearch:")
+            let plan = explanation.vectorPlan
+            for line in plan.map(Self.lines) ?? ["└─ EOF nothing to search"] { try console.result(line, .cyan) }
+            let later = stages.dropFirst().compactMap { $0.first?.key }
+            if !later.isEmpty { try console.result("then \(later.joined(separator: ", "))") }
+            try console.result(
+                "\(Amount.grouped(explanation.returned)) returned, \(Amount.duration(explanation.elapsed))")
+        }
+    }
+
+    private static func lines(_ plan: VectorPlan) -> [String] {
+        let rows = plan.document.filter { !["stage", "index"].contains($0.key) }.map { key, value in
+            ["\(key.replacing("_", with: " ")):", value.string ?? (try? JSON.string(value)) ?? ""]
+        }
+        return ["└─ " + title(plan)] + Columns.aligned(rows, indent: 6)
     }
 
     private static func title(_ plan: VectorPlan) -> String {
