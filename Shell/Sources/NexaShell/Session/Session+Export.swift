@@ -67,13 +67,22 @@ extension Session {
     func stream(
         _ query: NexaQuery<Document>, to writer: ExportWriter, _ progress: Progress
     ) async throws(ShellError) {
-        var page = try await Self.fetch(query, after: nil).get()
+        var page = try taken(await Self.fetch(query, after: nil))
         while true {
             let current = page
             guard !current.isLast else { return try write(current, writer, progress) }
             async let next = Self.fetch(query, after: current)
             try write(current, writer, progress)
-            page = try await next.get()
+            page = try taken(await next)
+        }
+    }
+
+    private func taken(_ page: Result<EncodedPage, NexaError>) throws(ShellError) -> EncodedPage {
+        switch page {
+        case .success(let page): return page
+        case .failure(let error):
+            noteTransaction(error)
+            throw ShellError(error)
         }
     }
 
@@ -87,11 +96,11 @@ extension Session {
 
     private nonisolated static func fetch(
         _ query: NexaQuery<Document>, after page: EncodedPage?
-    ) async -> Result<EncodedPage, ShellError> {
+    ) async -> Result<EncodedPage, NexaError> {
         do throws(NexaError) {
             return .success(try await query.page(after: page))
         } catch {
-            return .failure(ShellError(error))
+            return .failure(error)
         }
     }
 }

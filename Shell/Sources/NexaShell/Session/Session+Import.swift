@@ -51,15 +51,16 @@ extension Session {
         _ report: Importer.Report, _ importer: Importer, _ elapsed: Double
     ) throws(ShellError) {
         let (given, name) = (importer.arguments, importer.collection.name)
+        // The second Ctrl-C does not wait for batches on their way: what became of them nobody knows.
+        if Task.isCancelled, report.stop != nil || !report.wasStopped {
+            throw ShellError(
+                "Stopped: \(report.written) written; up to \(importer.batchesInFlight) batch(es) on their way are unknown",
+                exit: .interrupted)
+        }
         if report.wasStopped {
             let done = report.written + report.rejected + given.skip
             throw ShellError(
                 "Stopped: \(report.written) written; resume with: import \(given.source) \(name) --skip \(done)",
-                exit: .interrupted)
-        }
-        if Task.isCancelled {
-            throw ShellError(
-                "Stopped: \(report.written) written; up to \(importer.batchesInFlight) batch(es) on their way are unknown",
                 exit: .interrupted)
         }
         if let stop = report.stop {
