@@ -35,6 +35,12 @@
                     #expect(ages.count == 30 && ages == ages.sorted(by: >))
                     #expect(try await people.count(["city": "c7"]) == 30)
 
+                    let expression = people.find(["$expr": ["$eq": ["$city", "c7"]]])
+                    #expect(try await expression.explain().winningPlan.index == name)
+                    #expect(try await expression.collect().count == 30)
+                    let above = try await people.find(["$expr": ["$gte": ["$city", "c99"]]]).explain()
+                    #expect(above.keysExamined == 30 && above.returned == 30, "\(above.winningPlan.bounds)")
+
                     let hinted = try await people.find(["city": "c7"]).hint("_id_").explain()
                     #expect(hinted.winningPlan.stage == "COLLSCAN")
                     let missing = await failure { () throws(NexaError) in

@@ -202,7 +202,8 @@ import Testing
         var before = [[String]](repeating: [], count: Self.documents)
         var acknowledged = 0
         var unknown = 0
-        for round in 0..<13 {
+        let rounds = 8
+        for round in 0...rounds {
             let server = try ServerProcess(data: directory.path + "/data", options: options)
             let peer = try Peer(port: server.port).logIn()
             if round == 0 {
@@ -224,7 +225,7 @@ import Testing
             let findings = Self.findings(before, after, records)
             try #require(findings.isEmpty, "seed \(seed), round \(round): \(findings.prefix(5))")
             before = after
-            guard round < 12 else {
+            guard round < rounds else {
                 server.end(with: SIGKILL)
                 break
             }
