@@ -47,7 +47,7 @@ def machine():
     with open("/proc/cpuinfo") as file:
         model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "unknown processor")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
-    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, Linux {platform.release().split('-')[0]}"
+    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, Linux {platform.release().split('-')[0]}, load at the end {os.getloadavg()[1]:.1f}"
 
 
 def watch(options, root, lines):
@@ -134,7 +134,7 @@ class Comparison:
         self.signals()
         self.links()
         for number, (goal, suite) in TESTED.items():
-            self.rows[(number, goal)] = ("", {"nexa": Cell(f"tested by {suite}")}, "met")
+            self.rows[(number, goal)] = ("", {"nexa": Cell(f"{suite}")}, "tested")
 
     def starts(self):
         nexa, options = self.nexa, self.options
@@ -180,12 +180,12 @@ class Comparison:
             return body in subprocess.run(local + [f"use long; read \"{name}\""], capture_output=True).stdout
 
         check = {"nexa": whole}
-        rounds = {"nexa": self.rounds(20)}
+        rounds = {"nexa": self.rounds(5), "duckdb": 1}
         self.row(5, "a line of 1 MiB, typed", "whole", lambda program: goals.mebibyte(
             program, "typed", rounds.get(program.name, 2), check.get(program.name)), lambda value: value == 0)
         for way in ["pasted", "ahead"]:
             self.row(5, f"a line of 1 MiB, {way}" + (" of a command" if way == "ahead" else ""), "whole", self.only(
-                functools.partial(goals.mebibyte, self.nexa, way, self.rounds(20), whole, self.pause)),
+                functools.partial(goals.mebibyte, self.nexa, way, self.rounds(5), whole, self.pause)),
                 lambda value: value == 0)
 
     def data(self):
@@ -228,12 +228,9 @@ class Comparison:
         self.row(9, "export them to a pipe", "≤ 1.2 s", lambda program: spread(
             exports[program.name], "seconds", "s") if program.name in exports else None,
             lambda value: value <= 1.2 * part)
-        # A child counts at least what this program had when it made it.
-        floor = run(["true"])["memory"]
-
         def memory(program):
             peak = max(result["memory"] for result in loads[program.name] + exports.get(program.name, []))
-            return Cell(f"{peak:.0f} MiB" if peak > floor * 1.05 else f"≤ {floor:.0f} MiB", peak)
+            return Cell(f"{peak:.0f} MiB", peak)
 
         self.row(10, "peak of the client's memory, import and export", "≤ 32 MiB", memory, lambda value: value <= 32)
         self.row(11, "first row of all on the screen", "≤ 30 ms", lambda program: milliseconds(

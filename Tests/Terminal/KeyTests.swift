@@ -126,6 +126,14 @@ import Testing
         #expect(session.prompts("nexa(pasted)> use pasted"))
         session.send("\u{3}")
         #expect(session.prompts("nexa(pasted)>"))
+        // Nothing to delete is no reason to leave.
+        session.send("\u{1B}[3~")
+        session.send("iuse left\r")
+        #expect(session.prompts("nexa(left)>"))
+        session.send("\u{1B}")
+        session.send("x")
+        session.send("\u{3}use here\r")
+        #expect(session.prompts("nexa(here)>"))
         session.send("\u{4}")
         #expect(session.finish() == 0)
     }

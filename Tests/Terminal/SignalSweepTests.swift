@@ -59,6 +59,21 @@ import Testing
         #expect(session.prompts("nexa(on)>"))
     }
 
+    @Test func ctrlBackslashIsNoEndOfARunningCommand() throws {
+        let session = try ShellFixture().open()
+        let server = try #require(SignalTests.child(of: session.process))
+        SignalTests.stop(server)
+        defer { kill(server, SIGCONT) }
+        session.send("ping\r")
+        #expect(session.wait { !$0.screen.isBracketingPaste })
+        session.send("\u{1C}")
+        session.send("\u{3}")
+        #expect(session.prompts("nexa>"))
+        kill(server, SIGCONT)
+        session.send("use on\r")
+        #expect(session.prompts("nexa(on)>"))
+    }
+
     @Test func aCommandThatRunsCanBeStoppedAndContinued() throws {
         let fixture = try ShellFixture()
         let session = try Session("/bin/bash", ["--norc", "-i"], environment: fixture.environment)

@@ -84,7 +84,7 @@ extension LineEditor {
         guard let self = LineEditor.of(handle) else { return code(CC_ERROR) }
         _ = nexa_el_set_number(self.editor, EL_PREP_TERM, 0)
         nexa_terminal_suspend()
-        _ = nexa_el_set_modes(self.editor, "-x", "-icanon", "-echo")
+        self.setRunningModes()
         _ = nexa_el_set_number(self.editor, EL_PREP_TERM, 1)
         return code(CC_REDISPLAY)
     }
@@ -147,8 +147,12 @@ extension LineEditor {
             case .signal(let signal):
                 self.outcome = .signal(signal)
                 return -1
-            case .end: return 0
-            case .failure: return -1
+            case .end:
+                self.hasEnded = true
+                return 0
+            case .failure:
+                self.hasEnded = true
+                return -1
             }
         }
     }

@@ -117,7 +117,7 @@ extension LineEditor {
         _ = nexa_el_set_number(self.editor, EL_PREP_TERM, 0)
         nexa_terminal_set_bracketed_paste(self.display, 0)
         let outcome = OutsideEditor(signals: self.input.signals).edit(self.heldPaste + before + behind)
-        _ = nexa_el_set_modes(self.editor, "-x", "-icanon", "-echo")
+        self.setRunningModes()
         _ = nexa_el_set_number(self.editor, EL_PREP_TERM, 1)
         nexa_terminal_set_bracketed_paste(self.display, 1)
         switch outcome {

@@ -41,6 +41,8 @@ final class LineEditor {
     var heldPaste = ""
     var isVi = false
     var outcome: Event?
+    /// Whether there is no more input.
+    var hasEnded = false
     var walk = HistoryWalk()
     /// Whether libedit has the history as it is now; it is only given to it when it is asked for.
     var isSearchable = false
@@ -92,6 +94,12 @@ final class LineEditor {
     // Not el_end: it drops what was typed ahead. The terminal is put back by `nexa_terminal_restore`.
     deinit { free(promptText) }
 
+    /// The modes of the terminal while a command runs. Ctrl-C is a signal then, Ctrl-\ is not.
+    func setRunningModes() {
+        _ = nexa_el_set_modes(editor, "-x", "-icanon", "-echo")
+        _ = nexa_el_set_modes(editor, "-x", "quit=", "-echo")
+    }
+
     /// The object behind a libedit callback.
     static func of(_ editor: OpaquePointer?) -> LineEditor? {
         guard let editor, let context = nexa_el_context(editor) else { return nil }
@@ -106,8 +114,9 @@ final class LineEditor {
         walk = HistoryWalk()
         completion = CompletionMemory()
         isSearchable = false
+        hasEnded = false
         // libedit derives this mode anew from the terminal after a suspend, so it is set before each line.
-        _ = nexa_el_set_modes(editor, "-x", "-icanon", "-echo")
+        setRunningModes()
         // A Ctrl-C that came too late for the last command is not meant for the next one; one from here on is.
         nexa_signals_forget_interrupt()
         // libedit would draw the prompt first: a Ctrl-C in what is pasted then would be a signal, and take the rest along.
@@ -118,7 +127,12 @@ final class LineEditor {
         let line = nexa_el_read_line(editor, &count, &code)
         nexa_terminal_set_bracketed_paste(display, 0)
         if let outcome { return outcome }
-        guard let line, count > 0 else { return .end }
+        guard let line, count > 0 else {
+            if hasEnded { return .end }
+            // A key of libedit's own that leaves at an empty line, such as vi's `x`: only Ctrl-D does here.
+            draw("\r")
+            return .line("")
+        }
         let bytes = UnsafeRawBufferPointer(start: line, count: Int(count))
         var text = heldPaste + String(decoding: bytes, as: UTF8.self)
         while let last = text.unicodeScalars.last, last == "\n" || last == "\r" { text.unicodeScalars.removeLast() }
