@@ -136,12 +136,36 @@ class Generator:
         names = self.random.sample(["s", "t"], self.random.randrange(1, 3))
         return [[name, self.pick([1, -1])] for name in names] + [["_id", self.pick([1, -1])]]
 
+    def slice(self):
+        if self.chance(0.6):
+            return {"$slice": self.pick([-3, -2, -1, 0, 1, 2, 5])}
+        return {"$slice": [self.pick([-3, -1, 0, 1, 2]), self.pick([1, 2, 5])]}
+
     def projection(self):
-        kind = self.random.randrange(3)
+        kind = self.random.randrange(5)
         if kind == 0:
             return {}
+        if kind > 2:
+            return self.operators(kind == 3)
         names = self.random.sample(FIELDS + ["d", "e", "l"], self.random.randrange(1, 3))
         projection = {name: 1 if kind == 1 else 0 for name in names}
+        if self.chance(0.3):
+            projection["_id"] = 0
+        return projection
+
+    def operators(self, slices):
+        """A projection with $slice or $elemMatch, by itself or beside fields that are included or left out."""
+        projection = {}
+        if slices:
+            projection[self.pick(["l", "e"])] = self.slice()
+        elif self.chance(0.5):
+            projection["e"] = {"$elemMatch": self.filter(2, names=FIELDS)}
+        else:
+            projection["l"] = {"$elemMatch": self.comparison()}
+        # By itself $elemMatch is an inclusion, and mongomock takes it for none.
+        flag = self.pick([None, 1, 0]) if slices else 1
+        if flag is not None:
+            projection[self.pick(FIELDS + ["d", "w"])] = flag
         if self.chance(0.3):
             projection["_id"] = 0
         return projection
@@ -247,6 +271,9 @@ class Generator:
             for name in self.random.sample(["a", "b", "c"], 2):
                 group[name] = {self.pick(["$sum", "$avg", "$min", "$max"]): self.pick(["$x", "$y", self.number()])}
             stages.append({"$group": group})
+        elif self.chance(0.3):
+            # Not what was grouped: its keys are no _id for everybody.
+            return {"cmd": "out", "pipeline": [stage for stage in stages if "$unwind" not in stage] + [{"$out": "o"}]}
         return {"cmd": "aggregate", "pipeline": stages}
 
     def question(self):

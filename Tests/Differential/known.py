@@ -16,9 +16,11 @@ def explains(question, documents, ours, theirs):
 
 
 def filters(question):
-    """The filter of a question, and those of its pipeline."""
+    """The filter of a question, those of its pipeline and those of its projection."""
     return [question.get("filter", {})] + [
-        stage["$match"] for stage in question.get("pipeline", []) if "$match" in stage]
+        stage["$match"] for stage in question.get("pipeline", []) if "$match" in stage] + [
+        {name: value} for name, value in question.get("projection", {}).items()
+        if isinstance(value, dict) and "$elemMatch" in value]
 
 
 def all_below_an_array(question):
@@ -97,7 +99,25 @@ def equals_an_array(question):
                for _, operator, operand in conditions(filters(question)))
 
 
+def slices_from_before_the_beginning(question):
+    """{l: {$slice: [-3, 2]}} of two elements"""
+    return any(isinstance(value, dict) and isinstance(value.get("$slice"), list) and value["$slice"][0] < 0
+               for value in question.get("projection", {}).values())
+
+
+def only_slices(question):
+    """{l: {$slice: 2}}"""
+    projection = question.get("projection", {})
+    return projection != {} and all(isinstance(value, dict) and "$slice" in value for value in projection.values())
+
+
 RULES = [
+    (only_slices,
+     "$slice by itself leaves out no other field "
+     "(https://www.mongodb.com/docs/manual/reference/operator/projection/slice/); mongomock takes it for an inclusion"),
+    (slices_from_before_the_beginning,
+     "$slice begins at the first element when it is to begin before it "
+     "(https://www.mongodb.com/docs/manual/reference/operator/projection/slice/); mongomock counts on from the end"),
     (equals_an_array,
      "an array equals a literal array as a whole or by one of its elements "
      "(https://www.mongodb.com/docs/manual/tutorial/query-arrays/); mongomock looks at the whole only"),

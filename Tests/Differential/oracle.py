@@ -48,7 +48,8 @@ def same(left, right):
 
 class Oracle:
     def __init__(self):
-        self.collection = mongomock.MongoClient().db.c
+        self.database = mongomock.MongoClient().db
+        self.collection = self.database.c
 
     def ask(self, question):
         try:
@@ -65,7 +66,8 @@ class Oracle:
                 collection.insert_many(json.loads(json.dumps(question["documents"])))
             return 1
         if command == "find":
-            cursor = collection.find(question["filter"], question["projection"] or None)
+            # A copy, because mongomock takes the operators out of it.
+            cursor = collection.find(question["filter"], dict(question["projection"]) or None)
             cursor = cursor.sort([tuple(key) for key in question["sort"]])
             return list(cursor.skip(question["skip"]).limit(question["limit"]))
         if command == "update":
@@ -74,6 +76,9 @@ class Oracle:
             return collection.delete_many(question["filter"]).deleted_count
         if command == "aggregate":
             return list(collection.aggregate(question["pipeline"]))
+        if command == "out":
+            collection.aggregate(question["pipeline"])
+            return list(self.database.o.find().sort([("_id", 1)]))
         if command == "distinct":
             return collection.distinct(question["field"], question["filter"])
         if command == "all":

@@ -81,6 +81,12 @@ struct Session {
         case "aggregate":
             let stages = (question["pipeline"]?.array ?? []).compactMap(\.document)
             return ["ok": Self.shown(try engine.aggregate(stages, database: database, collection: collection))]
+        case "out":
+            let stages = (question["pipeline"]?.array ?? []).compactMap(\.document)
+            _ = try engine.aggregate(stages, database: database, collection: collection)
+            var options = QueryOptions()
+            options.sort = ["_id": 1]
+            return ["ok": Self.shown(try engine.find(database: database, collection: "o", options: options))]
         case "distinct":
             let execution = try engine.distinct(
                 database: database, collection: collection, field: question["field"]?.string ?? "", filter: filter)
