@@ -49,8 +49,7 @@ struct OutsideEditor {
         var ending: CInt?
         while nexa_wait_child_or(process, signals, &code) == 0 {
             let signal = nexa_signals_take()
-            // Keys that are signals are the editor's.
-            guard signal != 0, ![SIGWINCH, SIGINT, SIGQUIT].contains(signal) else { continue }
+            guard signal != 0, signal != SIGWINCH, signal != SIGINT else { continue }
             kill(process, signal)
             ending = signal
         }
