@@ -134,6 +134,10 @@ import Testing
         session.send("x")
         session.send("\u{3}use here\r")
         #expect(session.prompts("nexa(here)>"))
+        // No commands of the line editor itself: a quote that is not closed would end the shell.
+        session.send("\u{1B}:bind \"x\r")
+        session.send("\u{3}use on\r")
+        #expect(session.prompts("nexa(on)>"))
         session.send("\u{4}")
         #expect(session.finish() == 0)
     }

@@ -28,6 +28,13 @@ static void restore_and_die(int number) {
     nexa_signals_die(number);
 }
 
+// As a key, Ctrl-\ in an editor or a pager is no business of a prompt; what another process sends is.
+static void quit(int number, siginfo_t *from, void *context) {
+    (void)context;
+    if (from->si_code == SI_KERNEL && nexa_terminal_is_remembered()) return;
+    restore_and_die(number);
+}
+
 // A trap of the language's own checks, which is always a fault of this program: 70, as sysexits has it.
 static void report_and_leave(int number) {
     static const char text[] =
@@ -62,7 +69,13 @@ int nexa_signals_install(void) {
         handle(noted_signals[i], note);
     }
     handle(SIGTSTP, nexa_stop_handler);
-    static const int fatal[] = {SIGQUIT, SIGSEGV, SIGBUS, SIGABRT};
+    struct sigaction quitting;
+    memset(&quitting, 0, sizeof quitting);
+    quitting.sa_sigaction = quit;
+    quitting.sa_flags = SA_SIGINFO;
+    sigemptyset(&quitting.sa_mask);
+    sigaction(SIGQUIT, &quitting, NULL);
+    static const int fatal[] = {SIGSEGV, SIGBUS, SIGABRT};
     for (size_t i = 0; i < sizeof fatal / sizeof fatal[0]; i++) handle(fatal[i], restore_and_die);
     static const int traps[] = {SIGILL, SIGTRAP, SIGFPE};
     for (size_t i = 0; i < sizeof traps / sizeof traps[0]; i++) handle(traps[i], report_and_leave);

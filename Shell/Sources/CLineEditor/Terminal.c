@@ -20,6 +20,8 @@ int nexa_terminal_remember(int descriptor) {
     return 0;
 }
 
+int nexa_terminal_is_remembered(void) { return found_on >= 0; }
+
 void nexa_terminal_restore(void) {
     int saved = errno;
     if (paste_on >= 0) (void)!write(paste_on, "\033[?2004l", 8);

@@ -54,6 +54,8 @@ int nexa_character_width(wchar_t character);
 
 // Remembers the modes of a terminal, for nexa_terminal_restore and for signals that end the process.
 int nexa_terminal_remember(int descriptor);
+// Whether a terminal is remembered: somebody sits at a prompt, or is asked for a password.
+int nexa_terminal_is_remembered(void);
 // Puts the remembered modes back; what was typed ahead stays for the parent process. Async-signal-safe.
 void nexa_terminal_restore(void);
 // Whether leaving must also switch bracketed paste off.

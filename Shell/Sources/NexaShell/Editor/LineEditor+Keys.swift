@@ -28,6 +28,9 @@ extension LineEditor {
     }
 
     func bindKeys() {
+        // libedit's own commands: it reads what was never written when a quote in one is not closed.
+        for key in ["\u{1B}x", "\u{1B}X"] where !isVi { _ = nexa_el_bind(editor, nil, key, "ed-unassigned") }
+        if isVi { _ = nexa_el_bind(editor, "-a", ":", "ed-unassigned") }
         for binding in KeyTable.rows.flatMap(\.bindings) + KeyTable.hidden {
             switch binding.map {
             case .all:
