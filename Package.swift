@@ -104,7 +104,8 @@ let package = Package(
             dependencies: ["NexaValue", "TestKit", .product(name: "NexaEngine", package: "nexa-server")],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "NexaVectorTests", dependencies: ["TestKit", .product(name: "NexaVector", package: "nexa-server")],
+            name: "NexaVectorTests",
+            dependencies: ["NexaTransport", "TestKit", .product(name: "NexaVector", package: "nexa-server")],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "NexaEngineTests",
