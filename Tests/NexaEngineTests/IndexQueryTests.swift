@@ -13,7 +13,7 @@ import Testing
         var limit = 0
     }
 
-    @Test(arguments: [1, 2, 3, UInt64.random(in: 0 ... .max)], [0, 25])
+    @Test(arguments: [1, 2, 4_495_367_837_739_130_635, UInt64.random(in: 0 ... .max)], [0, 25])
     func indexesChangeNoResult(seed: UInt64, arrays: Int) async throws {
         var workload = IndexWorkload(seed: seed)
         let fixture = try Fixture()
@@ -29,13 +29,15 @@ import Testing
             try Answer(engine, question, page: nil, hint: nil)
         }
         var definitions: [IndexDefinition] = []
-        for _ in 0..<8 {
+        var attempts = 0
+        while attempts < 8 || definitions.count < 4 && attempts < 100 {
+            attempts += 1
             let definition = workload.index()
-            // Refused are names and fields that another index has, and parallel arrays.
+            // Refused are names and fields that another index has, and parallel arrays: with many arrays, most.
             guard let status = try? await engine.makeIndex(definition), status.state == .ready else { continue }
             definitions.append(definition)
         }
-        #expect(definitions.count > 2, "seed \(seed)")
+        try #require(definitions.count > 2, "seed \(seed)")
         #expect(try engine.checkIndexes(database: "default", collection: "c") == [])
         var used = 0
         for (question, expected) in zip(questions, expected) {
