@@ -74,6 +74,15 @@ import Testing
         #expect(session.prompts("nexa(movies)>"))
     }
 
+    /// libedit reads nothing then, so that no end of the input is seen.
+    @Test func aTerminalThatGoesAwayDuringACommandEndsTheShell() throws {
+        let session = try ShellFixture().open()
+        session.send("\\! echo be''gun; trap '' HUP; sleep 1\r")
+        #expect(session.sees("begun"))
+        session.hangUp()
+        #expect(session.finish() != nil)
+    }
+
     @Test func aTerminalThatGoesAwayEndsTheShell() throws {
         let fixture = try ShellFixture()
         let first = try fixture.open()

@@ -128,7 +128,9 @@ final class LineEditor {
         nexa_terminal_set_bracketed_paste(display, 0)
         if let outcome { return outcome }
         guard let line, count > 0 else {
-            if hasEnded { return .end }
+            // libedit reads nothing from a terminal that has gone away, so nothing else would tell of it.
+            var modes = termios()
+            if hasEnded || tcgetattr(STDIN_FILENO, &modes) != 0 { return .end }
             // A key of libedit's own that leaves at an empty line, such as vi's `x`: only Ctrl-D does here.
             draw("\r")
             return .line("")
