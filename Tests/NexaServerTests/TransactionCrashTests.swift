@@ -236,6 +236,9 @@ import Testing
                     group.addTask { await onThread { Self.work(worker, server.port, history) } }
                 }
                 await onThread {
+                    // Not before there is something to lose, however busy the machine is.
+                    let contended = history.conflicts.load(ordering: .relaxed)
+                    for _ in 0..<2000 where history.conflicts.load(ordering: .relaxed) == contended { usleep(10_000) }
                     usleep(delay)
                     server.end(with: SIGKILL)
                 }

@@ -74,6 +74,8 @@ import Testing
                 }
                 for _ in 0..<2 { group.addTask { await onThread { Self.touch(touches, port: server.port) } } }
                 await onThread {
+                    // Not before there is something to lose, however busy the machine is.
+                    for _ in 0..<2000 where touches.acknowledged.load(ordering: .relaxed) == least { usleep(10_000) }
                     usleep(delay)
                     server.end(with: SIGKILL)
                 }
