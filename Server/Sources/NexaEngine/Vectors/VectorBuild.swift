@@ -1,3 +1,4 @@
+import Glibc
 import NexaStorage
 import NexaVector
 import Synchronization
@@ -13,6 +14,8 @@ struct VectorBuild: Sendable {
     /// Builds; on a thread of the keeper, which helps with nothing else meanwhile.
     func run(_ engine: Engine, _ keeper: VectorKeeper) {
         guard let field = index.vectors else { return }
+        // The first vectors of a collection make the index, which may not have been finished yet.
+        for _ in 0..<5000 where index.state == .building && !keeper.isClosing { usleep(1000) }
         let made: VectorIndex?
         do throws(EngineError) {
             made = try field.beginRebuild(options)
