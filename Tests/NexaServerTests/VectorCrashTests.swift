@@ -141,6 +141,7 @@ extension CrashTests {
                     var query = VectorQuery(vector, limit: 1)
                     query.isExact = isExact
                     query.minimumScore = 0.999
+                    query.ef = 400  // The walk is approximate; this wide, it sees nearly all of so few.
                     let hits = try engine.vectorSearch(database: database, collection: collection, query).hits
                     let found = hits.first.flatMap(\.id.string).flatMap { stored[$0] }
                     let isFound = zip(found ?? [], vector).allSatisfy { abs($0 - $1) < 0.1 } && found != nil
