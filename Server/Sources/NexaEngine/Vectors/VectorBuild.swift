@@ -16,6 +16,12 @@ struct VectorBuild: Sendable {
         guard let field = index.vectors else { return }
         // The first vectors of a collection make the index, which may not have been finished yet.
         for _ in 0..<5000 where index.state == .building && !keeper.isClosing { usleep(1000) }
+        guard index.state != .building else {
+            return completion(
+                .failure(
+                    EngineError(
+                        .overloaded, "Index '\(index.name)' is being made still", advice: "Wait until it is ready")))
+        }
         let made: VectorIndex?
         do throws(EngineError) {
             made = try field.beginRebuild(options)

@@ -129,8 +129,8 @@ extension Session {
         let metric =
             try arguments.choice(of: "--metric", VectorMetric.init(rawValue:), VectorArguments.metrics) ?? .cosine
         let quantization = try VectorArguments.quantization(arguments) ?? .none
-        let connections = try arguments.number(of: "--m", in: 2...512) ?? 16
-        let candidates = try arguments.number(of: "--ef", in: 1...10_000) ?? 200
+        let connections = try arguments.number(of: "--m", in: 2...128) ?? 16
+        let candidates = try arguments.number(of: "--ef", in: 1...4096) ?? 200
         let waits = !arguments.has("--no-wait")
         let progress = IndexProgress(console)
         defer { progress.finish() }
@@ -157,8 +157,8 @@ extension Session {
         let field = arguments.word() ?? "vector"
         try arguments.end()
         let quantization = try VectorArguments.quantization(arguments)
-        let connections = try arguments.number(of: "--m", in: 2...512)
-        let candidates = try arguments.number(of: "--ef", in: 1...10_000)
+        let connections = try arguments.number(of: "--m", in: 2...128)
+        let candidates = try arguments.number(of: "--ef", in: 1...4096)
         let progress = IndexProgress(console)
         defer { progress.finish() }
         let count: Int
