@@ -85,22 +85,30 @@ extension NexaCollection {
         /// The id that the client made; `nil` when it is the caller's or the server's to choose.
         var madeID: DocumentID?
 
+        /// Vectors are packed where the server takes them so.
         init(_ document: Document, _ server: Negotiated) throws(NexaError) {
-            guard document["_id"] == nil, server.capabilities.contains(.clientIDs) else {
-                try self.init(EncodedDocument(document), server)
-                return
+            let takesIDs = server.capabilities.contains(.clientIDs)
+            let makesID = takesIDs && document["_id"] == nil
+            guard takesIDs || document["_id"] == nil else {
+                throw NexaError.lacking([.clientIDs], server).during("insert")
             }
-            // The usual case, encoded in one go.
-            let id = DocumentIDGenerator.shared.next()
             var writer = MessagePackWriter()
-            writer.writeMapHead(count: document.count + 1)
-            writer.write("_id")
-            writer.write(id.rawValue)
+            writer.packsVectors = server.capabilities.contains(.packedVectors)
+            writer.writeMapHead(count: document.count + (makesID ? 1 : 0))
+            var id: DocumentID?
+            if makesID {
+                let made = DocumentIDGenerator.shared.next()
+                writer.write("_id")
+                writer.write(made.rawValue)
+                id = made
+            }
             for (key, value) in document {
                 writer.write(key)
                 writer.write(value)
             }
-            self.init(encoded: writer.bytes, required: [.clientIDs], madeID: id)
+            var required: Set<Capability> = takesIDs ? [.clientIDs] : []
+            if writer.hasPackedVectors { required.insert(.packedVectors) }
+            self.init(encoded: writer.bytes, required: required, madeID: id)
         }
 
         init(encoded: [UInt8], required: Set<Capability>, madeID: DocumentID?) {

@@ -54,6 +54,7 @@ extension Engine {
     }
 
     /// Builds the graph of a vector index anew, in the background: searches go on in the old one, and writes go to both.
+    /// An index that is still being made is waited for.
     ///
     /// - Parameters:
     ///   - path: the field with the vectors.
@@ -77,11 +78,22 @@ extension Engine {
             options.efConstruction = max(efConstruction ?? options.efConstruction, options.maxConnections)
             options.quantization = quantization ?? options.quantization
             try options.check()
-            keeper.build(
-                VectorBuild(index: index, collection: collection, options: options, completion: completion), self)
+            let build = VectorBuild(index: index, collection: collection, options: options, completion: completion)
+            // The first vectors of a collection make the index, which may not have been finished yet.
+            index.whenBuilt { [weak self] in
+                guard let self else {
+                    return completion(.failure(EngineError(.shuttingDown, "The server is shutting down")))
+                }
+                keeper.build(build, self)
+            }
         } catch {
             completion(.failure(error))
         }
+    }
+
+    /// Ends the waiting of builds for indexes that will not be finished any more.
+    func tellVectorBuilds() {
+        for index in vectorIndexes { index.tellWaiters() }
     }
 
     /// Writes the images of all vector indexes that have changed, which otherwise happens in the background.

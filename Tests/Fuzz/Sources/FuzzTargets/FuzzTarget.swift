@@ -91,6 +91,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     private static func request(_ bytes: [UInt8]) -> Bool {
         guard let first = bytes.first else { return false }
         let payload = Array(bytes.dropFirst())
+        unpacking(MessageType(rawValue: first), payload)
         guard let request = try? Request(type: MessageType(rawValue: first), payload: payload.span.bytes) else {
             return false
         }
@@ -105,6 +106,27 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         again.encodeFrame(into: &second)
         promise(second.bytes == frame, "requests survive the wire")
         return true
+    }
+
+    /// With packed vectors, a request is the one with the arrays that they stand for.
+    private static func unpacking(_ type: MessageType, _ payload: [UInt8]) {
+        var decoder = RequestDecoder()
+        decoder.unpacksVectors = true
+        let request = try? decoder.decode(type, payload.span.bytes)
+        guard let unpacked = try? PackedVector.unpacking(payload.span.bytes) else {
+            // Those that look at no payload take any.
+            return
+        }
+        promise(unpacked.count <= 2 * payload.count + 16, "an array takes little more than what it is made of")
+        promise((try? PackedVector.unpacking(unpacked.span.bytes)) == unpacked, "nothing is left to unpack")
+        // A vector search reads the packed floats itself, and a signalling NaN as it is.
+        guard let request, type != .vectorSearch else { return }
+        guard let plain = try? Request(type: type, payload: unpacked.span.bytes) else { broken("arrays decode, too") }
+        var first = MessagePackWriter()
+        request.encodeFrame(into: &first)
+        var second = MessagePackWriter()
+        plain.encodeFrame(into: &second)
+        promise(first.bytes == second.bytes, "packed vectors mean arrays")
     }
 
     /// What is read, strictly or not, can be written, and reads the same again; errors lie in the text.
