@@ -52,8 +52,8 @@ extension Session {
     }
 
     private static func withSimilarity(_ match: VectorMatch<Document>) -> Document {
-        var fields: [(String, Value)] = [("_similarity", .double(match.similarity))]
-        for (key, value) in match.document where key != "_similarity" { fields.append((key, value)) }
+        var fields: [(String, Value)] = [(CellText.similarity, .double(match.similarity))]
+        for (key, value) in match.document where key != CellText.similarity { fields.append((key, value)) }
         return Document(fields)
     }
 

@@ -107,7 +107,7 @@ actor Session {
             let known = command.specification
             if session.conditionals.isSkipping, known?.isConditional != true { return .none }
             if let fault = command.fault { throw ShellError(fault).suggesting(repairOf: command.text) }
-            guard let known else { throw .unknownCommand(command.word) }
+            guard let known else { throw .unknownCommand(command.word, in: command.text) }
             if session.settings.isReadOnly, known.isWrite { throw .readOnly(known) }
             let expansion: VariableExpansion?
             if known.isConditional || known.isRawLine {
