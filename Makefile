@@ -91,7 +91,7 @@ STANDALONE := .build/standalone
 PREFIX  ?= /usr/local
 DESTDIR ?=
 SOURCES := $(shell find Package.swift Sources Server/Package.swift Server/Sources Shell/Package.swift Shell/Sources \
-  Shell/Packaging/build.sh -type f -not -name '*.md')
+  Shell/Packaging/build.sh Shell/Packaging/archives.sh Shell/Packaging/lazy-openssl.c -type f -not -name '*.md')
 
 $(STANDALONE)/nexa $(STANDALONE)/nexadb &: $(SOURCES)
 	@$(MAKE) --no-print-directory deps

@@ -43,6 +43,8 @@ import Testing
         let fixture = try ShellFixture(["EDITOR": "/bin/true"])
         if mode == "vi" { _ = try fixture.folder.write(".editrc", "nexa:bind -v\n") }
         let session = try fixture.open(rows: 40)
+        // Files that random keys name are no business of the folder that the tests run in.
+        session.send("\\cd \(fixture.folder.path)\r")
         let clock = ContinuousClock()
         let end = clock.now + .seconds(Int(Self.number("NEXA_KEY_FUZZ_SECONDS") ?? 2))
         let start = clock.now
@@ -79,7 +81,8 @@ import Testing
                 session.send("\u{3}")
                 // A paste whose end is missing is only left when nothing follows the Ctrl-C for a while.
                 session.wait(seconds: attempt == 0 ? 0.1 : 0.5) { _ in false }
-                session.send("\u{15}\\echo round  \(rounds).\r")
+                // `\o round` is soon typed when `\echo round` is edited: then the answer would be in a file.
+                session.send("\u{15}\\o\r\u{15}\\echo round  \(rounds).\r")
                 isBack = session.wrote(mark, seconds: 0.5)
             }
             #expect(
