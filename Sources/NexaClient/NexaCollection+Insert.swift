@@ -81,12 +81,12 @@ extension NexaCollection {
     struct Prepared: Sendable {
         var encoded: [UInt8]
         /// What a server must know to take the document as it is.
-        var required: Set<Capability> = []
+        var required: RequiredCapabilities = []
         /// The id that the client made; `nil` when it is the caller's or the server's to choose.
         var madeID: DocumentID?
 
         init(_ document: Document, _ server: Negotiated) throws(NexaError) {
-            guard document["_id"] == nil, server.capabilities.contains(.clientIDs) else {
+            guard document["_id"] == nil, server.granted.contains(.clientIDs) else {
                 try self.init(EncodedDocument(document), server)
                 return
             }
@@ -103,14 +103,14 @@ extension NexaCollection {
             self.init(encoded: writer.bytes, required: [.clientIDs], madeID: id)
         }
 
-        init(encoded: [UInt8], required: Set<Capability>, madeID: DocumentID?) {
+        init(encoded: [UInt8], required: RequiredCapabilities, madeID: DocumentID?) {
             self.encoded = encoded
             self.required = required
             self.madeID = madeID
         }
 
         init(_ document: EncodedDocument, _ server: Negotiated) throws(NexaError) {
-            let takesIDs = server.capabilities.contains(.clientIDs)
+            let takesIDs = server.granted.contains(.clientIDs)
             if document.hasID {
                 guard takesIDs else { throw NexaError.lacking([.clientIDs], server).during("insert") }
                 required = [.clientIDs]
@@ -144,7 +144,8 @@ extension NexaCollection {
         do throws(NexaError) {
             let reply = try await core.reply(
                 to: request, operation: "insert", options: options, requiring: document.required,
-                isIdempotent: document.madeID != nil)
+                isIdempotent: document.madeID != nil, wantsPayload: document.madeID == nil)
+            if let id = document.madeID { return id }
             return try reply.id("document_id")
         } catch {
             // Nobody else has an id that was just made: the duplicate is this very document, sent before.
@@ -162,7 +163,7 @@ extension NexaCollection {
         let request = Request.insertMany(
             .init(namespace: namespace, documents: writer.bytes, durability: options.wireDurability))
         let made = documents.compactMap(\.madeID)
-        let isAtomic = server.capabilities.contains(.atomicBatches)
+        let isAtomic = server.granted.contains(.atomicBatches)
         do throws(NexaError) {
             let reply = try await core.reply(
                 to: request, operation: "insert", options: options,
