@@ -39,7 +39,11 @@ step "build" build
 # keep up.
 step "the articles' code" "$swift" test --skip-build --filter DocumentationTests
 step "the articles' links" Tests/DocC/check.sh "$("$swift" build --show-bin-path)"
-step "tests" "$swift" test --skip-build --skip 'DocumentationTests|TerminalTests|FirstHourTests'
+step "tests" "$swift" test --skip-build \
+  --skip 'DocumentationTests|TerminalTests|FirstHourTests|NexaClientTests|NexaTransportTests'
+# One after the other, in a process of their own: each says what descriptors and threads it left behind.
+step "the client, and what it leaves behind" env NEXA_PROCESS_LEDGER=1 "$swift" test --skip-build --no-parallel \
+  --filter 'NexaClientTests|NexaTransportTests'
 step "the shell at terminals and in pipes" "$swift" test --skip-build --filter 'TerminalTests|FirstHourTests'
 step "mutated inputs" Tests/Fuzz/run.sh "${NEXA_FUZZ_RUNS:-20000}"
 step "MongoDB's semantics by mongomock" Tests/Differential/run.sh "${NEXA_DIFFERENTIAL_ROUNDS:-300}"

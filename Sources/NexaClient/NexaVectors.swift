@@ -179,9 +179,9 @@ extension NexaCollection {
         to request: Request.VectorSearch, _ options: CallOptions, operation: StaticString
     ) async throws(NexaError) -> Answer {
         var request = request
-        var required: Set<Capability> = request.usesOptions ? [.vectors] : []
+        var required: RequiredCapabilities = request.usesOptions ? [.vectors] : []
         if !request.filter.isEmpty, Filter(request.filter).usesLogic { required.insert(.filterLogic) }
-        if try await core.negotiated(options: options).capabilities.contains(.packedVectors) {
+        if try await core.negotiated(options: options).granted.contains(.packedVectors) {
             request.isPacked = true
             required.insert(.packedVectors)
         }

@@ -40,6 +40,11 @@ public struct MessagePackWriter: ~Copyable {
         }
     }
 
+    /// Appends what was written to an array.
+    public func append(to array: inout [UInt8]) {
+        array.append(contentsOf: UnsafeRawBufferPointer(start: base, count: count))
+    }
+
     /// Forgets what was written and keeps the memory, unless it is above `keepingAtMost` bytes.
     public mutating func removeAll(keepingAtMost bound: Int = .max) {
         count = 0
