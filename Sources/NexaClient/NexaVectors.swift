@@ -67,7 +67,8 @@ public struct VectorSearchOptions: Sendable, Hashable {
 /// How a vector search was carried out.
 public struct VectorPlan: Sendable, Hashable {
     /// `VECTOR_INDEX` for a walk through the graph, `VECTOR_SCAN` for comparing with every vector of the index,
-    /// `DOCUMENT_SCAN` for comparing with the documents that the filter means, `EOF` for nothing to search.
+    /// `INDEX_SCAN` for comparing with those that an index of the filter's fields finds, `DOCUMENT_SCAN` for comparing with
+    /// the documents that the filter means, `EOF` for nothing to search.
     public let stage: String
     /// How the candidates were found, in words; empty from an earlier server.
     public let strategy: String

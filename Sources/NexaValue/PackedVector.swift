@@ -9,10 +9,12 @@ public enum PackedVector {
 
     /// The extension value of a vector.
     public static func pack(_ vector: [Float]) -> ExtendedValue {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(4 * vector.count)
-        for component in vector {
-            withUnsafeBytes(of: component.bitPattern.littleEndian) { bytes.append(contentsOf: $0) }
+        let bytes = [UInt8](unsafeUninitializedCapacity: 4 * vector.count) { buffer, count in
+            let raw = UnsafeMutableRawBufferPointer(buffer)
+            for (position, component) in vector.enumerated() {
+                raw.storeBytes(of: component.bitPattern.littleEndian, toByteOffset: 4 * position, as: UInt32.self)
+            }
+            count = 4 * vector.count
         }
         return ExtendedValue(type: type, bytes: bytes)
     }
@@ -80,7 +82,7 @@ extension MessagePackReader {
             case .extended(let type, let count):
                 position &+= count
                 if type == sought { isFound = true }
-            case .array(let count): values &+= count
+            case .array(let count): values &+= count &- passFloats(count)
             case .map(let count): values &+= count &* 2
             }
         }

@@ -130,3 +130,38 @@ extension Engine {
         return nil
     }
 }
+
+extension Engine {
+    /// Finds the documents whose vectors are nearest to a given one, best first.
+    ///
+    /// It sees every write that was acknowledged before it began. Blocks for as long as it takes: up to milliseconds in
+    /// an index, longer where documents are looked through.
+    /// - Throws: `.badRequest` for a vector of another length than those of the field, or a filter that is none;
+    ///   `.limit`; `.storage`; what the checkpoint throws. An unknown collection has no documents.
+    public func vectorSearch(
+        database: String, collection: String, _ query: VectorQuery
+    ) throws(EngineError) -> VectorSearchResult {
+        guard let collection = catalog.collection(database, collection) else {
+            try query.check()
+            return VectorSearchResult()
+        }
+        return try VectorSearch(self, collection, query).run()
+    }
+
+    /// The vector of a document; `nil` when there is no such document, or it has none.
+    ///
+    /// - Throws: `.storage`.
+    public func vector(
+        database: String, collection name: String, id: Value, path: String = VectorOptions.defaultPath
+    ) throws(EngineError) -> [Float]? {
+        guard let collection = catalog.collection(database, name) else { return nil }
+        let reader = FieldPathReader(path)
+        var vector: [Float]?
+        _ = try read(database: database, collection: name, id: id) { document in
+            let dimensions = collection.vectorIndex(path)?.vectors?.dimensions ?? StoredVector.count(document, reader)
+            let packed = try? StoredVector.packed(document, at: reader, path: path, dimensions: dimensions)
+            vector = packed.map { StoredVector.floats($0.span.bytes) }
+        }
+        return vector
+    }
+}
