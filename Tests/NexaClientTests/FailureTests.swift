@@ -347,7 +347,7 @@ extension ClientTests {
             let call = Task { try await client.ping() }
             while attempts.value < 5 { await Task.yield() }
             let second = try ScriptedServer(port: first.port) { peer in try await Self.answerPings(peer) }
-            try await call.value
+            _ = try await call.value
             await client.shutdown()
             second.stop()
         }
