@@ -27,7 +27,7 @@ import Testing
         for (typed, meant) in [
             ("show dbs", "databases"), ("SHOW collections", "collections"),
             ("db.movies.find({a: 1})", "use movies; query {…}"), ("select * from movies", "query {…}"),
-            ("count movies", "use movies; count"), ("query movies {a: 1}", "use movies; query {a: 1}")
+            ("count movies", "use movies; count"), ("query movies {a: 1}", "use movies; query {a: 1}"), ("?", "help")
         ] {
             let outcome = try fixture.run(["-e", "use m", "-e", typed])
             #expect(outcome.exitCode == 3)

@@ -66,8 +66,8 @@ enum ForeignCommand {
     private static let words = [
         "select": "query {…}", "update_one": "update", "find_one": "query {…} --limit 1", "tables": "collections",
         "ls": "collections", "dbs": "databases", "\\dt": "collections", "desc": "describe", "clear": "Ctrl-L",
-        "cls": "Ctrl-L",
-        "q": "quit", ":q": "quit", "logout": "exit", "bye": "exit"
+        "cls": "Ctrl-L", "q": "quit", ":q": "quit", "logout": "exit", "bye": "exit", "?": "help", "man": "help",
+        "\\h": "help", "let": "\\set", "var": "\\set", "set": "\\set"
     ]
 
     /// The command that does it here.

@@ -78,6 +78,8 @@ struct LocalServer {
                     client: client, info: info, process: process, isNewFolder: isNewFolder && process != nil)
             case .failure(let error):
                 if error.code == .cancelled { throw ShellError(error) }
+                // It listens, but has no time to answer: a busy machine, which is no reason to start another one.
+                if error.code == .poolExhausted, Clock.now < deadline { continue }
                 guard error.code == .connectFailed || error.code == .connectionLost || error.code == .shutDown else {
                     throw ShellError(error)
                 }

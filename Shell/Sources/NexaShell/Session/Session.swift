@@ -310,7 +310,9 @@ extension ShellError {
     init(_ error: NexaError) {
         switch error.code {
         case .cancelled: self.init("Cancelled", exit: .interrupted)
-        case .connectFailed, .connectionLost, .authenticationFailed, .shutDown, .poolExhausted:
+        // Of the client's settings a person knows nothing: nobody else uses its connections.
+        case .poolExhausted: self.init("The server does not answer", exit: .noConnection)
+        case .connectFailed, .connectionLost, .authenticationFailed, .shutDown:
             self.init(error.serverMessage ?? error.message, exit: .noConnection)
         case .timedOut: self.init(error.serverMessage ?? error.message, exit: .timeout)
         default: self.init(error.serverMessage ?? error.message)
