@@ -1,10 +1,17 @@
-"""Measures nexadb by nexa-engine-bench and PostgreSQL by psql and pgbench; engine.sh starts both and calls this."""
+"""Measures nexadb by nexa-engine-bench, PostgreSQL by psql and pgbench, and DuckDB in this process.
+
+engine.sh starts the servers and calls this.
+"""
 
 import argparse
+import os
 import re
 import statistics
 import subprocess
 import sys
+import time
+
+from engine_plot import plot
 
 CELLS = [
     ("load", "bulk load"),
@@ -20,9 +27,9 @@ CELLS = [
 K, N, PRICE = "((doc->>'k')::int)", "((doc->>'n')::int)", "((doc->>'price')::float8)"
 
 
-def nexadb(options):
+def nexadb(options, count):
     """The answer and the milliseconds of each cell."""
-    command = [options.bench, "run", options.socket, str(options.count), str(options.rounds)]
+    command = [options.bench, "run", options.socket, str(count), str(options.rounds)]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     result = {}
     for line in output.splitlines():
@@ -47,7 +54,7 @@ def psql(options, statements):
     return results
 
 
-def postgresql(options, path):
+def postgresql(options, count, path):
     """The same as `nexadb`, of PostgreSQL."""
     result = {}
 
@@ -83,7 +90,7 @@ def postgresql(options, path):
 
     script = f"{options.directory}/transaction.sql"
     with open(script, "w") as file:
-        file.write(f"\\set one random(0, {options.count - 1})\n\\set other random(0, {options.count - 1})\nBEGIN;\n")
+        file.write(f"\\set one random(0, {count - 1})\n\\set other random(0, {count - 1})\nBEGIN;\n")
         for name in ("one", "other"):
             file.write(
                 f"UPDATE docs SET doc = doc || jsonb_build_object('price', 1.0) WHERE id = 'd' || :{name};\n")
@@ -100,6 +107,70 @@ def postgresql(options, path):
     return result
 
 
+def duckdb(options, path):
+    """The same of DuckDB, without what it does not offer; `None` when its package is not there.
+
+    It loads the documents from lines of JSON into a table with a column for each field, which is why it is quoted as the
+    ceiling and not as an equal.
+    """
+    try:
+        import duckdb
+    except ImportError:
+        return None
+    lines = f"{options.directory}/documents.ndjson"
+    with open(path) as source, open(lines, "w") as target:
+        for line in source:
+            name, text = line.rstrip("\n").split("\t")
+            target.write(f'{{"_id":"{name}",{text[1:]}\n')
+    file = f"{options.directory}/duckdb.db"
+    database = duckdb.connect(file)
+    result = {}
+
+    def repeat(name, samples, statement, prepare=None, counts=False):
+        times = []
+        for sample in range(-1, samples):
+            if prepare:
+                database.execute(prepare)
+            begin = time.perf_counter()
+            rows = database.execute(statement(max(0, sample))).fetchall()
+            if sample >= 0:
+                times.append((time.perf_counter() - begin) * 1000)
+        result[name] = (rows[0][0] if counts else len(rows), times)
+
+    rounds = options.rounds
+    load = f"CREATE TABLE docs AS SELECT * FROM read_json_auto('{lines}', format = 'newline_delimited')"
+    repeat("load", min(3, rounds), lambda _: load, "DROP TABLE IF EXISTS docs", counts=True)
+    repeat("scan", rounds, lambda _: "SELECT count(*) FROM docs WHERE price >= 250 AND price < 500", counts=True)
+    repeat("sort-scan", rounds, lambda _: "SELECT * FROM docs ORDER BY price LIMIT 20")
+    repeat("group", rounds, lambda _: "SELECT city, sum(price), count(*) FROM docs GROUP BY 1")
+    repeat("equality", rounds * 10, lambda i: f"SELECT * FROM docs WHERE k = {i * 37 % 1000}")
+    between = "n >= 100000000 AND n < 300000000"
+    repeat("range", rounds, lambda _: f"SELECT count(*) FROM docs WHERE {between}", counts=True)
+    database.close()
+    os.remove(lines)
+    os.remove(file)
+    return result
+
+
+def measure(options, count):
+    """All systems over `count` documents, one after the other: by name, the results; and answers that differ."""
+    path = f"{options.directory}/documents.tsv"
+    with open(path, "w") as file:
+        subprocess.run([options.bench, "emit", str(count)], check=True, stdout=file)
+    results = {"NexaDB": nexadb(options, count), "PostgreSQL (jsonb)": postgresql(options, count, path)}
+    columns = duckdb(options, path)
+    if columns:
+        results["DuckDB (columns)"] = columns
+    os.remove(path)
+    wrong = []
+    for name, title in CELLS:
+        mine = results["NexaDB"][name]
+        for system, other in results.items():
+            if name in other and other[name][0] != mine[0]:
+                wrong.append(f"{count} documents, {title}: nexadb answers {mine[0]}, {system} {other[name][0]}")
+    return results, wrong
+
+
 def significant(number):
     return f"{number:.0f}" if number >= 100 else f"{number:.3g}"
 
@@ -108,32 +179,54 @@ def spread(times):
     return f"{significant(statistics.median(times))} ({significant(min(times))} – {significant(max(times))})"
 
 
+def compare(results):
+    """The table of one size."""
+    print("| milliseconds: median (minimum – maximum) | " + " | ".join(results) + " | NexaDB ÷ PostgreSQL, times as fast |")
+    print("|---" * (len(results) + 2) + "|")
+    for name, title in CELLS:
+        cells = [spread(other[name][1]) if name in other else "–" for other in results.values()]
+        mine, theirs = (statistics.median(results[system][name][1]) for system in list(results)[:2])
+        print(f"| {title} | {' | '.join(cells)} | {significant(theirs / mine)} |")
+
+
+def grow(sizes):
+    """The table of cost against the size of the collection: medians in milliseconds, NexaDB / the others."""
+    print("| milliseconds: " + " / ".join(next(iter(sizes.values()))) + " | "
+          + " | ".join(f"{size:,}".replace(",", " ") for size in sizes) + " |")
+    print("|---" * (len(sizes) + 1) + "|")
+    for name, title in CELLS:
+        cells = []
+        for results in sizes.values():
+            cells.append(" / ".join(
+                significant(statistics.median(other[name][1])) if name in other else "–" for other in results.values()))
+        print(f"| {title} | {' | '.join(cells)} |")
+
+
 def main():
     parser = argparse.ArgumentParser()
     for name in ("bench", "socket", "postgresql", "binaries", "directory"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--count", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--sizes", default="", help="further sizes, separated by commas")
+    parser.add_argument("--plot", default="", help="a file for the plot of the further sizes")
     options = parser.parse_args()
 
     machine = subprocess.run(
         [options.bench, "machine", options.directory], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-    path = f"{options.directory}/documents.tsv"
-    with open(path, "w") as file:
-        subprocess.run([options.bench, "emit", str(options.count)], check=True, stdout=file)
-    ours = nexadb(options)
-    theirs = postgresql(options, path)
-
+    results, wrong = measure(options, options.count)
     print(f"{machine}; {options.count} documents, {options.rounds} rounds\n")
-    print("| milliseconds: median (minimum – maximum) | NexaDB | PostgreSQL (jsonb) | times as fast |")
-    print("|---|---|---|---|")
-    wrong = []
-    for name, title in CELLS:
-        mine, other = ours[name], theirs[name]
-        if mine[0] != other[0]:
-            wrong.append(f"{title}: nexadb answers {mine[0]}, PostgreSQL {other[0]}")
-        ratio = statistics.median(other[1]) / statistics.median(mine[1])
-        print(f"| {title} | {spread(mine[1])} | {spread(other[1])} | {significant(ratio)} |")
+    compare(results)
+    sys.stdout.flush()
+    sizes = {}
+    for size in [int(size) for size in options.sizes.split(",") if size]:
+        sizes[size], more = measure(options, size)
+        wrong += more
+    if sizes:
+        print()
+        grow(sizes)
+        if options.plot:
+            plot(options.plot, CELLS, sizes)
     for line in wrong:
         print(line, file=sys.stderr)
     sys.exit(1 if wrong else 0)

@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
 # Compares the engine with PostgreSQL's jsonb in one run: queries, indexes, aggregation and transactions.
 #
-#   engine.sh [COUNT [ROUNDS]]     200000 documents and 5 rounds, when it is not said; 1000000 takes its time
+#   engine.sh [COUNT [ROUNDS [SIZES]]]
+#
+# 200000 documents, 5 rounds, and the sizes 1000,10000,100000,1000000 for cost against size, when it is not said; "" for
+# no further sizes. DuckDB, from PyPI into .build/bench-engine-venv, is quoted beside them; it is left out where it cannot
+# be had. PLOT is a file for a plot of the sizes. All of it takes about five minutes.
 #
 # Both servers listen on a Unix socket, keep their data below $BENCH_DIR (default /var/tmp: a disk, where /tmp may be
 # memory), wait for the disk at each commit, and end with this script. SKIP_BUILD=1 takes the programs as they are.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 swift=${SWIFT:-swift}
-count=${1:-200000} rounds=${2:-5}
+count=${1:-200000} rounds=${2:-5} sizes=${3-1000,10000,100000,1000000}
 binaries=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1 || true)
 [ -n "$binaries" ] || { echo "PostgreSQL is not installed: make deps-bench" >&2; exit 1; }
 
@@ -47,6 +51,14 @@ if [ "${SKIP_BUILD:-0}" = 0 ]; then
     --product nexa-engine-bench >&2
 fi
 
+python=${PYTHON:-$PWD/.build/bench-engine-venv/bin/python}
+if ! "$python" -c 'import duckdb' 2>/dev/null; then
+  { python3 -m venv .build/bench-engine-venv \
+    && .build/bench-engine-venv/bin/pip install -q --disable-pip-version-check -r Tests/Benchmarks/engine.txt; } >&2 \
+    || echo "DuckDB is left out" >&2
+  [ -x "$python" ] || python=python3
+fi
+
 root=$(mktemp -d "${BENCH_DIR:-/var/tmp}/nexa-engine.XXXXXX")
 chmod 711 "$root"
 mkdir "$root/nexadb" "$root/postgresql"
@@ -68,7 +80,8 @@ pids+=("$!")
 await "$!" "$root/postgresql.log" "$binaries/pg_isready" -h "$root/postgresql" -U postgres
 
 # In the background, because a trap waits for what runs in the foreground.
-python3 Tests/Benchmarks/engine.py --bench .build/bench/release/nexa-engine-bench --socket "$root/nexadb.sock" \
-  --postgresql "$root/postgresql" --binaries "$binaries" --directory "$root" --count "$count" --rounds "$rounds" &
+"$python" Tests/Benchmarks/engine.py --bench .build/bench/release/nexa-engine-bench --socket "$root/nexadb.sock" \
+  --postgresql "$root/postgresql" --binaries "$binaries" --directory "$root" --count "$count" --rounds "$rounds" \
+  --sizes "$sizes" --plot "${PLOT:-}" &
 pids=("$!" "${pids[@]}")
 wait "$!"
