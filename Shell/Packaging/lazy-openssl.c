@@ -1,6 +1,6 @@
 // The functions of OpenSSL that the shell calls, as jumps to those of the library, which is loaded at the first of them:
-// what a procedure linkage table does, one library at a time. They are hidden, so that the library calls its own. archives.sh lists the functions in functions.h, and says in
-// LIBRARY what is loaded; libcrypto comes with it.
+// what a procedure linkage table does, one library at a time. They are hidden, so that the library calls its own.
+// archives.sh lists the functions in functions.h, and says in LIBRARY what is loaded; libcrypto comes with it.
 #include <dlfcn.h>
 #include <stdio.h>
 #include <unistd.h>
