@@ -1,17 +1,22 @@
 #!/usr/bin/env bash
 # All tests: the format, the Swift tests of the three packages, the links of the articles, mutated inputs, mongomock's
-# answers, a consumer of the library, the existing PyPI client, and the examples with their expected output. The last line
-# is "N passed, N failed": one for each step.
+# answers, a consumer of the library, the existing PyPI client, and the examples with their expected output. The last
+# line is "N passed, N failed", one for each step; before it stands what failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 swift=${SWIFT:-swift}
 passed=0 failed=0 skipped=0
+printed=$(mktemp)
+failures=$(mktemp)
+trap 'rm -f "$printed" "$failures"' EXIT
+
 step() { # name, command...
-  local name=$1 start=$SECONDS
+  local name=$1 start=$SECONDS status
   shift
   echo "== $name"
-  "$@"
-  case $? in
+  "$@" 2>&1 | tee "$printed"
+  status=${PIPESTATUS[0]}
+  case $status in
     0)
       passed=$((passed + 1))
       echo "== $name: passed in $((SECONDS - start)) s"
@@ -23,6 +28,13 @@ step() { # name, command...
     *)
       failed=$((failed + 1))
       echo "== $name: FAILED after $((SECONDS - start)) s"
+      # Said again at the end: a failure in the middle of a long output is what a reader looks for.
+      {
+        echo "== $name failed (status $status):"
+        grep -aE '✘|error:|warning:|Fatal|Sanitizer|Segmentation|Traceback|FAILED|differs' "$printed" | head -40
+        echo "-- its last lines:"
+        tail -12 "$printed"
+      } >>"$failures"
       ;;
   esac
 }
@@ -51,6 +63,7 @@ step "TOON by toon-format" Tests/TOON/run.sh "${NEXA_TOON_ORACLE_ROUNDS:-2000}"
 step "a package that depends on NexaClient" Tests/Consumer/check.sh
 step "the existing PyPI client" Tests/Interop/check.sh "$("$swift" build --show-bin-path)"
 step "examples" Examples/check.sh "$("$swift" build --show-bin-path)"
+cat "$failures"
 [ "$skipped" = 0 ] || echo "$skipped skipped"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
