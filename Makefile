@@ -8,13 +8,15 @@ export HOME := $(shell cd ~ 2>/dev/null && pwd || echo "$(CURDIR)/.build")
 endif
 DATA  ?= $(HOME)/.local/share/nexa
 FUZZ_SECONDS ?= 600
+# Inputs for each of the targets that read bytes; 10000000 make the hundred million.
+FUZZ_RUNS ?= $$(( $(FUZZ_SECONDS) * 1000 ))
 RUNS  ?= 10000
 # Debian packages: what the server and the shell link, and what only the tests use.
 BUILD_PACKAGES := librocksdb-dev libargon2-dev libpcre2-dev libedit-dev libssl-dev zlib1g-dev
 TEST_PACKAGES  := $(BUILD_PACKAGES) git openssl python3 python3-venv
 BENCH_PACKAGES := $(TEST_PACKAGES) redis-server postgresql sqlite3
 
-.PHONY: help shell server standalone install uninstall test test-install lint format bench bench-client bench-engine bench-vectors bench-shell first-hour fuzz interruptions deps deps-test deps-bench sanitize clean
+.PHONY: kills help shell server standalone install uninstall test test-install lint format bench bench-client bench-engine bench-vectors bench-shell first-hour fuzz interruptions deps deps-test deps-bench sanitize clean
 
 help:
 	@echo "make shell     build, then open nexa on an embedded database in $(DATA)"
@@ -28,6 +30,7 @@ help:
 	@echo "make bench-vectors  compare vector indexes with hnswlib, usearch and Faiss"
 	@echo "make bench-shell  compare the shell with psql, redis-cli, sqlite3 and duckdb"
 	@echo "make fuzz      mutated inputs, random keys and random signals, for FUZZ_SECONDS ($(FUZZ_SECONDS))"
+	@echo "make kills     cut connections and restart servers RUNS ($(RUNS)) times under calls and change streams"
 	@echo "make interruptions  RUNS ($(RUNS)) imports, exports and typing at a terminal, interrupted at random moments"
 	@echo "make first-hour  type the first hour of the README at a terminal, and record it into Examples"
 	@echo "make lint      check the format, and that every public symbol is documented"
@@ -91,7 +94,7 @@ STANDALONE := .build/standalone
 PREFIX  ?= /usr/local
 DESTDIR ?=
 SOURCES := $(shell find Package.swift Sources Server/Package.swift Server/Sources Shell/Package.swift Shell/Sources \
-  Shell/Packaging/build.sh -type f -not -name '*.md')
+  Shell/Packaging/build.sh Shell/Packaging/archives.sh Shell/Packaging/lazy-openssl.c -type f -not -name '*.md')
 
 $(STANDALONE)/nexa $(STANDALONE)/nexadb &: $(SOURCES)
 	@$(MAKE) --no-print-directory deps
@@ -133,7 +136,12 @@ fuzz: deps-test
 	$(SWIFT) build --build-tests && $(SWIFT) build --product nexadb && $(SWIFT) build --product nexa
 	NEXA_KEY_FUZZ_SECONDS=$(FUZZ_SECONDS) NEXA_SWEEP_RUNS=$(FUZZ_SECONDS) $(SWIFT) test --skip-build \
 	  --filter 'KeyFuzzTests|SignalSweepTests'
-	Tests/Fuzz/run.sh $$(( $(FUZZ_SECONDS) * 1000 ))
+	Tests/Fuzz/run.sh $(FUZZ_RUNS)
+
+kills: deps-test
+	$(SWIFT) build --build-tests
+	NEXA_KILLS=$(RUNS) NEXA_CHANGE_KILLS=$(RUNS) NEXA_PROCESS_LEDGER=1 $(SWIFT) test --skip-build --no-parallel \
+	  --filter 'NexaClientTests.*Kills'
 
 interruptions: deps-test
 	$(SWIFT) build --build-tests && $(SWIFT) build --product nexadb && $(SWIFT) build --product nexa

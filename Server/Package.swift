@@ -33,7 +33,8 @@ let package = Package(
             name: "NexaEngine", dependencies: [core, "NexaStorage", "NexaQuery", "NexaVector", "CArgon2"],
             swiftSettings: swiftSettings),
         .target(
-            name: "NexaServer", dependencies: [core, "NexaEngine", .product(name: "NexaTLS", package: "nexa")],
+            name: "NexaServer",
+            dependencies: [core, "NexaEngine", "NexaVector", .product(name: "NexaTLS", package: "nexa")],
             swiftSettings: swiftSettings),
         .target(name: "CNexaProcess"),
         .executableTarget(

@@ -1,17 +1,22 @@
 #!/usr/bin/env bash
 # All tests: the format, the Swift tests of the three packages, the links of the articles, mutated inputs, mongomock's
-# answers, a consumer of the library, the existing PyPI client, and the examples with their expected output. The last line
-# is "N passed, N failed": one for each step.
+# answers, a consumer of the library, the existing PyPI client, and the examples with their expected output. The last
+# line is "N passed, N failed", one for each step; before it stands what failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 swift=${SWIFT:-swift}
 passed=0 failed=0 skipped=0
+printed=$(mktemp)
+failures=$(mktemp)
+trap 'rm -f "$printed" "$failures"' EXIT
+
 step() { # name, command...
-  local name=$1 start=$SECONDS
+  local name=$1 start=$SECONDS status
   shift
   echo "== $name"
-  "$@"
-  case $? in
+  "$@" 2>&1 | tee "$printed"
+  status=${PIPESTATUS[0]}
+  case $status in
     0)
       passed=$((passed + 1))
       echo "== $name: passed in $((SECONDS - start)) s"
@@ -23,6 +28,13 @@ step() { # name, command...
     *)
       failed=$((failed + 1))
       echo "== $name: FAILED after $((SECONDS - start)) s"
+      # Said again at the end: a failure in the middle of a long output is what a reader looks for.
+      {
+        echo "== $name failed (status $status):"
+        grep -aE '✘|error:|warning:|Fatal|Sanitizer|Segmentation|Traceback|FAILED|differs' "$printed" | head -40
+        echo "-- its last lines:"
+        tail -12 "$printed"
+      } >>"$failures"
       ;;
   esac
 }
@@ -39,7 +51,11 @@ step "build" build
 # keep up.
 step "the articles' code" "$swift" test --skip-build --filter DocumentationTests
 step "the articles' links" Tests/DocC/check.sh "$("$swift" build --show-bin-path)"
-step "tests" "$swift" test --skip-build --skip 'DocumentationTests|TerminalTests|FirstHourTests'
+step "tests" "$swift" test --skip-build \
+  --skip 'DocumentationTests|TerminalTests|FirstHourTests|NexaClientTests|NexaTransportTests'
+# One after the other, in a process of their own: each says what descriptors and threads it left behind.
+step "the client, and what it leaves behind" env NEXA_PROCESS_LEDGER=1 "$swift" test --skip-build --no-parallel \
+  --filter 'NexaClientTests|NexaTransportTests'
 step "the shell at terminals and in pipes" "$swift" test --skip-build --filter 'TerminalTests|FirstHourTests'
 step "mutated inputs" Tests/Fuzz/run.sh "${NEXA_FUZZ_RUNS:-20000}"
 step "MongoDB's semantics by mongomock" Tests/Differential/run.sh "${NEXA_DIFFERENTIAL_ROUNDS:-300}"
@@ -47,6 +63,7 @@ step "TOON by toon-format" Tests/TOON/run.sh "${NEXA_TOON_ORACLE_ROUNDS:-2000}"
 step "a package that depends on NexaClient" Tests/Consumer/check.sh
 step "the existing PyPI client" Tests/Interop/check.sh "$("$swift" build --show-bin-path)"
 step "examples" Examples/check.sh "$("$swift" build --show-bin-path)"
+cat "$failures"
 [ "$skipped" = 0 ] || echo "$skipped skipped"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

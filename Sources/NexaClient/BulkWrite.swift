@@ -155,7 +155,7 @@ extension NexaCollection {
         _ build: (inout BulkWrite<Model>) -> Void
     ) async throws(NexaError) -> BulkWriteResult {
         let server = try await core.negotiated(options: options)
-        guard server.capabilities.contains(.updateOperators) else {
+        guard server.granted.contains(.updateOperators) else {
             throw NexaError.lacking([.updateOperators], server).during("bulk")
         }
         var bulk = BulkWrite<Model>(coding, server)

@@ -21,8 +21,7 @@ final class CallGroup: Sendable {
         state.withLock { $0.continuation = continuation }
     }
 
-    func finish(_ call: PendingCall, _ outcome: CallOutcome) {
-        guard let index = call.group?.index else { return }
+    func finish(_ index: Int, _ outcome: CallOutcome) {
         let ended = state.withLock { state -> (Continuation, [CallOutcome])? in
             guard state.outcomes[index] == nil else { return nil }
             state.outcomes[index] = outcome

@@ -76,7 +76,7 @@ final class ChangeFeed {
                 try await pause(failures, isolation: isolation)
                 let lease = try await core.lease(operation: "watch", options: options)
                 self.lease = lease
-                machine.connected(grantsTokens: lease.server.capabilities.contains(.resumeTokens))
+                machine.connected(grantsTokens: lease.server.granted.contains(.resumeTokens))
             } catch {
                 // The pool has tried for as long as a call may take; who just begins wants to know.
                 try lost(error, isLasting: !machine.wasSubscribed)

@@ -5,13 +5,17 @@ import NexaValue
 private class PipelinedCall {
     let operation: StaticString
     var request = Request.ping
-    var frame: [UInt8] = []
-    var required: Set<Capability> = []
+    /// Holds the frame.
+    var pending: PendingCall
+    var required: RequiredCapabilities = []
     var isIdempotent = false
     /// What became of it; `nil` until then.
     var answer: Result<Answer, NexaError>?
 
-    init(_ operation: StaticString) { self.operation = operation }
+    init(_ operation: StaticString, _ times: PendingCall.Times) {
+        self.operation = operation
+        pending = PendingCall(times)
+    }
 
     /// Fills in what is to be sent to this server.
     func prepare(for server: Negotiated, _ options: CallOptions) throws(NexaError) {}
@@ -21,9 +25,9 @@ private final class TypedPipelinedCall<Reply: Sendable>: PipelinedCall {
     private let typed: NexaRequest<Reply>
     private var draft: NexaRequest<Reply>.Draft?
 
-    init(_ request: NexaRequest<Reply>) {
+    init(_ request: NexaRequest<Reply>, _ times: PendingCall.Times) {
         typed = request
-        super.init(request.operation)
+        super.init(request.operation, times)
     }
 
     override func prepare(for server: Negotiated, _ options: CallOptions) throws(NexaError) {
@@ -82,21 +86,22 @@ extension ClientCore {
     func pipeline<each Reply: Sendable>(
         _ request: repeat NexaRequest<each Reply>, options: CallOptions
     ) async -> (repeat Result<each Reply, NexaError>) {
-        let calls = (repeat TypedPipelinedCall(each request))
+        let start = ContinuousClock.now
+        let times = times(from: start, options)
+        let calls = (repeat TypedPipelinedCall(each request, times))
         var all: [PipelinedCall] = []
         for call in repeat each calls { all.append(call) }
-        await run(all, options)
+        await run(all, start, options)
         return (repeat (each calls).outcome)
     }
 
-    private func run(_ calls: [PipelinedCall], _ options: CallOptions) async {
-        let start = ContinuousClock.now
+    private func run(_ calls: [PipelinedCall], _ start: ContinuousClock.Instant, _ options: CallOptions) async {
         do throws(NexaError) {
             let server = try await negotiated(options: options)
             for call in calls {
                 do throws(NexaError) {
                     try call.prepare(for: server, options)
-                    call.frame = try encoded(call.request, call.operation)
+                    try encode(call.request, into: call.pending, call.operation, options, isTagged: false)
                 } catch {
                     call.answer = .failure(error)
                 }
@@ -117,8 +122,9 @@ extension ClientCore {
                 switch answer {
                 case .success(let answer):
                     let bytesIn = FrameHeader.byteCount + answer.payload.count
-                    finished(call.operation, start, call.frame.count, bytesIn, nil, options)
-                case .failure(let error): finished(call.operation, start, call.frame.count, 0, error, options)
+                    finished(call.operation, start, call.pending.frame.count, bytesIn, nil, options)
+                case .failure(let error):
+                    finished(call.operation, start, call.pending.frame.count, 0, error, options)
                 }
             }
         }
@@ -133,14 +139,12 @@ extension ClientCore {
         } catch {
             return calls.map { _ in .failed(error) }
         }
-        let deadline = start + (options.timeout ?? configuration.operationTimeout)
+        let times = times(from: start, options)
         let group = CallGroup(count: calls.count)
         let pending = calls.enumerated().map { index, call in
-            let pending = PendingCall(
-                .reply, frame: call.frame, required: call.required, on: lease,
-                start: start, deadline: deadline, acquireTimeout: configuration.pool.acquireTimeout)
-            pending.group = (group, index)
-            return pending
+            call.pending.prepare(.reply, requiring: call.required, on: lease, times)
+            call.pending.group = (group, index)
+            return call.pending
         }
         guard let first = pending.first else { return [] }
         first.followers = Array(pending.dropFirst())
@@ -160,14 +164,15 @@ extension ClientCore {
             case .leased(let lease):
                 throw NexaError.connectionLost(nil, delivery: .notSent, endpoint: lease.server.endpoint)
             case .failed(let error):
-                let mayRepeat =
-                    call.isIdempotent || options.isIdempotent || call.request.isRead && configuration.retry.retriesReads
+                let mayRepeat = mayRepeat(call.request, call.isIdempotent, options)
                 guard mayRetry(error, after: 1, mayRepeat) else { throw error.during(call.operation) }
                 telemetry.emit(.operationRetried(name: call.operation, attempt: 2, after: error), log: options.log)
+                call.pending.group = nil
+                call.pending.followers = []
+                let traits = Traits(operation: call.operation, required: call.required, isIdempotent: mayRepeat)
                 return .success(
-                    try await self.call(
-                        call.request, call.frame, operation: call.operation, options: options,
-                        requiring: call.required, isIdempotent: call.isIdempotent, start: start, attempt: 2,
+                    try await send(
+                        call.pending, on: driver(call.operation), traits, options, start: start, attempt: 2,
                         mayHaveRun: error.delivery == .maybeExecuted
                     ).answer(call.operation))
             }

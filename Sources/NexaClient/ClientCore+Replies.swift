@@ -118,29 +118,36 @@ struct RawReply: Sendable {
 
 extension ClientCore {
     /// Sends a request and turns an ERROR reply into a thrown error.
+    ///
+    /// - Parameter wantsPayload: false when nobody looks at the fields of a good reply: they are left out then.
     func reply(
-        to request: Request, operation: StaticString, options: CallOptions, requiring required: Set<Capability> = [],
-        isIdempotent: Bool = false
+        to request: Request, operation: StaticString, options: CallOptions,
+        requiring more: RequiredCapabilities = [], isIdempotent: Bool = false, wantsPayload: Bool = true
     ) async throws(NexaError) -> Answer {
         let start = ContinuousClock.now
-        let (frame, tag) = try encoded(request, operation, options)
-        guard telemetry.wantsOperations(options.log) else {
-            return try await call(
-                request, frame, tag: tag, operation: operation, options: options, requiring: required,
-                isIdempotent: isIdempotent, start: start
-            ).answer(operation)
+        let driver = try driver(operation)
+        let call = driver.spareCalls.take(times(from: start, options))
+        try encode(request, into: call, operation, options)
+        let isObserved = telemetry.wantsOperations(options.log)
+        let traits = Traits(
+            operation: operation, required: request.requiredCapabilities.union(more),
+            isIdempotent: mayRepeat(request, isIdempotent, options), wantsPayload: wantsPayload || isObserved)
+        guard isObserved else {
+            let reply = try await send(call, on: driver, traits, options, start: start)
+            driver.spareCalls.give(consume call)
+            return try reply.answer(operation)
         }
+        let bytesOut = call.frame.count
         var bytesIn = 0
         do throws(NexaError) {
-            let reply = try await call(
-                request, frame, tag: tag, operation: operation, options: options, requiring: required,
-                isIdempotent: isIdempotent, start: start)
+            let reply = try await send(call, on: driver, traits, options, start: start)
+            driver.spareCalls.give(consume call)
             bytesIn = FrameHeader.byteCount + reply.payload.count
             let answer = try reply.answer(operation)
-            finished(operation, start, frame.count, bytesIn, nil, options)
+            finished(operation, start, bytesOut, bytesIn, nil, options)
             return answer
         } catch {
-            finished(operation, start, frame.count, bytesIn, error, options)
+            finished(operation, start, bytesOut, bytesIn, error, options)
             throw error
         }
     }

@@ -95,10 +95,8 @@ final class ClientCore: Sendable {
         if let lease { return lease.server }
         let driver = try driver("connect")
         if let known = driver.state.withLock({ $0.isShutDown ? nil : $0.negotiated }) { return known }
-        let now = ContinuousClock.now
-        let call = PendingCall(
-            .connection, start: now, deadline: now + (options.timeout ?? configuration.operationTimeout),
-            acquireTimeout: configuration.pool.acquireTimeout)
+        let call = PendingCall(times(from: .now, options))
+        call.prepare(.connection, call.times)
         switch await driver.send(call) {
         case .connected(let server), .reply(_, _, let server): return server
         case .leased(let lease): return lease.server
@@ -106,42 +104,54 @@ final class ClientCore: Sendable {
         }
     }
 
-    /// Sends a request and waits for its reply, whatever the reply says.
+    /// When a call that begins now must be over.
+    func times(from start: ContinuousClock.Instant, _ options: CallOptions) -> PendingCall.Times {
+        .init(
+            start: start, deadline: start + (options.timeout ?? configuration.operationTimeout),
+            acquireTimeout: configuration.pool.acquireTimeout)
+    }
+
+    /// What is known of a request besides its bytes.
+    struct Traits {
+        var operation: StaticString
+        var required: RequiredCapabilities = []
+        /// Whether it may be sent twice.
+        var isIdempotent = false
+        /// Whether anyone looks at what a good reply says, besides that it is one.
+        var wantsPayload = true
+    }
+
+    /// Sends the frame of a call and waits for its reply, whatever the reply says.
     ///
     /// A call is sent again, within its time, when its connection broke and sending it twice cannot do harm:
     /// nothing of it left, or it only reads, or the caller (or `isIdempotent`) says so.
-    func call(
-        _ request: Request, _ frame: [UInt8], tag: UInt64? = nil, operation: StaticString, options: CallOptions,
-        requiring more: Set<Capability> = [], isIdempotent: Bool = false, start: ContinuousClock.Instant,
-        attempt: Int = 1, mayHaveRun: Bool = false
+    func send(
+        _ call: PendingCall, on driver: ClientDriver, _ traits: Traits, _ options: CallOptions,
+        start: ContinuousClock.Instant, attempt: Int = 1, mayHaveRun: Bool = false
     ) async throws(NexaError) -> RawReply {
-        let driver = try driver(operation)
-        let required = request.requiredCapabilities.union(more)
-        let mayRepeat = isIdempotent || options.isIdempotent || (request.isRead && configuration.retry.retriesReads)
-        var now = start
-        let deadline = now + (options.timeout ?? configuration.operationTimeout)
+        var times = times(from: start, options)
         var attempt = attempt
         // What is known of the last attempt is not known of those before it.
         var mayHaveRun = mayHaveRun
-        // A later attempt's time runs from the first one's start, but its wait for a connection from now.
-        if attempt > 1 { now = .now }
         while true {
-            let call = PendingCall(
-                .reply, frame: frame, required: required, on: lease, start: now, deadline: deadline,
-                acquireTimeout: configuration.pool.acquireTimeout, tag: tag)
+            if attempt > 1 {
+                // A later attempt's time runs from the first one's start, but its wait for a connection from now.
+                times = .init(start: .now, deadline: times.deadline, acquireTimeout: configuration.pool.acquireTimeout)
+            }
+            call.prepare(.reply, requiring: traits.required, wantsPayload: traits.wantsPayload, on: lease, times)
             switch await driver.send(call) {
             case .reply(let type, let payload, let server):
                 return RawReply(type: type, payload: payload, server: server, mayHaveRun: mayHaveRun)
             case .connected(let server): throw .connectionLost(nil, delivery: .notSent, endpoint: server.endpoint)
             case .leased(let lease): throw .connectionLost(nil, delivery: .notSent, endpoint: lease.server.endpoint)
             case .failed(let error):
-                now = .now
                 if error.delivery == .maybeExecuted { mayHaveRun = true }
-                guard mayRetry(error, after: attempt, mayRepeat), now < deadline else {
-                    throw error.during(operation, mayHaveRun: mayHaveRun)
+                guard mayRetry(error, after: attempt, traits.isIdempotent), .now < times.deadline else {
+                    throw error.during(traits.operation, mayHaveRun: mayHaveRun)
                 }
                 attempt += 1
-                telemetry.emit(.operationRetried(name: operation, attempt: attempt, after: error), log: options.log)
+                telemetry.emit(
+                    .operationRetried(name: traits.operation, attempt: attempt, after: error), log: options.log)
             }
         }
     }
@@ -157,42 +167,44 @@ final class ClientCore: Sendable {
     /// The last tag that was given to a request.
     private static let lastTag = Atomic<UInt64>(0)
 
-    /// The request as a frame; with a tag and the time that it may take if it may take long.
-    func encoded(
-        _ request: Request, _ operation: StaticString, _ options: CallOptions
-    ) throws(NexaError) -> (frame: [UInt8], tag: UInt64?) {
-        guard request.mayTakeLong else { return (try encoded(request, operation), nil) }
-        let time = options.timeout ?? configuration.operationTimeout
-        let control = RequestControl(
-            tag: Self.lastTag.add(1, ordering: .relaxed).newValue,
-            maximumMilliseconds: Int(clamping: Int64(clamping: Int128(time / .milliseconds(1)))))
-        return (try encoded(request, operation, control: control), control.tag)
+    /// Whether a request may be sent twice.
+    func mayRepeat(_ request: Request, _ isIdempotent: Bool, _ options: CallOptions) -> Bool {
+        isIdempotent || options.isIdempotent || (configuration.retry.retriesReads && request.isRead)
     }
 
-    /// The request as a frame.
-    func encoded(
-        _ request: Request, _ operation: StaticString, control: RequestControl? = nil
-    ) throws(NexaError) -> [UInt8] {
-        var frame = MessagePackWriter()
-        if let control {
-            request.encodeFrame(into: &frame, control: control)
+    /// Makes the request the frame of a call; with a tag and the time that it may take if it may take long.
+    func encode(
+        _ request: Request, into call: PendingCall, _ operation: StaticString, _ options: CallOptions,
+        isTagged: Bool = true
+    ) throws(NexaError) {
+        if isTagged, request.mayTakeLong {
+            let time = options.timeout ?? configuration.operationTimeout
+            let control = RequestControl(
+                tag: Self.lastTag.add(1, ordering: .relaxed).newValue,
+                maximumMilliseconds: Int(clamping: Int64(clamping: Int128(time / .milliseconds(1)))))
+            request.encodeFrame(into: &call.frame, control: control)
+            call.tag = control.tag
         } else {
-            request.encodeFrame(into: &frame)
+            request.encodeFrame(into: &call.frame)
         }
-        guard frame.count - FrameHeader.byteCount <= configuration.maximumFrameBytes else {
+        guard call.frame.count - FrameHeader.byteCount <= configuration.maximumFrameBytes else {
             throw NexaError(
                 .frameTooLarge,
-                "The request has \(frame.count) bytes, the limit is \(configuration.maximumFrameBytes); send less at once",
+                "The request has \(call.frame.count) bytes, the limit is \(configuration.maximumFrameBytes); send less at once",
                 operation: "\(operation)")
         }
-        return frame.bytes
     }
+}
+
+extension MessageType {
+    /// A reply that says no more than that the request was done, to those who do not ask for more.
+    var isPlainSuccess: Bool { self == .success || self == .pong || self == .notFound }
 }
 
 extension Request {
     /// What the server must have granted for this request, since it would otherwise ignore a part of it.
-    var requiredCapabilities: Set<Capability> {
-        var required: Set<Capability> = []
+    var requiredCapabilities: RequiredCapabilities {
+        var required: RequiredCapabilities = []
         switch self {
         case .insert(let insert):
             if insert.durability != nil { required.insert(.durability) }

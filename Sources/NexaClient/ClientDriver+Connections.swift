@@ -13,21 +13,25 @@ extension ClientDriver {
             // What can be wrong before anything is sent is said before.
             do throws(NexaError) { try tls.prepare() } catch { return connectFailed(lane, isFinal: true, error) }
         }
-        let connector = Connector(configuration.endpoints, deadline: deadline, on: reactor) { [self] result in
+        let connector = Connector(configuration.endpoints, deadline: deadline, memory: addresses, on: reactor) {
+            [self] result in
             lane.connector = nil
             switch result {
             case .success(let (socket, address, endpoint)): connected(lane, socket, address, endpoint)
-            case .failure(let error): connectFailed(lane, .connectFailed(error, configuration.endpoints))
+            case .failure(let error):
+                connectFailed(
+                    lane, isRefused: error.isRefusedConnect, .connectFailed(error, configuration.endpoints))
             }
         }
         lane.connector = connector
         connector.start()
     }
 
-    func connectFailed(_ lane: Lane, isFinal: Bool = false, _ error: NexaError) {
+    func connectFailed(_ lane: Lane, isFinal: Bool = false, isRefused: Bool = false, _ error: NexaError) {
         step { state, effects in
             lane.connectError = error
             lane.isConnectFailureFinal = isFinal
+            lane.isConnectRefused = isRefused
             var actions: [Machine.Action] = []
             lane.machine.close(.loginRefused, into: &actions)
             carry(actions, lane, &state, &effects)
@@ -142,18 +146,19 @@ extension ClientDriver {
         func payload(_ index: Int) -> [UInt8] {
             bytes.extracting(frames[index].payload).withUnsafeBytes { Array($0) }
         }
-        for (call, index) in effects.completed {
+        // No call is known here any more when its caller goes on.
+        actions.removeAll(keepingCapacity: true)
+        swap(&actions, &lane.spareActions)
+        for ended in effects.completed {
             guard let server else { continue }
-            let outcome = CallOutcome.reply(type: frames[index].header.type, payload: payload(index), server: server)
-            if let group = call.group { group.0.finish(call, outcome) }
-            guard let continuation = call.continuation else { continue }
-            call.continuation = nil
-            continuation.resume(returning: outcome)
+            let type = frames[ended.frame].header.type
+            let isNeeded = ended.wantsPayload || !type.isPlainSuccess
+            let outcome = CallOutcome.reply(type: type, payload: isNeeded ? payload(ended.frame) : [], server: server)
+            if let (group, index) = ended.group { group.finish(index, outcome) }
+            ended.continuation?.resume(returning: outcome)
         }
         effects.completed.removeAll(keepingCapacity: true)
         swap(&effects.completed, &lane.spareCompleted)
-        actions.removeAll(keepingCapacity: true)
-        swap(&actions, &lane.spareActions)
         if !effects.events.isEmpty, let events, events.append(effects.events.map(payload)) {
             pauseReading(lane)
         }
@@ -300,7 +305,10 @@ extension ClientDriver {
         lane.timer = reactor.schedule(at: deadline) { [weak self] in
             lane.timer = nil
             self?.step { state, effects in
-                if lane.machine.load == 0, !lane.isWriteClaimed { lane.giveBuffersBack() }
+                if lane.machine.load == 0, !lane.isWriteClaimed {
+                    lane.giveBuffersBack()
+                    self?.spareCalls.removeAll()
+                }
                 var actions: [Machine.Action] = []
                 lane.machine.tick(.now, into: &actions)
                 self?.carry(actions, lane, &state, &effects)
@@ -352,12 +360,13 @@ extension ClientDriver {
                 let error = lane.connectError ?? .connectTimedOut(configuration)
                 state.lastConnectError = error
                 state.pool.connectFailed(
-                    lane.id, isFinal: lane.isConnectFailureFinal, jitter: .random(in: 0..<1), at: now, into: &actions)
+                    lane.id, isFinal: lane.isConnectFailureFinal, isRefused: lane.isConnectRefused,
+                    jitter: .random(in: 0..<1), at: now, into: &actions)
                 if telemetry.wantsConnections {
                     effects.news.append(
                         .connectFailed(
-                            connection: lane.number, error, attempt: state.pool.failures,
-                            retryIn: state.pool.mayConnectAt.map { max($0 - now, .zero) }))
+                            connection: lane.number, error, attempt: state.pool.failedAttempts,
+                            retryIn: state.pool.nextAttempt.map { max($0 - now, .zero) }))
                 }
             } else {
                 state.pool.closed(lane.id, at: now, into: &actions)

@@ -25,10 +25,10 @@ final class ClientDriver: Sendable {
     struct Effects {
         var resumed: [(continuation: UnsafeContinuation<CallOutcome, Never>, outcome: CallOutcome)] = []
         /// The calls of pipelines; they come together at the end.
-        var grouped: [(call: PendingCall, group: CallGroup, outcome: CallOutcome)] = []
+        var grouped: [(group: CallGroup, index: Int, outcome: CallOutcome)] = []
         /// Outcomes that came too late. They are let go outside the lock, which the end of a lease takes.
         var unwanted: [CallOutcome] = []
-        var completed: [(call: PendingCall, frame: Int)] = []
+        var completed: [Completion] = []
         /// For the observer.
         var news: [NexaEvent] = []
         /// Frames that are change events.
@@ -45,14 +45,26 @@ final class ClientDriver: Sendable {
         var needsReactor: Bool { !connects.isEmpty || !closes.isEmpty || !deadlines.isEmpty || movesPoolDeadline }
     }
 
+    /// A call whose reply has come. It does not hold the call, which its caller may use again.
+    struct Completion {
+        let continuation: UnsafeContinuation<CallOutcome, Never>?
+        let group: (CallGroup, index: Int)?
+        let wantsPayload: Bool
+        /// Which of the frames that were read is the reply.
+        let frame: Int
+    }
+
     let configuration: NexaConfiguration
     let telemetry: Telemetry
     let reactor: Reactor
     let scramKeys = ScramKeyCache()
+    let spareCalls = SpareCalls()
     let tls: ClientTLS
     let state: Mutex<State>
     /// The pool's timer; used on the reactor's thread only.
     private let poolTimer = ReactorBox<Reactor.TimerID?>(nil)
+    /// Used on the reactor's thread only.
+    let addresses = AddressMemory()
 
     init(_ configuration: NexaConfiguration, _ telemetry: Telemetry) throws(TransportError) {
         self.configuration = configuration
@@ -112,10 +124,10 @@ final class ClientDriver: Sendable {
         if state.isShutDown { return finishAll(call, .failed(.shutDown(delivery: .notSent)), &effects) }
         if let lease = call.lease { return start(call, on: lease, &state, &effects) }
         var actions: [Pool.Action] = []
-        if let id = state.pool.choose(call.demand, at: call.start, into: &actions), let lane = state.lanes[id] {
+        if let id = state.pool.choose(call.demand, at: call.times.start, into: &actions), let lane = state.lanes[id] {
             submit(call, on: lane, &state, &effects)
         } else if let waiter = state.pool.wait(
-            call, for: call.demand, until: call.acquireDeadline, at: call.start, into: &actions)
+            call, for: call.demand, until: call.times.acquireDeadline, at: call.times.start, into: &actions)
         {
             call.place = .waiting(waiter)
         }
@@ -127,7 +139,7 @@ final class ClientDriver: Sendable {
         var isAllSent = submitAlone(call, on: lane, &state, &effects)
         for follower in call.followers where !submitAlone(follower, on: lane, &state, &effects) { isAllSent = false }
         // What the pool counted in advance does not come.
-        if !isAllSent { state.pool.loadChanged(lane.id, to: lane.machine.load, at: call.start) }
+        if !isAllSent { state.pool.loadChanged(lane.id, to: lane.machine.load, at: call.times.start) }
     }
 
     /// Returns false when the call has ended without being sent.
@@ -149,14 +161,14 @@ final class ClientDriver: Sendable {
         case .lease: return end(.leased(grant(lane, server)))
         }
         if call.isCancelled { return end(.failed(.cancelled(delivery: .notSent))) }
-        guard call.required.isSubset(of: server.capabilities) else {
-            return end(.failed(.lacking(call.required.subtracting(server.capabilities), server)))
+        guard call.required.isSubset(of: server.granted) else {
+            return end(.failed(.lacking(call.required, server)))
         }
         var actions: [Machine.Action] = []
         let slot = lane.machine.submit(
-            call, byteCount: call.frame.count, deadline: call.deadline, into: &actions)
+            call, byteCount: call.frame.count, deadline: call.times.deadline, into: &actions)
         call.place = .submitted(lane, slot)
-        lane.out.append(contentsOf: call.frame)
+        call.frame.append(to: &lane.out)
         carry(actions, lane, &state, &effects)
         claimWriting(lane, &effects)
         return true
@@ -183,7 +195,7 @@ final class ClientDriver: Sendable {
 
     /// Tells the server that nobody waits for a request any more.
     private func stop(_ tag: UInt64, on lane: Lane, _ effects: inout Effects) {
-        guard lane.negotiated?.capabilities.contains(.cancellation) == true else { return }
+        guard lane.negotiated?.granted.contains(.cancellation) == true else { return }
         guard lane.machine.state == .ready || lane.machine.state == .draining else { return }
         var frame = MessagePackWriter(capacity: 32)
         Request.encodeCancel(tag: tag, into: &frame)
@@ -196,7 +208,7 @@ final class ClientDriver: Sendable {
     func finish(_ call: PendingCall, _ outcome: CallOutcome, _ effects: inout Effects) {
         if case .finished = call.place { return effects.unwanted.append(outcome) }
         call.place = .finished
-        if let group = call.group { return effects.grouped.append((call, group.0, outcome)) }
+        if let group = call.group { return effects.grouped.append((group.0, group.index, outcome)) }
         guard let continuation = call.continuation else { return }
         call.continuation = nil
         effects.resumed.append((continuation, outcome))
@@ -267,7 +279,11 @@ final class ClientDriver: Sendable {
             switch action {
             case .complete(let call, _):
                 call.place = .finished
-                effects.completed.append((call, frame))
+                effects.completed.append(
+                    .init(
+                        continuation: call.continuation, group: call.group, wantsPayload: call.wantsPayload,
+                        frame: frame))
+                call.continuation = nil
             case .handshakeReply: break  // Handled by `received`, which knows the payload.
             case .event: effects.events.append(frame)
             case .keepAlive: keepAlive(lane, &state, &effects)
@@ -311,7 +327,7 @@ final class ClientDriver: Sendable {
         // First of all: whoever is resumed finds what led to it told.
         for event in effects.news { telemetry.emit(event) }
         for (continuation, outcome) in effects.resumed { continuation.resume(returning: outcome) }
-        for (call, group, outcome) in effects.grouped { group.finish(call, outcome) }
+        for (group, index, outcome) in effects.grouped { group.finish(index, outcome) }
         if effects.needsReactor {
             if reactor.isOnThread {
                 carryOutOnReactor(effects)

@@ -76,9 +76,8 @@ extension ClientCore {
         if let lease { return lease }
         let driver = try driver(operation)
         let now = ContinuousClock.now
-        let call = PendingCall(
-            .lease, start: now, deadline: now + (options.timeout ?? configuration.operationTimeout),
-            acquireTimeout: configuration.pool.acquireTimeout)
+        let call = PendingCall(times(from: now, options))
+        call.prepare(.lease, call.times)
         switch await driver.send(call) {
         case .leased(let lease): return lease
         case .failed(let error): throw error.during(operation)

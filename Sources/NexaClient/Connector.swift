@@ -1,6 +1,22 @@
 import NexaTransport
 
 // @unchecked: used on the reactor's thread only.
+/// The addresses of names for a moment, so that probing a server that is down is not probing the name servers, too.
+final class AddressMemory: @unchecked Sendable {
+    static let period: Duration = .seconds(1)
+
+    private var known: [NexaConfiguration.Endpoint: (addresses: [SocketAddress], until: ContinuousClock.Instant)] = [:]
+
+    subscript(endpoint: NexaConfiguration.Endpoint) -> [SocketAddress]? {
+        get {
+            guard let entry = known[endpoint], entry.until > .now else { return nil }
+            return entry.addresses
+        }
+        set { known[endpoint] = newValue.map { ($0, .now + Self.period) } }
+    }
+}
+
+// @unchecked: used on the reactor's thread only.
 /// Opens one connection to the first of several endpoints that answers.
 ///
 /// The addresses of the endpoints are tried in order; the next attempt starts when one fails, or 250 ms
@@ -15,6 +31,7 @@ final class Connector: @unchecked Sendable {
     private let reactor: Reactor
     private let endpoints: [NexaConfiguration.Endpoint]
     private let deadline: ContinuousClock.Instant
+    private let memory: AddressMemory
     private var completion: Completion?
     private var addresses: [(address: SocketAddress, endpoint: NexaConfiguration.Endpoint)] = []
     private var nextEndpoint = 0
@@ -24,11 +41,12 @@ final class Connector: @unchecked Sendable {
     private var lastError = TransportError("connect", code: 0)
 
     init(
-        _ endpoints: [NexaConfiguration.Endpoint], deadline: ContinuousClock.Instant, on reactor: Reactor,
-        _ completion: @escaping Completion
+        _ endpoints: [NexaConfiguration.Endpoint], deadline: ContinuousClock.Instant, memory: AddressMemory,
+        on reactor: Reactor, _ completion: @escaping Completion
     ) {
         self.endpoints = endpoints
         self.deadline = deadline
+        self.memory = memory
         self.reactor = reactor
         self.completion = completion
     }
@@ -69,11 +87,17 @@ final class Connector: @unchecked Sendable {
                 lastError = TransportError("resolve", code: 0, subject: endpoint.description)
                 return advance()
             }
+            if let known = memory[endpoint] {
+                addresses += known.map { ($0, endpoint) }
+                return advance()
+            }
             isResolving = true
             Resolver.resolve(host, port: port, deadline: deadline, on: reactor) { [self] result in
                 isResolving = false
                 switch result {
-                case .success(let found): addresses += found.map { ($0, endpoint) }
+                case .success(let found):
+                    memory[endpoint] = found
+                    addresses += found.map { ($0, endpoint) }
                 case .failure(let error): lastError = error
                 }
                 advance()

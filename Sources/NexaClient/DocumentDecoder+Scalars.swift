@@ -63,6 +63,29 @@ extension EncodedDecoder: SingleValueDecodingContainer {
     func decode<T: Decodable>(_ type: T.Type) throws -> T { try unwrap(type) }
 }
 
+extension EncodedDecoder {
+    /// A list of nothing but numbers, such as an embedding, at once; `nil` for anything else, which is read element by
+    /// element and meets its error there.
+    func vector<Number>(
+        _ double: (Double) -> Number, _ int: (Int64) -> Number, _ uint: (UInt64) -> Number
+    ) -> [Number]? {
+        let bytes = source.bytes
+        var reader = MessagePackReader(bytes.span.bytes, at: offset)
+        guard case .array(let count)? = try? reader.readHead() else { return nil }
+        var numbers: [Number] = []
+        numbers.reserveCapacity(count)
+        for _ in 0..<count {
+            switch try? reader.readHead() {
+            case .double(let value)?: numbers.append(double(value))
+            case .int(let value)?: numbers.append(int(value))
+            case .uint(let value)?: numbers.append(uint(value))
+            default: return nil
+            }
+        }
+        return numbers
+    }
+}
+
 /// Foundation's types, whose `init(from:)` is given what it expects.
 extension EncodedDecoder {
     /// The point in time that the value stands for.

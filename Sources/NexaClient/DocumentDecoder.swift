@@ -151,6 +151,8 @@ struct EncodedDecoder: Decoder {
             return id
         }
         if type == [UInt8].self, case .bytes = try head(), let bytes = try value().bytes as? T { return bytes }
+        if type == [Float].self, let vector = vector(Float.init, Float.init, Float.init) as? T { return vector }
+        if type == [Double].self, let list = vector({ $0 }, Double.init, Double.init) as? T { return list }
         switch FoundationType.of(type) {
         case .date: return try decodeDate(type)
         case .uuid: return try decodeUUID(type)

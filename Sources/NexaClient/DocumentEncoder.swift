@@ -4,7 +4,7 @@ extension Document {
     /// Writes a model as a document.
     ///
     /// Integers, floating point numbers, booleans, text, arrays and nested models become the values of the same
-    /// kind; `nil` properties are left out where the model's `encode` leaves them out, as synthesized ones do.
+    /// kind, a `[Float]` a `.vector`; `nil` properties are left out where the model's `encode` leaves them out, as synthesized ones do.
     /// - Throws: `NexaError` with `.encoding`, naming the path, when the model is not a document or its `encode` throws.
     public static func encode(
         _ model: some Encodable, coding: ModelCoding = .standard
@@ -112,6 +112,7 @@ final class EncodingNode {
         case let value as String: set(.string(value))
         // By type, because every empty array can be cast to this one.
         case let value as [UInt8] where T.self == [UInt8].self: set(.bytes(value))
+        case let value as [Float] where T.self == [Float].self: set(.vector(value))
         default:
             switch FoundationType.of(T.self) {
             case .date: try encodeDate(value, path)

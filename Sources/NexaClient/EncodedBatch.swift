@@ -145,7 +145,7 @@ extension NexaCollection {
         guard !batch.isEmpty else { return EncodedBatchResult(inserted: 0, failures: []) }
         let server = try await core.negotiated(options: options)
         let fits = batch.count <= 1000 && batch.byteCount <= 4 << 20
-        if fits, server.capabilities.isSuperset(of: [.clientIDs, .atomicBatches]) {
+        if fits, server.granted.isSuperset(of: [.clientIDs, .atomicBatches]) {
             do throws(NexaError) {
                 try await send(batch, options)
                 return EncodedBatchResult(inserted: batch.count, failures: [])
@@ -203,7 +203,7 @@ extension NexaCollection.Prepared {
             try self.init(EncodedDocument(bytes: bytes), server)
             return
         }
-        if server.capabilities.contains(.clientIDs) {
+        if server.granted.contains(.clientIDs) {
             self.init(encoded: bytes, required: [.clientIDs], madeID: id)
         } else {
             var document = (try? MessagePack.decodeDocument(bytes)) ?? [:]

@@ -5,11 +5,19 @@ public struct Field<T: Sendable>: Sendable {
     /// The dotted path, such as `address.city`.
     public let path: String
 
+    /// How values that are compared with it are stored; that of the collection, when it is not the standard.
+    public let coding: ModelCoding
+
     /// Names a field by its dotted path.
-    public init(_ path: String, as type: T.Type = T.self) { self.path = path }
+    public init(_ path: String, as type: T.Type = T.self, coding: ModelCoding = .standard) {
+        self.path = path
+        self.coding = coding
+    }
 
     /// Names a field by a coding key.
-    public init(_ key: some CodingKey, as type: T.Type = T.self) { path = key.stringValue }
+    public init(_ key: some CodingKey, as type: T.Type = T.self, coding: ModelCoding = .standard) {
+        self.init(key.stringValue, coding: coding)
+    }
 }
 
 /// Which documents are meant, in MongoDB's language.
@@ -89,63 +97,6 @@ public struct Filter: Sendable, Hashable, ExpressibleByDictionaryLiteral {
             return operators.isEmpty || operators.keys.contains { !originalOperators.contains($0) }
         }
     }
-}
-
-/// A type whose values can stand on the right side of a comparison.
-public protocol NexaValueConvertible: Sendable {
-    /// The value as it is stored.
-    var nexaValue: Value { get }
-}
-
-extension Int: NexaValueConvertible {
-    /// An integer.
-    public var nexaValue: Value { .int(Int64(self)) }
-}
-extension Int64: NexaValueConvertible {
-    /// An integer.
-    public var nexaValue: Value { .int(self) }
-}
-extension Double: NexaValueConvertible {
-    /// A number.
-    public var nexaValue: Value { .double(self) }
-}
-extension String: NexaValueConvertible {
-    /// Text.
-    public var nexaValue: Value { .string(self) }
-}
-extension Bool: NexaValueConvertible {
-    /// A boolean.
-    public var nexaValue: Value { .bool(self) }
-}
-extension DocumentID: NexaValueConvertible {
-    /// The text of the id.
-    public var nexaValue: Value { .string(rawValue) }
-}
-extension Value: NexaValueConvertible {
-    /// The value itself.
-    public var nexaValue: Value { self }
-}
-
-extension Field where T: NexaValueConvertible {
-    /// The field equals the value, or is an array with an element that does.
-    public static func == (field: Self, value: T) -> Filter { [field.path: value.nexaValue] }
-    /// The field is missing or does not equal the value.
-    public static func != (field: Self, value: T) -> Filter { [field.path: ["$ne": value.nexaValue]] }
-    /// The field equals one of the values.
-    public func isIn(_ values: [T]) -> Filter { [path: ["$in": .array(values.map(\.nexaValue))]] }
-    /// The field equals none of the values, or is missing.
-    public func isNotIn(_ values: [T]) -> Filter { [path: ["$nin": .array(values.map(\.nexaValue))]] }
-}
-
-extension Field where T: NexaValueConvertible & Comparable {
-    /// The field is less.
-    public static func < (field: Self, value: T) -> Filter { [field.path: ["$lt": value.nexaValue]] }
-    /// The field is less or equal.
-    public static func <= (field: Self, value: T) -> Filter { [field.path: ["$lte": value.nexaValue]] }
-    /// The field is greater.
-    public static func > (field: Self, value: T) -> Filter { [field.path: ["$gt": value.nexaValue]] }
-    /// The field is greater or equal.
-    public static func >= (field: Self, value: T) -> Filter { [field.path: ["$gte": value.nexaValue]] }
 }
 
 extension Field {

@@ -31,6 +31,8 @@ final class Lane: EventHandler, @unchecked Sendable {
     /// Why connecting or logging in failed.
     var connectError: NexaError?
     var isConnectFailureFinal = false
+    /// Nobody listened, so that asking again soon is cheap.
+    var isConnectRefused = false
     var wantedDeadline: ContinuousClock.Instant?
     /// It belongs to one user, the `leaseSerial`th.
     var isLeased = false
@@ -59,7 +61,7 @@ final class Lane: EventHandler, @unchecked Sendable {
     var isTornDown = false
     /// Empty arrays with room, for the next read.
     var spareFrames: [Frame] = []
-    var spareCompleted: [(call: PendingCall, frame: Int)] = []
+    var spareCompleted: [ClientDriver.Completion] = []
     var spareActions: [Machine.Action] = []
     var isReadingPaused = false
     private var isContinueScheduled = false

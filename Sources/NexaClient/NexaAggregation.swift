@@ -144,7 +144,7 @@ private final class RemoteCursor: Sendable {
         _ core: ClientCore, _ namespace: Request.Namespace, _ stages: [Stage], _ options: CallOptions
     ) async throws(NexaError) {
         let server = try await core.negotiated(options: options)
-        guard server.capabilities.contains(.aggregation) else {
+        guard server.granted.contains(.aggregation) else {
             throw NexaError.lacking([.aggregation], server).during("aggregate")
         }
         isBorrowed = core.lease != nil

@@ -98,7 +98,7 @@ public final class NexaClient: Sendable {
     @discardableResult
     public func ping(_ options: CallOptions = .standard) async throws(NexaError) -> Duration {
         let start = ContinuousClock.now
-        _ = try await core.reply(to: .ping, operation: "ping", options: options)
+        _ = try await core.reply(to: .ping, operation: "ping", options: options, wantsPayload: false)
         return ContinuousClock.now - start
     }
 

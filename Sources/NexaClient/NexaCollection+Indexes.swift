@@ -41,7 +41,7 @@ extension NexaCollection {
     }
 
     func createIndex(
-        _ definition: Document, requiring required: Set<Capability>, waits: Bool, options: CallOptions,
+        _ definition: Document, requiring required: RequiredCapabilities, waits: Bool, options: CallOptions,
         progress: (@Sendable (_ scanned: Int, _ total: Int) -> Void)?
     ) async throws(NexaError) -> String {
         let reply = try await core.reply(

@@ -109,36 +109,44 @@ extension NexaCollection {
     struct Prepared: Sendable {
         var encoded: [UInt8]
         /// What a server must know to take the document as it is.
-        var required: Set<Capability> = []
+        var required: RequiredCapabilities = []
         /// The id that the client made; `nil` when it is the caller's or the server's to choose.
         var madeID: DocumentID?
 
+        /// Vectors are packed where the server takes them so.
         init(_ document: Document, _ server: Negotiated) throws(NexaError) {
-            guard document["_id"] == nil, server.capabilities.contains(.clientIDs) else {
-                try self.init(EncodedDocument(document), server)
-                return
+            let takesIDs = server.granted.contains(.clientIDs)
+            let makesID = takesIDs && document["_id"] == nil
+            guard takesIDs || document["_id"] == nil else {
+                throw NexaError.lacking([.clientIDs], server).during("insert")
             }
-            // The usual case, encoded in one go.
-            let id = DocumentIDGenerator.shared.next()
             var writer = MessagePackWriter()
-            writer.writeMapHead(count: document.count + 1)
-            writer.write("_id")
-            writer.write(id.rawValue)
+            writer.packsVectors = server.granted.contains(.packedVectors)
+            writer.writeMapHead(count: document.count + (makesID ? 1 : 0))
+            var id: DocumentID?
+            if makesID {
+                let made = DocumentIDGenerator.shared.next()
+                writer.write("_id")
+                writer.write(made.rawValue)
+                id = made
+            }
             for (key, value) in document {
                 writer.write(key)
                 writer.write(value)
             }
-            self.init(encoded: writer.bytes, required: [.clientIDs], madeID: id)
+            var required: RequiredCapabilities = takesIDs ? [.clientIDs] : []
+            if writer.hasPackedVectors { required.insert(.packedVectors) }
+            self.init(encoded: writer.bytes, required: required, madeID: id)
         }
 
-        init(encoded: [UInt8], required: Set<Capability>, madeID: DocumentID?) {
+        init(encoded: [UInt8], required: RequiredCapabilities, madeID: DocumentID?) {
             self.encoded = encoded
             self.required = required
             self.madeID = madeID
         }
 
         init(_ document: EncodedDocument, _ server: Negotiated) throws(NexaError) {
-            let takesIDs = server.capabilities.contains(.clientIDs)
+            let takesIDs = server.granted.contains(.clientIDs)
             if document.hasID {
                 guard takesIDs else { throw NexaError.lacking([.clientIDs], server).during("insert") }
                 required = [.clientIDs]
@@ -172,7 +180,8 @@ extension NexaCollection {
         do throws(NexaError) {
             let reply = try await core.reply(
                 to: request, operation: "insert", options: options, requiring: document.required,
-                isIdempotent: document.madeID != nil)
+                isIdempotent: document.madeID != nil, wantsPayload: document.madeID == nil)
+            if let id = document.madeID { return id }
             return try reply.id("document_id")
         } catch {
             // Nobody else has an id that was just made: the duplicate is this very document, sent before.
@@ -190,7 +199,7 @@ extension NexaCollection {
         let request = Request.insertMany(
             .init(namespace: namespace, documents: writer.bytes, durability: options.wireDurability))
         let made = documents.compactMap(\.madeID)
-        let isAtomic = server.capabilities.contains(.atomicBatches)
+        let isAtomic = server.granted.contains(.atomicBatches)
         do throws(NexaError) {
             let reply = try await core.reply(
                 to: request, operation: "insert", options: options,

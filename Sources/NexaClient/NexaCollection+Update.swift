@@ -44,7 +44,7 @@ extension NexaCollection {
                 namespace: namespace, id: id.wireValue, updates: try update.encoded(),
                 durability: options.wireDurability))
         return try await core.reply(
-            to: request, operation: "update", options: options, requiring: [.updateOperators]
+            to: request, operation: "update", options: options, requiring: [.updateOperators], wantsPayload: false
         ).isFound
     }
 

@@ -61,7 +61,7 @@ public struct NexaCollection<Model: NexaModel>: Sendable {
     ) async throws(NexaError) -> Int {
         let server = try await core.negotiated(options: options)
         var query = Request.Query(namespace: namespace, filter: filter.document)
-        if server.capabilities.contains(.queryOptions) {
+        if server.granted.contains(.queryOptions) {
             query.limit = 0
             query.isCountOnly = true
         } else {
@@ -99,7 +99,8 @@ public struct NexaCollection<Model: NexaModel>: Sendable {
         // An original server would store operators as fields.
         let hasOperators = fields.first?.key.utf8.first == UInt8(ascii: "$")
         return try await core.reply(
-            to: request, operation: "update", options: options, requiring: hasOperators ? [.updateOperators] : []
+            to: request, operation: "update", options: options, requiring: hasOperators ? [.updateOperators] : [],
+            wantsPayload: false
         ).isFound
     }
 
@@ -110,7 +111,7 @@ public struct NexaCollection<Model: NexaModel>: Sendable {
     public func delete(_ id: DocumentID, options: CallOptions = .standard) async throws(NexaError) -> Bool {
         let request = Request.delete(
             .init(namespace: namespace, id: id.wireValue, durability: options.wireDurability))
-        return try await core.reply(to: request, operation: "delete", options: options).isFound
+        return try await core.reply(to: request, operation: "delete", options: options, wantsPayload: false).isFound
     }
 
     /// Drops the collection with everything in it.

@@ -28,8 +28,9 @@ extension NexaError {
             delivery: delivery, endpoint: endpoint, underlying: cause)
     }
 
-    static func lacking(_ capabilities: Set<Capability>, _ server: Negotiated) -> NexaError {
-        let names = capabilities.map { "'\($0.rawValue)'" }.sorted().joined(separator: ", ")
+    static func lacking(_ required: RequiredCapabilities, _ server: Negotiated) -> NexaError {
+        let names = required.subtracting(server.granted).capabilities.map { "'\($0.rawValue)'" }.sorted()
+            .joined(separator: ", ")
         return NexaError(
             .unsupported, "The connected server lacks \(names) and would ignore a part of the request",
             endpoint: server.endpoint)
@@ -96,7 +97,7 @@ extension NexaError {
                 .poolExhausted, "Too many calls wait for a connection (maxWaiters); send fewer at once")
         case .connectFailed, .timedOut:
             if let lastConnectError { return lastConnectError }
-            if call.acquireDeadline >= call.deadline {
+            if call.times.acquireDeadline >= call.times.deadline {
                 return NexaError(.timedOut, "The deadline passed while the call waited for a connection")
             }
             return NexaError(

@@ -5,7 +5,7 @@ public enum NexaEvent: Sendable {
     /// A connection is logged in; the time includes resolving the name, connecting and the login.
     case connectSucceeded(connection: Int, elapsed: Duration)
     /// A connection could not be opened: the `attempt`th failure in a row. The next attempt comes after
-    /// `retryIn`, if someone wants a connection by then.
+    /// `retryIn`, if someone wants a connection by then. The log warns of the 1st, 2nd, 4th, 8th … of them.
     case connectFailed(connection: Int, NexaError, attempt: Int, retryIn: Duration?)
     /// A connection has ended; without a reason when the client closed it, as one that was idle or too old.
     case connectionClosed(connection: Int, reason: NexaError?)
@@ -97,8 +97,9 @@ struct Telemetry: Sendable {
         case .connectSucceeded(let id, let elapsed):
             log(.debug, "connected", ["connection": "\(id)", "elapsed": "\(elapsed)"])
         case .connectFailed(let id, let error, let attempt, let delay):
+            // Probing for a server that is down fails often.
             log(
-                .warning, "cannot connect",
+                attempt & (attempt - 1) == 0 ? .warning : .debug, "cannot connect",
                 [
                     "connection": "\(id)", "error": "\(error)", "attempt": "\(attempt)",
                     "retry_in": delay.map { "\($0)" } ?? "never"

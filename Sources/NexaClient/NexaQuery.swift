@@ -222,15 +222,15 @@ extension NexaQuery {
         after: [UInt8]?, remaining: Int?
     ) async throws(NexaError) -> (reply: Answer, next: [UInt8]?, isWhole: Bool) {
         let server = try await core.negotiated(options: callOptions)
-        guard server.capabilities.contains(.queryOptions) else {
+        guard server.granted.contains(.queryOptions) else {
             return (try await fetchFromOriginal(server), nil, true)
         }
-        if hinted != nil, !server.capabilities.contains(.indexes) {
+        if hinted != nil, !server.granted.contains(.indexes) {
             throw NexaError.lacking([.indexes], server).during("find")
         }
         var request = request(remaining: remaining, after: after)
         // A server with indexes may have the order in one: then there are pages, too.
-        if sortKeys.isEmpty || server.capabilities.contains(.indexes) { request.page = .init() }
+        if sortKeys.isEmpty || server.granted.contains(.indexes) { request.page = .init() }
         let reply = try await core.reply(to: .query(request), operation: "find", options: callOptions)
         return (reply, try reply.encoded("next").flatMap(Self.bytes), false)
     }

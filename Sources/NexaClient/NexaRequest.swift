@@ -6,7 +6,7 @@ public struct NexaRequest<Reply: Sendable>: Sendable {
     /// What is sent to a server, which depends on what that server grants.
     struct Draft {
         var request: Request
-        var required: Set<Capability> = []
+        var required: RequiredCapabilities = []
         var isIdempotent = false
         /// The id that the client made for an insert.
         var madeID: DocumentID?

@@ -32,7 +32,7 @@ extension NexaQuery {
         let server = try await core.negotiated(options: callOptions)
         let format = Request.TOONFormat(shape, delimiter)
         var query = request(remaining: limitCount, after: nil)
-        if !server.capabilities.contains(.toon) {
+        if !server.granted.contains(.toon) {
             let isPlain =
                 format == .standard && query.skip == 0 && query.sort.isNull && query.projection.isEmpty
                 && query.hint == nil

@@ -67,7 +67,8 @@ public struct VectorSearchOptions: Sendable, Hashable {
 /// How a vector search was carried out.
 public struct VectorPlan: Sendable, Hashable {
     /// `VECTOR_INDEX` for a walk through the graph, `VECTOR_SCAN` for comparing with every vector of the index,
-    /// `DOCUMENT_SCAN` for comparing with the documents that the filter means, `EOF` for nothing to search.
+    /// `INDEX_SCAN` for comparing with those that an index of the filter's fields finds, `DOCUMENT_SCAN` for comparing with
+    /// the documents that the filter means, `EOF` for nothing to search.
     public let stage: String
     /// How the candidates were found, in words; empty from an earlier server.
     public let strategy: String
@@ -179,9 +180,9 @@ extension NexaCollection {
         to request: Request.VectorSearch, _ options: CallOptions, operation: StaticString
     ) async throws(NexaError) -> Answer {
         var request = request
-        var required: Set<Capability> = request.usesOptions ? [.vectors] : []
+        var required: RequiredCapabilities = request.usesOptions ? [.vectors] : []
         if !request.filter.isEmpty, Filter(request.filter).usesLogic { required.insert(.filterLogic) }
-        if try await core.negotiated(options: options).capabilities.contains(.packedVectors) {
+        if try await core.negotiated(options: options).granted.contains(.packedVectors) {
             request.isPacked = true
             required.insert(.packedVectors)
         }

@@ -1,5 +1,6 @@
 import NexaProtocol
 import NexaValue
+import Synchronization
 
 typealias Machine = ConnectionMachine<PendingCall>
 typealias Pool = PoolMachine<PendingCall>
@@ -7,6 +8,8 @@ typealias Pool = PoolMachine<PendingCall>
 /// What a server granted at login. One object per distinct answer, so that comparing is cheap.
 final class Negotiated: Sendable {
     let capabilities: Set<Capability>
+    /// The same as bits.
+    let granted: RequiredCapabilities
     let serverVersion: String?
     let username: String
     let role: String
@@ -14,6 +17,7 @@ final class Negotiated: Sendable {
 
     init(_ reply: Reply.Connected, endpoint: String) {
         capabilities = Set(reply.capabilities)
+        granted = RequiredCapabilities(capabilities)
         serverVersion = reply.serverVersion
         username = reply.username
         role = reply.role
@@ -31,9 +35,9 @@ enum CallOutcome: Sendable {
     case failed(NexaError)
 }
 
-// @unchecked: `place`, `isCancelled` and `continuation` are read and written under the driver's lock only,
-// `followers` before the call is handed to the driver.
-/// One request on its way, from the caller's task to the connection and back.
+// @unchecked: `place`, `isCancelled` and `continuation` are read and written under the driver's lock only, all else
+// before the call is handed to the driver, or after its end by the one who made it.
+/// One request on its way, from the caller's task to the connection and back. It can be used again; see `SpareCalls`.
 final class PendingCall: @unchecked Sendable {
     /// What the caller wants.
     enum Purpose {
@@ -56,42 +60,94 @@ final class PendingCall: @unchecked Sendable {
         case finished
     }
 
-    let purpose: Purpose
+    /// When a call began and when what of it must be over.
+    struct Times {
+        /// When the call was made, by the one clock reading that a call costs.
+        let start: ContinuousClock.Instant
+        /// When the call must be over.
+        let deadline: ContinuousClock.Instant
+        /// When waiting for a connection must be over.
+        let acquireDeadline: ContinuousClock.Instant
+
+        init(start: ContinuousClock.Instant, deadline: ContinuousClock.Instant, acquireTimeout: Duration) {
+            self.start = start
+            self.deadline = deadline
+            acquireDeadline = min(start + acquireTimeout, deadline)
+        }
+    }
+
+    private(set) var purpose = Purpose.reply
     /// The whole encoded frame; empty when there is nothing to send.
-    let frame: [UInt8]
+    var frame = MessagePackWriter()
+    /// By which the server can be told to stop working on it; `nil` when that is not worth it.
+    var tag: UInt64?
     /// What the server must have granted; otherwise nothing is sent.
-    let required: Set<Capability>
-    /// When the call was made, by the one clock reading that a call costs.
-    let start: ContinuousClock.Instant
-    /// When the call must be over.
-    let deadline: ContinuousClock.Instant
-    /// When waiting for a connection must be over.
-    let acquireDeadline: ContinuousClock.Instant
+    private(set) var required: RequiredCapabilities = []
+    /// Whether the caller looks at what a good reply says, besides that it is one.
+    private(set) var wantsPayload = true
+    private(set) var times: Times
     /// The only connection it may use.
-    let lease: ConnectionLease?
+    private(set) var lease: ConnectionLease?
     var place = Place.new
     var isCancelled = false
     var continuation: UnsafeContinuation<CallOutcome, Never>?
     /// The calls that are sent right behind this one.
     var followers: [PendingCall] = []
-    /// By which the server can be told to stop working on it; `nil` when that is not worth it.
-    let tag: UInt64?
     /// The pipeline that it belongs to, and its place there.
     var group: (CallGroup, index: Int)?
 
-    init(
-        _ purpose: Purpose, frame: [UInt8] = [], required: Set<Capability> = [], on lease: ConnectionLease? = nil,
-        start: ContinuousClock.Instant, deadline: ContinuousClock.Instant, acquireTimeout: Duration, tag: UInt64? = nil
+    init(_ times: Times) { self.times = times }
+
+    /// Makes it a call that has not been sent. Its frame stays.
+    func prepare(
+        _ purpose: Purpose, requiring required: RequiredCapabilities = [], wantsPayload: Bool = true,
+        on lease: ConnectionLease? = nil, _ times: Times
     ) {
-        self.tag = tag
         self.purpose = purpose
-        self.frame = frame
         self.required = required
+        self.wantsPayload = wantsPayload
         self.lease = lease
-        self.start = start
-        self.deadline = deadline
-        acquireDeadline = min(start + acquireTimeout, deadline)
+        self.times = times
+        place = .new
+        isCancelled = false
+    }
+
+    /// Lets go of what it holds, its memory for small frames excepted.
+    fileprivate func clear() {
+        frame.removeAll(keepingAtMost: SpareCalls.keptBytes)
+        tag = nil
+        lease = nil
+        place = .finished
+        continuation = nil
+        followers = []
+        group = nil
     }
 
     var demand: Pool.Demand { purpose == .lease ? .lease : .requests(1 + followers.count) }
+}
+
+/// Calls that have ended, kept to be used again: a call allocates nothing then.
+final class SpareCalls: Sendable {
+    static let keptCalls = 128
+    /// The memory that each of them keeps for its frame.
+    static let keptBytes = 1024
+
+    private let calls = Mutex<[PendingCall]>([])
+
+    /// A call without a frame.
+    func take(_ times: PendingCall.Times) -> PendingCall {
+        calls.withLock { $0.popLast() } ?? PendingCall(times)
+    }
+
+    /// Keeps a call whose caller has been resumed, unless someone else still knows it.
+    func give(_ ended: consuming PendingCall) {
+        var call = ended
+        guard isKnownUniquelyReferenced(&call) else { return }
+        call.clear()
+        let kept = call
+        calls.withLock { if $0.count < Self.keptCalls { $0.append(kept) } }
+    }
+
+    /// Lets all of them go.
+    func removeAll() { calls.withLock { $0 = [] } }
 }

@@ -191,7 +191,8 @@ public struct Capability: RawRepresentable, Sendable, Hashable {
     public static let toon = Capability(rawValue: "toon")
     /// VECTOR_SEARCH takes the options beyond 3.0, and vector indexes are made, dropped and listed like others.
     public static let vectors = Capability(rawValue: "vectors")
-    /// A list of 32-bit floats may travel as the MessagePack extension type 0x56: little-endian floats side by side.
+    /// A list of 32-bit floats may travel as the MessagePack extension type 0x56, little-endian floats side by side,
+    /// anywhere in a request. Replies and change events have arrays.
     public static let packedVectors = Capability(rawValue: "packed-vectors")
     /// AGGREGATE takes `explain`, and answers with the plan of what feeds the pipeline.
     public static let aggregateExplain = Capability(rawValue: "aggregate-explain")

@@ -104,10 +104,14 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
     public let limits: PoolLimits
     /// Where it stands.
     public internal(set) var phase = Phase.open
-    /// Failed attempts to connect in a row.
+    /// Failed attempts to connect in a row, as the backoff and the breaker count them: without the probes between them.
     public internal(set) var failures = 0
-    /// The time of the next attempt to connect; `nil` for now.
+    /// Failed attempts to connect in a row, all of them.
+    public internal(set) var failedAttempts = 0
+    /// The time of the next attempt to connect when nobody waits; `nil` for now.
     public internal(set) var mayConnectAt: ContinuousClock.Instant?
+    /// The time of the next attempt while someone waits, when that is cheap: nobody listened at the last one.
+    public internal(set) var probeAt: ContinuousClock.Instant?
     /// Grows with every change of a connection's state.
     public internal(set) var changeCount: UInt64 = 0
     /// Attempts to connect that succeeded.
@@ -125,6 +129,8 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
     var nextNumber: UInt64 = 1
     var generation: UInt64 = 0
     var lastFailure: ContinuousClock.Instant?
+    /// The first failure in a row.
+    var outageStart: ContinuousClock.Instant?
     var hasEverConnected = false
     var armedDeadline: ContinuousClock.Instant?
 
@@ -167,6 +173,7 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
         refuseAll(.closed, into: &actions)
         for position in connections.indices { move(position, to: .draining) }
         mayConnectAt = nil
+        probeAt = nil
         if armedDeadline != nil { actions.append(.cancelDeadline) }
         armedDeadline = nil
     }
@@ -222,6 +229,8 @@ public struct PoolLimits: Sendable, Hashable {
     public var initialBackoff: Duration = .milliseconds(50)
     /// The longest wait after any number of failures.
     public var maximumBackoff: Duration = .seconds(2)
+    /// The shortest pause between two attempts while someone waits and nobody listens.
+    public var initialProbe: Duration = .milliseconds(1)
     /// So many failures in a row open the breaker.
     public var breakerThreshold = 8
     /// A connection that nobody has used for this time is closed.

@@ -47,7 +47,7 @@ extension PoolMachine {
         }
         // The server may be back: a caller who comes during a long pause asks at once, and is not told of an
         // old failure.
-        if let due = mayConnectAt, let earliest = earliestProbe { mayConnectAt = min(due, earliest) }
+        if probeAt == nil, let due = mayConnectAt, let earliest = earliestProbe { mayConnectAt = min(due, earliest) }
         openAsNeeded(at: now, into: &actions)
         reserveIfNeeded()
         arm(deadline, into: &actions)

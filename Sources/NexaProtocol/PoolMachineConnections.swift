@@ -6,9 +6,7 @@ extension PoolMachine {
         _ id: ConnectionID, jitter: Double = 0.5, at now: ContinuousClock.Instant, into actions: inout [Action]
     ) {
         guard let position = position(of: id), connections[position].state == .connecting, !isClosed else { return }
-        failures = 0
-        phase = .open
-        mayConnectAt = nil
+        forgetFailures()
         hasEverConnected = true
         totalConnects += 1
         connections[position].lastUsed = now
@@ -33,16 +31,33 @@ extension PoolMachine {
     /// Everyone who waits is refused when trying again cannot help (`isFinal`: the login was refused), when no
     /// server has ever been reached, and when the breaker opens. During a short outage callers wait out their
     /// time instead, while the pool tries again.
-    /// - Parameter jitter: a random number in 0 ..< 1, for the time until the next attempt.
+    ///
+    /// When nobody listened (`isRefused`), finding out costs next to nothing. Then those who wait do not sit out the
+    /// pause: the pool probes in between, first every millisecond, later in steps of a thirty-second of the outage so
+    /// far, `initialBackoff` at most. Probes do not count for the backoff and the breaker, so they end with it.
+    /// - Parameters:
+    ///   - isFinal: trying again cannot help.
+    ///   - isRefused: the machine answered that nobody listens there.
+    ///   - jitter: a random number in 0 ..< 1, for the time until the next attempt.
     public mutating func connectFailed(
-        _ id: ConnectionID, isFinal: Bool, jitter: Double, at now: ContinuousClock.Instant,
+        _ id: ConnectionID, isFinal: Bool, isRefused: Bool = false, jitter: Double, at now: ContinuousClock.Instant,
         into actions: inout [Action]
     ) {
+        let startedAt = position(of: id).map { connections[$0].startedAt } ?? now
         guard remove(id), !isClosed else { return }
-        failures += 1
+        failedAttempts += 1
         lastFailure = now
-        phase = failures >= limits.breakerThreshold ? .breakerOpen : .failing
-        mayConnectAt = now + backoff(jitter: jitter)
+        let begin = outageStart ?? now
+        outageStart = begin
+        // One that began within the pause was a probe.
+        if mayConnectAt.map({ $0 <= startedAt }) ?? true {
+            failures += 1
+            phase = failures >= limits.breakerThreshold ? .breakerOpen : .failing
+            mayConnectAt = now + backoff(jitter: jitter)
+        }
+        let longest = min(limits.initialBackoff, limits.maximumBackoff)
+        let step = min(max((now - begin) / 32, limits.initialProbe), longest)
+        probeAt = isRefused && phase == .failing ? now + step * (1 - jitter / 2) : nil
         let isHopeless = isFinal || !hasEverConnected || phase == .breakerOpen
         let mayBeServed = connections.contains { $0.state != .draining && $0.state != .leased }
         if isHopeless, !mayBeServed { refuseAll(.connectFailed, into: &actions) }
@@ -66,10 +81,7 @@ extension PoolMachine {
     public mutating func clear(at now: ContinuousClock.Instant, into actions: inout [Action]) {
         guard !isClosed else { return }
         generation += 1
-        mayConnectAt = nil
-        lastFailure = nil
-        phase = .open
-        failures = 0
+        forgetFailures()
         for position in connections.indices {
             switch connections[position].state {
             case .ready, .reserved:
@@ -130,6 +142,22 @@ extension PoolMachine {
 
     // MARK: Parts
 
+    private mutating func forgetFailures() {
+        phase = .open
+        failures = 0
+        failedAttempts = 0
+        mayConnectAt = nil
+        probeAt = nil
+        lastFailure = nil
+        outageStart = nil
+    }
+
+    /// The time of the next attempt; `nil` for now.
+    public var nextAttempt: ContinuousClock.Instant? {
+        guard waiterCount > 0, let probeAt else { return mayConnectAt }
+        return mayConnectAt.map { min($0, probeAt) }
+    }
+
     func isOutdated(_ connection: Connection, at now: ContinuousClock.Instant) -> Bool {
         connection.generation != generation || connection.expiresAt.map { $0 <= now } ?? false
     }
@@ -157,8 +185,8 @@ extension PoolMachine {
         guard connecting < limits.maximumConcurrentConnects else { return false }
         // While a server cannot be reached, one attempt at a time finds out when it is back.
         if failures > 0, connecting > 0 { return false }
-        if let mayConnectAt, mayConnectAt > now {
-            arm(mayConnectAt, into: &actions)
+        if let nextAttempt, nextAttempt > now {
+            arm(nextAttempt, into: &actions)
             return false
         }
         let id = ConnectionID(number: nextNumber)

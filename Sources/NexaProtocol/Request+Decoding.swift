@@ -24,6 +24,8 @@ public struct RequestDecoder: Sendable {
     private var recent = RecentNamespace()
     /// The control fields of the request that was decoded last.
     public private(set) var control = RequestControl()
+    /// Whether packed vectors in a request stand for arrays of floats: the connection was granted `packed-vectors`.
+    public var unpacksVectors = false
 
     /// Creates a decoder for a new connection.
     public init() {}
@@ -32,7 +34,7 @@ public struct RequestDecoder: Sendable {
     ///
     /// - Throws: `RequestError`, also for a type that is not served.
     public mutating func decode(_ type: MessageType, _ payload: RawSpan) throws(RequestError) -> Request {
-        try Request(type: type, payload: payload, recent: &recent, control: &control)
+        try Request(type: type, payload: payload, unpacksVectors: unpacksVectors, recent: &recent, control: &control)
     }
 }
 
@@ -49,7 +51,8 @@ extension Request {
     }
 
     fileprivate init(
-        type: MessageType, payload: RawSpan, recent: inout RecentNamespace, control: inout RequestControl
+        type: MessageType, payload: RawSpan, unpacksVectors: Bool, recent: inout RecentNamespace,
+        control: inout RequestControl
     ) throws(RequestError) {
         switch type {
         case .ping: self = .ping
@@ -67,6 +70,13 @@ extension Request {
             .aggregate, .distinct, .createIndex, .dropIndex, .listIndexes, .explain, .collectionStats, .databaseStats,
             .vectorSearch, .buildVectorIndex, .getVectors:
             let fields = try RequestFields(payload)
+            // A vector search reads the packed vector itself.
+            if unpacksVectors, fields.hasPackedVectors, type != .vectorSearch {
+                let unpacked = try PackedVector.unpacking(payload)
+                try self.init(
+                    type: type, payload: unpacked.span.bytes, unpacksVectors: false, recent: &recent, control: &control)
+                return
+            }
             control = Self.mayTakeLong(type) ? try RequestControl(fields) : RequestControl()
             try self.init(type: type, fields: fields, recent: &recent)
         default: throw Self.unknown(type)

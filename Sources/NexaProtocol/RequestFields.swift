@@ -19,6 +19,8 @@ struct RequestFields: ~Escapable {
     private var places: InlineArray<12, Place>
     private var placeCount = 0
     private var hasMore = false
+    /// Whether there is a packed vector in any of them.
+    private(set) var hasPackedVectors = false
 
     /// Checks the payload and notes where its fields are, in one pass.
     @_lifetime(copy payload)
@@ -40,7 +42,7 @@ struct RequestFields: ~Escapable {
                         keyCount: UInt32(truncatingIfNeeded: keyCount),
                         value: UInt32(truncatingIfNeeded: reader.position))
                 }
-                try reader.skip()
+                if try reader.skip(noting: PackedVector.type) { hasPackedVectors = true }
             }
             try reader.expectEnd()
             placeCount = min(count, Self.maximumPlaces)

@@ -89,29 +89,36 @@ extension Request {
     }
 }
 
-/// A list of 32-bit floats as one MessagePack extension: little-endian floats side by side.
-public enum PackedVector {
-    /// The extension type.
-    public static let type: Int8 = 0x56
-
-    /// The extension value of a vector.
-    public static func pack(_ vector: [Float]) -> ExtendedValue {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(4 * vector.count)
-        for component in vector {
-            withUnsafeBytes(of: component.bitPattern.littleEndian) { bytes.append(contentsOf: $0) }
-        }
-        return ExtendedValue(type: type, bytes: bytes)
-    }
-
-    /// The floats of packed bytes; `nil` when their number is no multiple of four.
-    public static func unpack(_ bytes: RawSpan) -> [Float]? {
-        guard bytes.byteCount % 4 == 0 else { return nil }
-        return bytes.withUnsafeBytes { raw in
-            (0..<raw.count / 4).map {
-                Float(bitPattern: UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self)))
+extension PackedVector {
+    /// A copy of one encoded value, checked before, with arrays of floats in the places of packed vectors.
+    ///
+    /// - Throws: `RequestError` for one whose length is no multiple of four.
+    public static func unpacking(_ value: RawSpan) throws(RequestError) -> [UInt8] {
+        var writer = MessagePackWriter(capacity: value.byteCount + value.byteCount / 4 + 16)
+        var copied = 0
+        do throws(MessagePackError) {
+            var reader = MessagePackReader(value)
+            while !reader.isAtEnd {
+                let start = reader.position
+                switch try reader.readHead() {
+                case .string(let count), .bytes(let count): _ = try reader.readBytes(count)
+                case .extended(let type, let count):
+                    let bytes = try reader.readBytes(count)
+                    guard type == Self.type else { continue }
+                    guard count % 4 == 0 else { throw MessagePackError(.truncated, at: -1 - count) }
+                    writer.writeRaw(value.extracting(copied..<start))
+                    writer.write(unpacking: bytes)
+                    copied = reader.position
+                default: break
+                }
             }
+        } catch {
+            guard error.offset < 0 else { throw RequestError("Invalid MessagePack: \(error)") }
+            throw RequestError(
+                "A packed vector has 4 bytes for each number, and one of \(-1 - error.offset) bytes was sent")
         }
+        writer.writeRaw(value.extracting(copied..<value.byteCount))
+        return writer.bytes
     }
 }
 

@@ -71,8 +71,10 @@ public struct ScriptError: Error, Sendable, CustomStringConvertible {
 public struct ScriptedRequest: Sendable {
     /// The type of the frame.
     public let type: MessageType
-    /// The decoded payload.
+    /// The decoded payload; a vector is the list of its numbers, packed or not.
     public let fields: Document
+    /// The payload as it came.
+    public let payload: [UInt8]
 }
 
 // @unchecked: `channel` and `drainWaiters` belong to the reactor's thread, the rest is guarded by the mutex.
@@ -201,9 +203,11 @@ public final class ScriptedPeer: ChannelHandler, @unchecked Sendable {
         let decoder = FrameDecoder()
         while let frame = try? decoder.frame(in: bytes, at: offset) {
             let payload = bytes.extracting(frame.payload)
-            let fields = (try? MessagePack.decodeDocument(payload)) ?? [:]
+            let bytes = payload.withUnsafeBytes { Array($0) }
+            let unpacked = (try? PackedVector.unpacking(payload)) ?? bytes
+            let fields = (try? MessagePack.decodeDocument(unpacked)) ?? [:]
             offset = frame.payload.upperBound
-            deliver(ScriptedRequest(type: frame.header.type, fields: fields))
+            deliver(ScriptedRequest(type: frame.header.type, fields: fields, payload: bytes))
         }
         return offset
     }

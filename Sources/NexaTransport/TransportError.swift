@@ -16,6 +16,9 @@ public struct TransportError: Error, Sendable, Hashable, CustomStringConvertible
         self.subject = subject
     }
 
+    /// Whether it says that nobody listens there, which the system finds out at once: no port, or no Unix socket.
+    public var isRefusedConnect: Bool { operation == "connect" && (code == ECONNREFUSED || code == ENOENT) }
+
     /// The failure of `operation`, with the calling thread's current `errno`.
     static func current(_ operation: String, subject: String? = nil) -> TransportError {
         TransportError(operation, code: errno, subject: subject)

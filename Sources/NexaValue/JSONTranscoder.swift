@@ -10,6 +10,9 @@ struct JSONTranscoder: ~Copyable, ~Escapable {
     private var names: [Range<Int>] = []
     private var longHeads: [MessagePackWriter.LongHead] = []
     private var needsParser = false
+    /// Room that most documents need no more than: one allocation in place of one for each doubling.
+    private static var usualDepth: Int { 4 }
+    private static var usualNames: Int { 16 }
 
     /// One open container.
     private struct Frame {
@@ -82,6 +85,7 @@ struct JSONTranscoder: ~Copyable, ~Escapable {
             let frame = Frame(isArray: isArray, head: writer.count, firstName: names.count, offset: scanner.position)
             writer.writeRaw(isArray ? 0x90 : 0x80)
             if try scanner.opensEmpty(closedBy: isArray ? 0x5D : 0x7D, depth: open.count) { return true }
+            if open.capacity == 0 { open.reserveCapacity(Self.usualDepth) }
             open.append(frame)
             if !isArray { try copyFieldName(&writer) }
             return false
@@ -105,6 +109,7 @@ struct JSONTranscoder: ~Copyable, ~Escapable {
         } else {
             try scanner.copyBareName(to: &writer)
         }
+        if names.capacity == 0 { names.reserveCapacity(Self.usualNames) }
         names.append(start..<writer.count)
         try scanner.passColon()
     }

@@ -156,10 +156,28 @@ public struct MessagePackReader: ~Escapable {
             switch try readHead() {
             case .null, .bool, .int, .uint, .double: break
             case .string(let count), .bytes(let count), .extended(_, let count): position &+= count
-            case .array(let count): values &+= count
+            case .array(let count): values &+= count &- passFloats(count)
             case .map(let count): values &+= count &* 2
             }
         }
+    }
+
+    /// Moves behind the floats, or the doubles, that an array of so many elements begins with: an embedding has hundreds.
+    ///
+    /// - Returns: how many they are.
+    @usableFromInline @_lifetime(self: copy self)
+    mutating func passFloats(_ count: Int) -> Int {
+        guard count >= 8, position < span.byteCount else { return 0 }
+        let tag = unsafe span.unsafeLoad(fromByteOffset: position, as: UInt8.self)
+        guard tag == 0xCA || tag == 0xCB else { return 0 }
+        let size = tag == 0xCA ? 5 : 9
+        let bound = min(count, remaining / size)
+        var passed = 0
+        while passed < bound, unsafe span.unsafeLoad(fromByteOffset: position, as: UInt8.self) == tag {
+            position &+= size
+            passed &+= 1
+        }
+        return passed
     }
 
     /// The bytes of the next value, moving behind it.

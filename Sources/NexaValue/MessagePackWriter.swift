@@ -8,7 +8,11 @@ public struct MessagePackWriter: ~Copyable {
     @usableFromInline var base: UnsafeMutableRawPointer
     @usableFromInline var capacity: Int
     /// The number of bytes written.
-    public private(set) var count: Int
+    public internal(set) var count: Int
+    /// Whether `.vector` values are written as `PackedVector`, for a reader that knows it; else as arrays of floats.
+    public var packsVectors = false
+    /// Whether one was written so.
+    public internal(set) var hasPackedVectors = false
 
     /// Creates an empty writer with room for `capacity` bytes.
     public init(capacity: Int = 256) {
@@ -34,6 +38,11 @@ public struct MessagePackWriter: ~Copyable {
             let span = unsafe RawSpan(_unsafeStart: UnsafeRawPointer(base), byteCount: count)
             return unsafe _overrideLifetime(span, borrowing: self)
         }
+    }
+
+    /// Appends what was written to an array.
+    public func append(to array: inout [UInt8]) {
+        array.append(contentsOf: UnsafeRawBufferPointer(start: base, count: count))
     }
 
     /// Forgets what was written and keeps the memory, unless it is above `keepingAtMost` bytes.
@@ -307,9 +316,7 @@ public struct MessagePackWriter: ~Copyable {
             writeArrayHead(count: values.count)
             for value in values { write(value) }
         case .document(let document): write(document)
-        case .vector(let components):
-            writeArrayHead(count: components.count)
-            for component in components { write(component) }
+        case .vector(let components): write(vector: components)
         case .timestamp(let value): write(value)
         case .extended(let value): write(value)
         }

@@ -18,7 +18,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                .product(name: "NexaCore", package: "nexa"), .product(name: "NexaClient", package: "nexa")
+                .product(name: "NexaCore", package: "nexa"), .product(name: "NexaClient", package: "nexa"),
+                .product(name: "NexaTLS", package: "nexa")
             ],
             swiftSettings: swiftSettings),
         .executableTarget(name: "nexa-fuzz", dependencies: ["FuzzTargets", "CFuzzer"], swiftSettings: swiftSettings)

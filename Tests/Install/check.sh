@@ -19,12 +19,16 @@ for program in nexa nexadb; do
   for library in $needed; do
     case $library in
       linux-vdso.so.* | */ld-linux-*.so.* | libc.so.* | libm.so.* | libgcc_s.so.* | libstdc++.so.* | libdl.so.* | \
-        libpthread.so.* | librt.so.* | libssl.so.* | libcrypto.so.* | libz.so.* | libedit.so.* | libtinfo.so.* | \
-        libbsd.so.* | libmd.so.* | librocksdb.so.* | libpcre2-8.so.* | libargon2.so.* | libgflags.so.* | \
-        libsnappy.so.* | liblz4.so.* | libzstd.so.* | libbz2.so.*) ;;
+        libpthread.so.* | librt.so.* | libssl.so.* | libcrypto.so.* | libz.so.* | librocksdb.so.* | \
+        libpcre2-8.so.* | libargon2.so.* | libgflags.so.* | libsnappy.so.* | liblz4.so.* | libzstd.so.* | \
+        libbz2.so.*) ;;
       *) fail "$program needs $library" ;;
     esac
   done
+  # What the shell loads before its first prompt is little: Shell/Packaging/archives.sh.
+  if [ "$program $(uname -m)" = "nexa x86_64" ] && grep -E 'libstdc|libgcc|libssl|libcrypto' <<<"$needed" >&2; then
+    fail "nexa loads more than it needs for a prompt"
+  fi
   size=$(stat -c %s "$root/bin/$program")
   echo "$program: $((size / 1000000)) MB"
   [ "$size" -lt 60000000 ] || fail "$program has become too large"
@@ -43,6 +47,19 @@ run "$root/bin/nexa" --local "$work/data" -q -e 'use films' -e 'create {"_id": "
 run "$root/bin/nexadb" start --data-dir "$work/data" --socket "$work/nexadb.sock" >/dev/null
 run "$root/bin/nexadb" status --data-dir "$work/data" >/dev/null || fail "no server"
 run "$root/bin/nexadb" stop --data-dir "$work/data" >/dev/null
+
+# OpenSSL is loaded when it is called for.
+if command -v openssl >/dev/null; then
+  openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/key.pem" -out "$work/cert.pem" -days 2 -subj /CN=localhost \
+    -addext subjectAltName=DNS:localhost 2>/dev/null
+  chmod 600 "$work/key.pem"
+  run env NEXADB_ROOT_PASSWORD=installed "$root/bin/nexadb" start \
+    --data-dir "$work/encrypted" --port 0 --tls-cert "$work/cert.pem" --tls-key "$work/key.pem" >"$work/started"
+  port=$(sed -n 's/.*:\([0-9][0-9]*\).*/\1/p' "$work/started" | head -n 1)
+  [ "$(run env NEXADB_PASSWORD=installed "$root/bin/nexa" --port "$port" --tls-ca-file "$work/cert.pem" --ids -q \
+    -e databases)" = default ] || fail "no encrypted connection: $(cat "$work/started")"
+  run "$root/bin/nexadb" stop --data-dir "$work/encrypted" >/dev/null
+fi
 
 # A start, beside that of true(1).
 start() { # program argument

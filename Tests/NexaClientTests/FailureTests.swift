@@ -325,6 +325,41 @@ extension ClientTests {
             second.stop()
         }
 
+        @Test func aWaitingCallDoesNotSitOutThePauseOfTheBackoff() async throws {
+            let first = try ScriptedServer { peer in try await Self.answerPings(peer) }
+            let attempts = Counter()
+            struct Observer: NexaObserver {
+                let attempts: Counter
+                func observe(_ event: NexaEvent) {
+                    if case .connectFailed = event { _ = attempts.next() }
+                }
+            }
+            var configuration = NexaConfiguration(host: "127.0.0.1", port: first.port)
+            // Without probes the second attempt would come after half an hour.
+            configuration.backoff.initial = .seconds(3600)
+            configuration.backoff.maximum = .seconds(3600)
+            configuration.pool.acquireTimeout = .seconds(600)
+            configuration.operationTimeout = .seconds(600)
+            let client = NexaClient(configuration, observer: Observer(attempts: attempts))
+            try await client.ping()
+            first.stop()
+            while client.poolSnapshot.idle > 0 { await Task.yield() }
+            let call = Task { try await client.ping() }
+            while attempts.value < 5 { await Task.yield() }
+            let second = try ScriptedServer(port: first.port) { peer in try await Self.answerPings(peer) }
+            _ = try await call.value
+            await client.shutdown()
+            second.stop()
+        }
+
+        private static func answerPings(_ peer: ScriptedPeer) async throws {
+            try await peer.login()
+            while true {
+                try await peer.receive(.ping)
+                peer.reply([:], as: .pong)
+            }
+        }
+
         @Test func bigRequestsAndRepliesPass() async throws {
             try await withScript({ peer in
                 try await peer.login()

@@ -4,7 +4,8 @@ import Testing
 
 @testable import NexaClient
 
-/// Fails a test whose clients leave a thread, a connection, a descriptor, a call or a lease behind.
+/// Fails a test whose clients leave a thread, a connection, a descriptor, a call or a lease behind: by the client's own
+/// books, which tests beside this one do not disturb, and with `NEXA_PROCESS_LEDGER=1` by those of the kernel.
 struct LedgerTrait: SuiteTrait, TestTrait, TestScoping {
     var isRecursive: Bool { true }
 
@@ -14,9 +15,12 @@ struct LedgerTrait: SuiteTrait, TestTrait, TestScoping {
         // Once for each case of a test, not for the suites around it.
         guard testCase != nil else { return try await function() }
         let ledger = Ledger()
+        let process = ProcessLedger.isWanted ? await ProcessLedger() : nil
         try await Ledger.$current.withValue(ledger) { try await function() }
         let remains = await ledger.settled()
         if !remains.isEmpty { Issue.record("left behind: \(remains.joined(separator: ", "))") }
+        guard let leftovers = await process?.leftovers(), !leftovers.isEmpty else { return }
+        Issue.record("left behind in the process: \(leftovers.joined(separator: ", "))")
     }
 }
 
@@ -54,6 +58,20 @@ extension ClientTests {
                 }
             }
             #expect(await ledger.settled().isEmpty)
+        }
+
+        @Test func whatTheKernelHoldsIsSeen() async throws {
+            let nothing = await ProcessLedger()
+            let server = try ScriptedServer { peer in await peer.stall() }
+            // The thread takes its name a moment after it began.
+            while OwnProcess.threadCount(named: "scripted-server") == 0 { await Task.yield() }
+            let leftovers = await nothing.leftovers(within: .zero)
+            #expect(leftovers.contains { $0.hasSuffix("thread scripted-server") })
+            #expect(leftovers.contains { $0.hasSuffix("descriptor of socket:") })
+            #expect(leftovers.contains { $0.hasSuffix("descriptor of anon_inode:[eventpoll]") })
+            server.stop()
+            guard ProcessLedger.isWanted else { return }
+            #expect(await nothing.leftovers() == [])
         }
     }
 }

@@ -1,5 +1,6 @@
 #if canImport(NexaServer)
     import NexaClient
+    import NexaProtocol
     import NexaServer
     import NexaTestSupport
     import TestKit
@@ -113,6 +114,73 @@
                     #expect(try await notes.nearest(to: [7, 1], limit: 1, search: .init(field: "e.v")).count == 1)
                 }
             }
+
+            private struct Note: NexaModel, Equatable {
+                var id: String
+                var vector: [Float]
+                var exact: [Double]?
+
+                enum CodingKeys: String, CodingKey {
+                    case id = "_id"
+                    case vector, exact
+                }
+            }
+
+            /// Packed on the wire, everybody sees the numbers.
+            @Test func vectorsComeBackAsTheNumbersTheyAre() async throws {
+                let vector = (0..<50).map { Float($0) / 7 }
+                try await LiveServer.run { client in
+                    let notes = client.database().collection("notes")
+                    let models = notes.of(Note.self)
+                    try await models.insert(Note(id: "a", vector: vector, exact: [0.1, 2]))
+                    try await models.insert(contentsOf: [Note(id: "b", vector: vector), Note(id: "c", vector: vector)])
+                    try await notes.insert(["_id": "d", "vector": .vector(vector)])
+                    let plain = try EncodedDocument(
+                        json: #"{"_id": "e", "vector": [\#(vector.map { "\($0)" }.joined(separator: ","))]}"#)
+                    try await notes.insert(encoded: [plain])
+                    let numbers = Value.array(vector.map { .double(Double($0)) })
+                    for id: DocumentID in ["a", "b", "c", "d"] {
+                        #expect(try await notes.read(id)?["vector"] == numbers)
+                        #expect(try await models.read(id)?.vector == vector)
+                    }
+                    #expect(try await models.read("e")?.vector == vector)
+                    #expect(try await models.read("a")?.exact == [0.1, 2])
+                    #expect(try await notes.count(["vector": numbers]) == 4)
+                    #expect(try await notes.count(["vector.3": .double(Double(vector[3]))]) == 4)
+                }
+            }
+
+            /// What a server is sent that takes packed vectors, and one that does not.
+            @Test func onlyAServerThatTakesThemGetsThemPacked() async throws {
+                let vector: [Float] = [0.5, -1]
+                let packed: [UInt8] = [0xD7, 0x56, 0, 0, 0, 0x3F, 0, 0, 0x80, 0xBF]
+                let plain: [UInt8] = [0x92, 0xCA, 0x3F, 0, 0, 0, 0xCA, 0xBF, 0x80, 0, 0]
+                for grants in [Capability.all, [.clientIDs, .atomicBatches], []] {
+                    let expected = grants.contains(.packedVectors) ? packed : plain
+                    try await withScript({ peer in
+                        try await peer.login(capabilities: grants)
+                        for type in [MessageType.create, .create, .batchWrite] {
+                            let request = try await peer.receive(type)
+                            #expect(request.payload.indices.contains { request.payload[$0...].starts(with: expected) })
+                            let documents = request.fields["documents"]?.array ?? [request.fields["data"] ?? .null]
+                            for document in documents { #expect(document.document?["vector"] == [0.5, -1.0]) }
+                            peer.reply(["document_id": "x", "document_ids": .array(documents.map { _ in "x" })])
+                        }
+                        await peer.stall()
+                    }) { client, _ in
+                        let notes = client.database().collection("notes")
+                        let models = notes.of(Vector.self)
+                        try await models.insert(Vector(vector: vector))
+                        try await notes.insert(["vector": .vector(vector)])
+                        let result = try await models.insert(contentsOf: [
+                            Vector(vector: vector), Vector(vector: vector)
+                        ])
+                        #expect(result.outcomes.count == 2)
+                    }
+                }
+            }
+
+            private struct Vector: NexaModel { var vector: [Float] }
 
             @Test func aPipelineBeginsWithAVectorSearch() async throws {
                 try await LiveServer.run { client in

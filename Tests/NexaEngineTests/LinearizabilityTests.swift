@@ -171,6 +171,50 @@ import Testing
         #expect(try engine.checkIndexes(database: "default", collection: "c") == [])
     }
 
+    /// What an answer tells of can be read by whoever gets it, also when it tells of a write that was queued only.
+    @Test func answersThatChangeNothingComeBehindWhatTheyTellOf() async throws {
+        let fixture = try Fixture()
+        let engine = fixture.engine
+        let order = Order()
+        func insert(deferred: Bool) {
+            engine.insert(
+                database: "default", collection: "c", document: MessagePack.encode(["_id": 1] as Document),
+                isDeferred: deferred
+            ) { order.append($0.isSuccess ? "inserted" : "duplicate") }
+        }
+        func delete(deferred: Bool) {
+            engine.delete(database: "default", collection: "c", id: 1, isDeferred: deferred) {
+                order.append((try? $0.get()) == true ? "deleted" : "not there")
+            }
+        }
+        try await engine.createCollection(name: "c")
+        insert(deferred: true)
+        insert(deferred: true)
+        delete(deferred: true)
+        delete(deferred: true)
+        engine.update(
+            database: "default", collection: "c", id: 1, updates: MessagePack.encode(["n": 1] as Document),
+            isDeferred: true
+        ) { order.append((try? $0.get()) == true ? "updated" : "nothing to update") }
+        let update = try engine.write(database: "default", collection: "c", [.update(["_id": 1], ["$set": ["n": 1]])])
+        #expect(update.step(budget: 100) == .done)
+        update.finish { _ in order.append("nothing to write") }
+        #expect(order.words == [])
+        engine.flushPending()
+        await order.wait(for: 6)
+        #expect(
+            order.words == ["inserted", "duplicate", "deleted", "not there", "nothing to update", "nothing to write"])
+    }
+
+    private final class Order: Sendable {
+        private let list = Mutex<[String]>([])
+        var words: [String] { list.withLock { $0 } }
+        func append(_ word: String) { list.withLock { $0.append(word) } }
+        func wait(for count: Int) async {
+            while words.count < count { await Task.yield() }
+        }
+    }
+
     /// Histories that no order explains.
     @Test func theCheckerKnowsWrongHistories() {
         func event(_ operation: Operation, _ answer: Answer, _ began: Int, _ ended: Int) -> Event {
@@ -190,4 +234,8 @@ import Testing
         ]
         #expect(!Self.isLinearizable(turned), "a value that goes back")
     }
+}
+
+extension Result {
+    fileprivate var isSuccess: Bool { if case .success = self { true } else { false } }
 }

@@ -210,10 +210,66 @@ struct VectorSource {
                 stages.insert(found.plan["stage"]?.string ?? "")
             }
         }
-        #expect(stages == ["VECTOR_INDEX", "DOCUMENT_SCAN"])
+        #expect(stages == ["VECTOR_INDEX", "DOCUMENT_SCAN", "INDEX_SCAN"])
         #expect(try engine.nearestIDs(to: source.next()) { $0.filter = ["n": -1] } == [])
         #expect { try engine.nearest(to: source.next()) { $0.filter = ["n": ["$lessThan": 1]] } } throws: {
             ($0 as? EngineError)?.code == .badRequest
+        }
+    }
+
+    /// What an index of the filter finds is compared in memory; what it does not say alone is looked at.
+    @Test(arguments: [VectorOptions.Quantization.none, .int8])
+    func anIndexOfTheFilterSaysWhichVectorsAreCompared(quantization: VectorOptions.Quantization) async throws {
+        let fixture = try Fixture()
+        let engine = fixture.engine
+        var source = VectorSource(seed: 11, dimensions: 8)
+        _ = try await engine.makeIndex(
+            IndexDefinition(vectorsAt: "vector", options: VectorOptions(dimensions: 8, quantization: quantization)))
+        var vectors: [[Float]] = []
+        let documents = (0..<1000).map { number -> Document in
+            vectors.append(source.next())
+            var document: Document = [
+                "_id": .int(Int64(number)), "i": .int(Int64(number % 100)),
+                "tags": .array([.int(Int64(number % 50)), 99]),
+                "j": .int(Int64(number % 7))
+            ]
+            // Some have none.
+            if number % 10 != 9 { document["vector"] = Self.vector(vectors[number]) }
+            return document
+        }
+        try await engine.insert(contentsOf: documents, collection: "c")
+        try await engine.makeIndex(IndexDefinition(keys: [.init("i")]))
+        try await engine.makeIndex(IndexDefinition(keys: [.init("tags")]))
+        func check(_ filter: Document, _ stage: Value, _ isMeant: (Int) -> Bool) throws {
+            let query = source.next()
+            let meant = (0..<1000).filter { $0 % 10 != 9 && isMeant($0) }.map { (Value.int(Int64($0)), vectors[$0]) }
+            let truth = Self.nearest(query, meant, .cosine, 10)
+            let found = try engine.nearest(to: query) { $0.filter = filter }
+            #expect(found.plan["stage"] == stage, "\(found.plan)")
+            #expect(found.hits.map(\.id) == truth.map(\.id), "\(found.plan)")
+        }
+        try check(["i": 3], "INDEX_SCAN") { $0 % 100 == 3 }
+        try check(["i": ["$in": [5, 17, 18]]], "INDEX_SCAN") { [5, 17, 18].contains($0 % 100) }
+        try check(["tags": 7], "DOCUMENT_SCAN") { $0 % 50 == 7 }
+        try check(["i": ["$lt": 4], "j": 2], "DOCUMENT_SCAN") { $0 % 100 < 4 && $0 % 7 == 2 }
+        try await engine.delete(id: 3, collection: "c")
+        try await engine.update(id: 103, ["i": 4], collection: "c")
+        try await engine.update(id: 203, ["vector": .null], collection: "c")
+        vectors[303] = source.next()
+        try await engine.update(id: 303, ["vector": Self.vector(vectors[303])], collection: "c")
+        try check(["i": 3], "INDEX_SCAN") { $0 % 100 == 3 && ![3, 103, 203].contains($0) }
+        try check(["i": 4], "INDEX_SCAN") { $0 % 100 == 4 || $0 == 103 }
+        #expect(try engine.nearestIDs(to: source.next()) { $0.filter = ["i": 1000] } == [])
+    }
+
+    @Test func anIndexThatIsStillBeingMadeIsBuiltAnewBehindThat() async throws {
+        let fixture = try Fixture()
+        for name in (0..<10).map({ "c\($0)" }) {
+            let documents = (0..<200).map { ["_id": .int(Int64($0)), "vector": [.int(Int64($0)), 1]] as Document }
+            try await fixture.engine.insert(contentsOf: documents, collection: name)
+            #expect(try await fixture.engine.rebuildVectors(collection: name, maxConnections: 8) == 200)
+            let fields = fixture.engine.vectorFields(database: "default", collection: name)
+            #expect(fields.map(\.definition.vector?.maxConnections) == [8])
         }
     }
 

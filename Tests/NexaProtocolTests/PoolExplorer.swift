@@ -12,7 +12,7 @@ struct PoolWorld {
         case callEnds(Pool.ConnectionID)
         case leaseEnds(Pool.ConnectionID, reusable: Bool)
         case connected(Pool.ConnectionID)
-        case connectFailed(Pool.ConnectionID, isFinal: Bool)
+        case connectFailed(Pool.ConnectionID, isFinal: Bool, isRefused: Bool)
         case closed(Pool.ConnectionID)
         case withdrawal(Int)
         /// The timer fires when it is due; or once more behind that, which must do no harm.
@@ -23,7 +23,7 @@ struct PoolWorld {
     }
 
     /// Changes what the machine says, to see that the checks notice.
-    enum Fault: CaseIterable { case none, losesARefusal, servesTwice, forgetsTheTimer, connectsTwice }
+    enum Fault: CaseIterable { case none, losesARefusal, servesTwice, forgetsTheTimer, connectsTwice, delaysTheProbe }
 
     static let patience: Duration = .seconds(5)
     let fault: Fault
@@ -39,6 +39,9 @@ struct PoolWorld {
     private var leased: Set<Pool.ConnectionID> = []
     private var draining: Set<Pool.ConnectionID> = []
     private var deadline: ContinuousClock.Instant?
+    /// Attempts that began within the pause of the backoff.
+    private var probes: Set<Pool.ConnectionID> = []
+    private var lastFailure: ContinuousClock.Instant?
 
     init(_ limits: PoolLimits, start: ContinuousClock.Instant, fault: Fault = .none) {
         self.start = start
@@ -54,7 +57,11 @@ struct PoolWorld {
     var events: [Event] {
         var events: [Event] = [.call, .lease]
         for id in connecting.sorted(by: { $0.number < $1.number }) {
-            events += [.connected(id), .connectFailed(id, isFinal: false), .connectFailed(id, isFinal: true)]
+            events += [
+                .connected(id), .connectFailed(id, isFinal: false, isRefused: true),
+                .connectFailed(id, isFinal: false, isRefused: false),
+                .connectFailed(id, isFinal: true, isRefused: false)
+            ]
         }
         for id in open.keys.sorted(by: { $0.number < $1.number }) {
             if open[id] ?? 0 > 0 { events.append(.callEnds(id)) }
@@ -85,10 +92,16 @@ struct PoolWorld {
             connecting.remove(id)
             open[id] = 0
             perform { pool, now, actions in pool.connectSucceeded(id, at: now, into: &actions) }
-        case .connectFailed(let id, let isFinal):
+        case .connectFailed(let id, let isFinal, let isRefused):
             connecting.remove(id)
+            let before = (pool.failures, pool.phase, pool.mayConnectAt)
+            let isProbe = probes.remove(id) != nil
+            lastFailure = now
             perform { pool, now, actions in
-                pool.connectFailed(id, isFinal: isFinal, jitter: 0.5, at: now, into: &actions)
+                pool.connectFailed(id, isFinal: isFinal, isRefused: isRefused, jitter: 0.5, at: now, into: &actions)
+            }
+            if isProbe, !pool.isClosed, (pool.failures, pool.phase) != (before.0, before.1) {
+                problems.append("probe \(id) counts as a failure")
             }
         case .closed(let id):
             open[id] = nil
@@ -110,7 +123,9 @@ struct PoolWorld {
             tick()
         case .staleTimer:
             perform { pool, now, actions in pool.tick(now, into: &actions) }
-        case .clear: perform { pool, now, actions in pool.clear(at: now, into: &actions) }
+        case .clear:
+            probes = []
+            perform { pool, now, actions in pool.clear(at: now, into: &actions) }
         case .close:
             perform { pool, _, actions in pool.close(into: &actions) }
             draining = Set(open.keys)
@@ -171,6 +186,7 @@ struct PoolWorld {
     private mutating func apply(_ action: Pool.Action) {
         switch action {
         case .connect(let id):
+            checkPause(id)
             for _ in 0..<(fault == .connectsTwice && connecting.count == 1 ? 2 : 1) {
                 if !connecting.insert(id).inserted || open[id] != nil { problems.append("connection \(id) twice") }
             }
@@ -180,7 +196,8 @@ struct PoolWorld {
             end(token)
         case .setDeadline(let due):
             if pool.isClosed { problems.append("a timer of a closed pool") }
-            if fault != .forgetsTheTimer || waiting.isEmpty { deadline = due }
+            let isLate = fault == .delaysTheProbe && due == pool.probeAt
+            if fault != .forgetsTheTimer || waiting.isEmpty { deadline = isLate ? due + .milliseconds(1) : due }
         case .cancelDeadline: deadline = nil
         case .drain(let id):
             if leased.contains(id) { problems.append("connection \(id) is drained while it is leased") }
@@ -206,6 +223,15 @@ struct PoolWorld {
 
     private mutating func end(_ token: Int) {
         if !ended.insert(token).inserted { problems.append("caller \(token) ended twice") }
+    }
+
+    /// An attempt within the pause of the backoff is a probe: someone waits for it, and it does not come too soon.
+    private mutating func checkPause(_ id: Pool.ConnectionID) {
+        guard let end = pool.mayConnectAt, end > now, let lastFailure else { return }
+        probes.insert(id)
+        if pool.waiterCount == 0 { problems.append("probe \(id), for which nobody waits") }
+        if pool.phase != .failing { problems.append("probe \(id) of a pool that is \(pool.phase)") }
+        if now < lastFailure + pool.limits.initialProbe / 2 { problems.append("probe \(id) follows too soon") }
     }
 
     // MARK: What must always hold
@@ -250,6 +276,9 @@ struct PoolWorld {
         if isPausing, !waiting.isEmpty, connecting.isEmpty, hasRoom {
             demand(deadline != nil, "nobody will try again")
         }
+        if let probe = pool.probeAt, calls, connecting.isEmpty, hasRoom {
+            demand(deadline.map { $0 <= max(probe, now) } ?? false, "nobody probes for those who wait")
+        }
         if leases, leased.count < max(1, limits.maximumConnections - 1), !hasRoom, connecting.isEmpty {
             let isComing = pool.connections.contains { $0.state == .reserved || $0.state == .draining }
             let lanes = pool.connections.count { $0.state == .ready }
@@ -261,7 +290,7 @@ struct PoolWorld {
     mutating func finish() {
         if !pool.isClosed { happen(.close) }
         for id in leased { happen(.leaseEnds(id, reusable: true)) }
-        for id in connecting { happen(.connectFailed(id, isFinal: false)) }
+        for id in connecting { happen(.connectFailed(id, isFinal: false, isRefused: false)) }
         for id in open.keys { happen(.closed(id)) }
         if pool.phase != .closed { problems.append("the pool does not end") }
         if ended.count != nextToken - 1 { problems.append("\(nextToken - 1 - ended.count) callers never ended") }
@@ -275,6 +304,9 @@ struct PoolWorld {
         hasher.combine(pool.failures)
         hasher.combine(pool.hasEverConnected)
         hasher.combine(pool.mayConnectAt.map { max($0, now) - now })
+        hasher.combine(pool.probeAt.map { max($0, now) - now })
+        hasher.combine(pool.outageStart.map { now - $0 })
+        hasher.combine(lastFailure.map { now - $0 })
         hasher.combine(pool.lastFailure.map { max(now - $0, .zero) })
         hasher.combine(deadline.map { max($0, now) - now })
         for connection in pool.connections {
@@ -285,6 +317,7 @@ struct PoolWorld {
             hasher.combine(now - connection.startedAt)
             hasher.combine(connection.expiresAt.map { max($0, now) - now })
             hasher.combine(draining.contains(connection.id))
+            hasher.combine(probes.contains(connection.id))
         }
         for entry in waiting {
             hasher.combine(entry.isLease)

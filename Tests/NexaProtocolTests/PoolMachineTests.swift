@@ -323,3 +323,137 @@ private typealias Pool = PoolMachine<Int>
         #expect(pool.nextServed(at: time, into: &actions)?.waiter == 2)
     }
 }
+
+/// Finding out that a server is back.
+@Suite struct PoolProbeTests {
+    private let now = ContinuousClock.now
+
+    /// A pool whose only connection has just ended; every attempt fails from now on, at once.
+    private struct Outage {
+        var pool: Pool
+        var clock: ContinuousClock.Instant
+        var actions: [Pool.Action] = []
+        var due: ContinuousClock.Instant?
+        /// When attempts began, since the connection ended.
+        var attempts: [Duration] = []
+        let start: ContinuousClock.Instant
+
+        init(at now: ContinuousClock.Instant, _ change: (inout PoolLimits) -> Void = { _ in }) {
+            var limits = PoolLimits()
+            change(&limits)
+            pool = Pool(limits: limits)
+            (start, clock) = (now, now)
+            _ = pool.wait(0, until: now + .seconds(5), at: now, into: &actions)
+            if let id = connects.first { pool.connectSucceeded(id, at: now, into: &actions) }
+            _ = pool.nextServed(at: now, into: &actions)
+            actions = []
+            if let id = pool.connections.first?.id { pool.closed(id, at: now, into: &actions) }
+        }
+
+        var connects: [Pool.ConnectionID] {
+            actions.compactMap { if case .connect(let id) = $0 { id } else { nil } }
+        }
+        var refusals: [Pool.Refusal] {
+            actions.compactMap { if case .refuse(_, let refusal) = $0 { refusal } else { nil } }
+        }
+
+        /// Fails attempts until someone is refused, nothing is due any more, or the time has come.
+        mutating func run(until end: Duration, isRefused: Bool, jitter: Double) {
+            while refusals.isEmpty {
+                for case .setDeadline(let next) in actions { due = next }
+                if let id = connects.first {
+                    attempts.append(clock - start)
+                    actions = []
+                    pool.connectFailed(
+                        id, isFinal: false, isRefused: isRefused, jitter: jitter, at: clock, into: &actions)
+                    continue
+                }
+                guard let next = due, next <= start + end else { return }
+                due = nil
+                actions = []
+                clock = max(clock, next)
+                pool.tick(clock, into: &actions)
+            }
+        }
+    }
+
+    @Test(arguments: [0, 0.5, 0.99]) func whoeverWaitsIsServedSoonAfterTheServerIsBack(jitter: Double) {
+        var outage = Outage(at: now)
+        _ = outage.pool.wait(1, until: now + .seconds(60), at: now, into: &outage.actions)
+        outage.run(until: .seconds(60), isRefused: true, jitter: jitter)
+        let gaps = zip(outage.attempts, outage.attempts.dropFirst()).map { (at: $0, length: $1 - $0) }
+        // However long it has been: never later than 3 % of the outage, a millisecond, or 50.
+        #expect(gaps.allSatisfy { $0.length <= min(max($0.at / 32, .milliseconds(1)), .milliseconds(50)) })
+        // Nor is the server asked all the time.
+        #expect(outage.attempts.count < 500)
+        #expect(outage.attempts.count { $0 > .seconds(1) && $0 < .seconds(2) } < 80)
+    }
+
+    @Test func probesDoNotOpenTheBreaker() {
+        var probed = Outage(at: now)
+        _ = probed.pool.wait(1, until: now + .seconds(60), at: now, into: &probed.actions)
+        probed.run(until: .seconds(60), isRefused: true, jitter: 0.99)
+        var paused = Outage(at: now)
+        _ = paused.pool.wait(1, until: now + .seconds(60), at: now, into: &paused.actions)
+        paused.run(until: .seconds(60), isRefused: false, jitter: 0.99)
+        #expect(paused.attempts.count == paused.pool.limits.breakerThreshold)
+        #expect(probed.attempts.count > 100)
+        #expect(probed.pool.failures == paused.pool.failures)
+        #expect(probed.pool.failedAttempts == probed.attempts.count)
+        for outage in [probed, paused] {
+            #expect(outage.pool.phase == .breakerOpen)
+            #expect(outage.refusals == [.connectFailed])
+        }
+        // An attempt of the backoff may find a probe on its way: a step later, at most, each time.
+        #expect(probed.clock - paused.clock < .milliseconds(500))
+    }
+
+    @Test func withoutAWaiterThereIsNoProbe() {
+        var outage = Outage(at: now) { $0.minimumConnections = 1 }
+        outage.run(until: .seconds(60), isRefused: true, jitter: 0.99)
+        let gaps = zip(outage.attempts, outage.attempts.dropFirst()).map { $1 - $0 }
+        #expect(gaps.count > 8)
+        #expect(gaps.allSatisfy { $0 >= .milliseconds(49) })
+    }
+
+    @Test func whenTheLastWaiterGoesTheProbesEnd() {
+        var outage = Outage(at: now) { $0.minimumConnections = 1 }
+        let waiter = outage.pool.wait(1, until: now + .seconds(60), at: now, into: &outage.actions)
+        outage.run(until: .milliseconds(500), isRefused: true, jitter: 0.99)
+        let before = outage.attempts.count
+        #expect(waiter.flatMap { outage.pool.withdraw($0) } == 1)
+        outage.run(until: .milliseconds(900), isRefused: true, jitter: 0.99)
+        #expect(outage.attempts.count <= before + 2)
+        // The next one finds out at once.
+        outage.actions = []
+        _ = outage.pool.wait(2, until: now + .seconds(60), at: outage.clock + .milliseconds(60), into: &outage.actions)
+        #expect(outage.connects.count == 1)
+    }
+
+    @Test func aServerThatAnswersBadlyIsNotProbed() {
+        // It let the client connect and failed then: asking again every millisecond would not be cheap.
+        var outage = Outage(at: now)
+        _ = outage.pool.wait(1, until: now + .seconds(1), at: now, into: &outage.actions)
+        outage.run(until: .seconds(1), isRefused: false, jitter: 0.99)
+        #expect(outage.pool.probeAt == nil)
+        #expect(outage.attempts.count < 8)
+    }
+
+    @Test func aSuccessEndsTheOutage() {
+        var outage = Outage(at: now)
+        _ = outage.pool.wait(1, until: now + .seconds(60), at: now, into: &outage.actions)
+        outage.run(until: .seconds(1), isRefused: true, jitter: 0.5)
+        outage.actions = []
+        outage.clock = outage.due ?? outage.clock
+        outage.pool.tick(outage.clock, into: &outage.actions)
+        guard let id = outage.connects.first else {
+            Issue.record("nobody probes")
+            return
+        }
+        outage.pool.connectSucceeded(id, at: outage.clock, into: &outage.actions)
+        #expect(outage.pool.nextServed(at: outage.clock, into: &outage.actions)?.waiter == 1)
+        #expect(outage.pool.failedAttempts == 0)
+        #expect(outage.pool.probeAt == nil)
+        #expect(outage.pool.outageStart == nil)
+    }
+}

@@ -64,12 +64,17 @@ final class Peer {
 
     /// The next frame, or `nil` when the server closed.
     func receive() throws -> (type: MessageType, fields: Document)? {
+        guard let (type, payload) = try receiveBytes() else { return nil }
+        return (type, try MessagePack.decodeDocument(payload))
+    }
+
+    /// The next frame with its payload as it came, or `nil` when the server closed.
+    func receiveBytes() throws -> (type: MessageType, payload: [UInt8])? {
         while true {
             let arrived = buffer
             if let frame = try FrameDecoder().frame(in: arrived.span.bytes, at: 0) {
-                let fields = try MessagePack.decodeDocument(arrived.span.bytes.extracting(frame.payload))
                 buffer.removeFirst(frame.payload.upperBound)
-                return (frame.header.type, fields)
+                return (frame.header.type, Array(arrived[frame.payload]))
             }
             var chunk = [UInt8](repeating: 0, count: 64 << 10)
             let count = recv(descriptor, &chunk, chunk.count, 0)

@@ -59,6 +59,30 @@ import Testing
                 """)
     }
 
+    /// People compare them; what a program reads is exact.
+    @Test func similaritiesHaveFourDigitsOnAScreen() throws {
+        let found: [Document] = [
+            ["_id": "a", "_similarity": 1.0, "x": 0.123456789], ["_id": "b", "_similarity": 0.97530864197530864],
+            ["_id": "c", "_similarity": -0.0000123456789], ["_id": "d", "_similarity": .double(.infinity)],
+            ["_id": "e", "_similarity": 0.99999], ["_id": "f", "_similarity": 0]
+        ]
+        #expect(
+            try printed(found, columns: 80).output == """
+                ┌─────┬─────────────┬─────────────┐
+                │ _id │ _similarity │           x │
+                ├─────┼─────────────┼─────────────┤
+                │ a   │         1.0 │ 0.123456789 │
+                │ b   │      0.9753 │             │
+                │ c   │  -1.235e-05 │             │
+                │ d   │         inf │             │
+                │ e   │         1.0 │             │
+                │ f   │           0 │             │
+                └─────┴─────────────┴─────────────┘
+
+                """)
+        #expect(try printed(found, columns: nil).output.contains(" 0.9753086419753086 |"))
+    }
+
     @Test func whatIsCutIsSaid() throws {
         let text = try printed(
             [["_id": 1, "title": "A rather long title of a film", "plot": "Many words about it", "z": 1]], columns: 40)

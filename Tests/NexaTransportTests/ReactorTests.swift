@@ -123,7 +123,9 @@ extension TransportTests {
                         theirs.close()
                     }
                     let next = try? StreamSocket.pair()
-                    if let next { try? reactor.register(next.0.descriptor, successor) }
+                    guard let next else { return }
+                    successor.sockets = [next.0, next.1]
+                    try? reactor.register(next.0.descriptor, successor)
                 }
                 for peer in [first.1, second.1] { _ = [UInt8(1)].withUnsafeBytes { peer.write($0) } }
                 return 0
@@ -139,10 +141,14 @@ private let successorCalls = Locked(0)
 
 private final class Probe: EventHandler {
     var onReady: (() -> Void)?
+    /// Closed with the reactor.
+    var sockets: [StreamSocket] = []
     func ready(_ events: Readiness) {
         if let onReady { onReady() } else { successorCalls.withLock { $0 += 1 } }
     }
-    func reactorStopped() {}
+    func reactorStopped() {
+        for socket in sockets { socket.close() }
+    }
 }
 
 private final class Recorder: ChannelHandler {

@@ -21,6 +21,20 @@ import Testing
         #expect(help.errors.hasSuffix("  did you mean: count\n"))
     }
 
+    /// People who come from MongoDB or SQL are told what does it here.
+    @Test func whatOtherShellsCallIt() throws {
+        let fixture = try ShellFixture()
+        for (typed, meant) in [
+            ("show dbs", "databases"), ("SHOW collections", "collections"),
+            ("db.movies.find({a: 1})", "use movies; query {…}"), ("select * from movies", "query {…}"),
+            ("count movies", "use movies; count"), ("query movies {a: 1}", "use movies; query {a: 1}"), ("?", "help")
+        ] {
+            let outcome = try fixture.run(["-e", "use m", "-e", typed])
+            #expect(outcome.exitCode == 3)
+            #expect(outcome.errors.hasSuffix("  did you mean: \(meant)\n"), "\(typed): \(outcome.errors)")
+        }
+    }
+
     @Test func operatorsAndNames() throws {
         let fixture = try ShellFixture()
         #expect(try fixture.run(["-e", "use movies; create {_id: 1}; create_db staging"]).exitCode == 0)

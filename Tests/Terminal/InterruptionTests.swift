@@ -1,29 +1,75 @@
 import Glibc
 import PTYKit
+import Synchronization
 import TestKit
 import Testing
 
 /// Imports, exports and typing that are interrupted at random moments: what was acknowledged is there, what is printed is
 /// true, a file is whole or as it was, and the terminal is as it was found.
 ///
-/// NEXA_INTERRUPTION_RUNS says how many, NEXA_INTERRUPTION_SEED which ones; `make interruptions` sets the first.
+/// NEXA_INTERRUPTION_RUNS says how many, NEXA_INTERRUPTION_SEED which ones; `make interruptions` sets the first. How far it
+/// is goes to standard output, and at the end a line with what was done.
 @Suite struct InterruptionTests {
     private static let shards = 2
+    /// A part gives up after so many runs that could not be carried out.
+    private static let mostBroken = 20
     private static func number(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
+
+    /// What the parts have done so far.
+    private struct Tally {
+        var runs = 0
+        var broken = 0
+        var metAtWork = 0
+        var finishedParts = 0
+        var counts: [String: Int] = [:]
+    }
+
+    private static let tally = Mutex(Tally())
+    private static let seed = number("NEXA_INTERRUPTION_SEED") ?? UInt64.random(in: 0 ... .max)
 
     @Test(arguments: 0..<InterruptionTests.shards) func nothingIsHalfDone(_ shard: Int) throws {
         let runs = Int(Self.number("NEXA_INTERRUPTION_RUNS") ?? 60)
-        let seed = Self.number("NEXA_INTERRUPTION_SEED") ?? UInt64.random(in: 0 ... .max)
+        let seed = Self.seed
+        let start = ContinuousClock.now
         let lab = try InterruptionLab(seed: seed, shard: shard)
-        var counts: [String: Int] = [:]
-        for run in stride(from: shard, to: runs, by: Self.shards) {
+        var broken = 0
+        for run in stride(from: shard, to: runs, by: Self.shards) where broken < Self.mostBroken {
             let trial = lab.trial(run)
-            try lab.carryOut(trial)
-            counts["\(trial.work) \(trial.cut)", default: 0] += 1
-            if run / Self.shards % 100 == 99 { print("interruptions: \(run + 1) of \(runs), seed \(seed)") }
+            do {
+                try lab.carryOut(trial)
+            } catch {
+                // One shell that does not come as far must not end thousands of runs.
+                broken += 1
+                Issue.record(error, "\(trial)")
+            }
+            let done = Self.tally.withLock { tally in
+                tally.runs += 1
+                tally.counts["\(trial.work) \(trial.cut)", default: 0] += 1
+                return tally.runs
+            }
+            if done % 100 == 0 { Self.say("interruptions: \(done) of \(runs) in \(Self.seconds(since: start))") }
         }
-        let table = counts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
-        print("interruptions, seed \(seed), part \(shard), met at work \(lab.metAtWork): \(table)")
+        let tally = Self.tally.withLock { tally in
+            tally.broken += broken
+            tally.metAtWork += lab.metAtWork
+            tally.finishedParts += 1
+            return tally
+        }
+        guard tally.finishedParts == Self.shards else { return }
+        let table = tally.counts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+        Self.say(
+            "interruptions, seed \(seed): \(tally.runs) of \(runs) in \(Self.seconds(since: start)), met at work "
+                + "\(tally.metAtWork), not carried out \(tally.broken): \(table)")
+    }
+
+    private static func seconds(since start: ContinuousClock.Instant) -> String {
+        "\((ContinuousClock.now - start).components.seconds) s"
+    }
+
+    /// Standard output is a pipe or a file as a rule, where lines would wait for thousands of others.
+    private static func say(_ line: String) {
+        print(line)
+        fflush(nil)
     }
 }
 

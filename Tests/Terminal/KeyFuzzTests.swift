@@ -43,6 +43,8 @@ import Testing
         let fixture = try ShellFixture(["EDITOR": "/bin/true"])
         if mode == "vi" { _ = try fixture.folder.write(".editrc", "nexa:bind -v\n") }
         let session = try fixture.open(rows: 40)
+        // Files that random keys name are no business of the folder that the tests run in.
+        session.send("\\cd \(fixture.folder.path)\r")
         let clock = ContinuousClock()
         let end = clock.now + .seconds(Int(Self.number("NEXA_KEY_FUZZ_SECONDS") ?? 2))
         let start = clock.now
@@ -50,15 +52,25 @@ import Testing
         var inputs = 0
         var settled = 0
         var middle = 0
+        var sent = SentKeys()
         while rounds < 10 || clock.now < end {
+            sent.beginRound()
             for _ in 0..<Int(random.next() % 40) {
                 inputs += 1
                 if random.next() % 8 == 0 {
-                    session.send((0..<Int(random.next() % 6)).map { _ in Self.byte(&random) })
+                    let bytes = (0..<Int(random.next() % 6)).map { _ in Self.byte(&random) }
+                    sent.note(bytes)
+                    session.send(bytes)
                 } else {
-                    session.send(Self.keys[Int(random.next() % UInt64(Self.keys.count))])
+                    let key = Self.keys[Int(random.next() % UInt64(Self.keys.count))]
+                    sent.note(Array(key.utf8))
+                    session.send(key)
                 }
-                if random.next() % 20 == 0 { session.resize(columns: 1 + Int(random.next() % 200), rows: 40) }
+                if random.next() % 20 == 0 {
+                    let columns = 1 + Int(random.next() % 200)
+                    sent.note(width: columns)
+                    session.resize(columns: columns, rows: 40)
+                }
             }
             session.resize(columns: 80, rows: 40)
             rounds += 1
@@ -69,10 +81,12 @@ import Testing
                 session.send("\u{3}")
                 // A paste whose end is missing is only left when nothing follows the Ctrl-C for a while.
                 session.wait(seconds: attempt == 0 ? 0.1 : 0.5) { _ in false }
-                session.send("\u{15}\\echo round  \(rounds).\r")
+                // `\o round` is soon typed when `\echo round` is edited: then the answer would be in a file.
+                session.send("\u{15}\\o\r\u{15}\\echo round  \(rounds).\r")
                 isBack = session.wrote(mark, seconds: 0.5)
             }
-            #expect(isBack, "seed \(seed), \(mode), round \(rounds): \(session.screen.text)")
+            #expect(
+                isBack, "seed \(seed), \(mode), round \(rounds), keys: \(sent.text)\nscreen: \(session.screen.text)")
             guard isBack else { return }
             if rounds == 10 { settled = Self.memory(of: session.process) }
             if middle == 0, clock.now > start + (end - start) / 2 { middle = Self.memory(of: session.process) }
@@ -98,4 +112,30 @@ import Testing
             if ![4, 26, 0x21, 0x7C].contains(byte) { return byte }
         }
     }
+}
+
+/// What was pressed in the last rounds, for the report of a failure.
+private struct SentKeys {
+    private static let kept = 3
+    private var rounds: [[String]] = []
+
+    mutating func beginRound() {
+        rounds.append([])
+        if rounds.count > Self.kept { rounds.removeFirst() }
+    }
+
+    mutating func note(_ bytes: [UInt8]) {
+        let text = bytes.map { byte -> String in
+            let isPlain = (0x20..<0x7F).contains(byte) && byte != 0x5C && byte != 0x22
+            let digits = String(byte, radix: 16)
+            return isPlain ? String(Unicode.Scalar(byte)) : "\\x" + (digits.count < 2 ? "0" : "") + digits
+        }
+        note("\"\(text.joined())\"")
+    }
+
+    mutating func note(width: Int) { note("width \(width)") }
+
+    private mutating func note(_ text: String) { rounds[rounds.count - 1].append(text) }
+
+    var text: String { rounds.map { $0.joined(separator: " ") }.joined(separator: "\n--- next round: ") }
 }

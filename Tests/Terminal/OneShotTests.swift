@@ -222,4 +222,20 @@ import Testing
         #expect(outcome.lines.last == "1")
         #expect(outcome.exitCode == 0, "\(outcome.errors)")
     }
+
+    /// A server that is busy when a shell comes is waited for, and no second one is started.
+    @Test func aServerThatIsSlowToAnswerIsWaitedFor() throws {
+        let fixture = try ShellFixture()
+        let holder = try fixture.open(["--no-history"])
+        let server = try #require(SignalTests.child(of: holder.process))
+        SignalTests.stop(server)
+        let session = try Session(
+            fixture.nexa, ["--local", fixture.database, "-e", "use m", "-e", "count"], environment: fixture.environment)
+        // Longer than a single attempt to connect.
+        session.wait(seconds: 1) { $0.screen.text.contains("✗") }
+        #expect(session.isRunning, "\(session.screen.text)")
+        kill(server, SIGCONT)
+        #expect(session.finish() == 0, "\(session.screen.text)")
+        #expect(session.screen.text.contains("0"))
+    }
 }

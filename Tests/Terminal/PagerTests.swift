@@ -64,7 +64,7 @@ import Testing
         let lines = try #require(fixture.folder.read("paged")).split(separator: "\n").map(String.init)
         #expect(lines.filter { $0.contains("\"_id\"") }.count == 50)
         #expect(lines.first?.contains("✓ Found 50 document(s):") == true)
-        #expect(lines.last?.contains("⚠ Only the first 50 documents are shown; 'it' shows the next ones") == true)
+        #expect(lines.last?.contains("⚠ Only the first 50 documents are shown; 'it' shows more") == true)
         session.send("\\pager off\r")
         session.send("it\r")
         #expect(session.sees("\"n\": 59"))

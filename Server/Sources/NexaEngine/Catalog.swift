@@ -223,6 +223,7 @@ final class Catalog: Sendable {
                 throw error
             }
             collection.indexes = collection.queryIndexes.filter { $0 !== index }
+            index.tellWaiters()
         }
     }
 

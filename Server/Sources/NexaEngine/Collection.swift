@@ -76,7 +76,10 @@ final class Collection: Sendable {
     func markDropped() {
         dropped.store(true, ordering: .releasing)
         // A query that uses one meanwhile finds neither entries nor documents: they go in one commit.
-        for index in queryIndexes { index.markDropped() }
+        for index in queryIndexes {
+            index.markDropped()
+            index.tellWaiters()
+        }
     }
 }
 

@@ -135,4 +135,28 @@ extension Engine {
         for (key, version) in noted { latches.latch(of: key).forget(key, version: version) }
         throw EngineError(refusal)
     }
+
+    /// Calls `body` once what is queued for some documents is committed.
+    ///
+    /// An answer that changes nothing (not found, nothing to change) may come from a value that is queued only. Whoever
+    /// gets it could read next, and would not find what it told of.
+    func whenVisible(_ keys: [[UInt8]], _ body: @escaping @Sendable (Result<Void, EngineError>) -> Void) {
+        let isQueued = keys.contains { key in
+            let latch = latches.latch(of: key)
+            latch.lock()
+            defer { latch.unlock() }
+            return latch.pending(key) != nil
+        }
+        if isQueued { whenCommitted(body) } else { body(.success(())) }
+    }
+
+    /// Calls `body` once everything is committed that is queued now; at once when nothing is.
+    func whenCommitted(_ body: @escaping @Sendable (Result<Void, EngineError>) -> Void) {
+        if store.isIdle { return body(.success(())) }
+        // Commits are made in the order in which they are queued.
+        let refusal = store.enqueue(WriteBatch(), durability: .os) { result in
+            body(result.map { _ in }.mapError { EngineError($0) })
+        }
+        if let refusal { body(.failure(EngineError(refusal))) }
+    }
 }

@@ -28,7 +28,7 @@ extension Engine {
                 try put(stamped, into: collection, options, completion)
             }
         } catch {
-            return completion(.failure(error))
+            refuse(error, completion)
         }
         if !options.isDeferred { store.commitPending() }
     }
@@ -60,7 +60,7 @@ extension Engine {
                 try put(batch, into: collection, options, completion)
             }
         } catch {
-            return completion(.failure(error))
+            refuse(error, completion)
         }
         if !options.isDeferred { store.commitPending() }
     }
@@ -96,8 +96,8 @@ extension Engine {
         } validating: { () throws(EngineError) in
             try Self.validate(updates)
             if hasOperators { program = try CompiledWrite.program(updates) }
-        } whenUnchanged: {
-            if !isTooLarge { completion(.success(true)) }
+        } tellsUnchanged: {
+            !isTooLarge
         }
         return !isTooLarge
     }
@@ -238,15 +238,17 @@ extension Engine {
         _ database: String, _ name: String, _ id: Value, _ options: WriteOptions,
         _ completion: @escaping @Sendable (Result<Bool, EngineError>) -> Void,
         make: (Collection, [UInt8], Value, [UInt8]) throws(EngineError) -> DocumentChange?,
-        validating: () throws(EngineError) -> Void, whenUnchanged: () -> Void = {}
+        validating: () throws(EngineError) -> Void, tellsUnchanged: () -> Bool = { true }
     ) {
         do throws(EngineError) {
             try validating()
             guard let collection = catalog.collection(database, name) else { return completion(.success(false)) }
             var attempt = WriteAttempt.unchanged
             var isFound = false
+            var keys: [[UInt8]] = []
             for candidate in DocumentKey.candidates(id) where !isFound {
                 let key = try DocumentKey.make(collection.number, candidate)
+                keys.append(key)
                 attempt = try commit(in: collection, keys: [key], options: options) { (found) throws(EngineError) in
                     guard let old = found[0] else { return [] }
                     isFound = true
@@ -255,12 +257,28 @@ extension Engine {
                     completion($0.map { true })
                 }
             }
-            if isFound, attempt == .unchanged { return whenUnchanged() }
-            guard attempt == .queued else { return completion(.success(false)) }
+            if attempt != .queued, !isFound || tellsUnchanged() {
+                let isFound = isFound
+                let answer: @Sendable (Result<Void, EngineError>) -> Void = { completion($0.map { isFound }) }
+                if options.transaction == nil { whenVisible(keys, answer) } else { answer(.success(())) }
+            }
         } catch {
-            return completion(.failure(error))
+            refuse(error, completion)
         }
         if !options.isDeferred { store.commitPending() }
+    }
+
+    /// Answers with an error. A duplicate may be one of what is queued only, and is told when that is there.
+    private func refuse<Answer>(
+        _ error: EngineError, _ completion: @escaping @Sendable (Result<Answer, EngineError>) -> Void
+    ) {
+        guard error.code == .duplicateID || error.code == .duplicateKey else { return completion(.failure(error)) }
+        whenCommitted { result in
+            switch result {
+            case .success: completion(.failure(error))
+            case .failure(let failure): completion(.failure(failure))
+            }
+        }
     }
 
     // MARK: Checking

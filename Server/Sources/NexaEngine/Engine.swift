@@ -76,12 +76,14 @@ public final class Engine: Sendable {
         sweeper.shutDown()
         builder.shutDown()
         keeper.shutDown(self)
+        tellVectorBuilds()
         store.close()
     }
 
     deinit {
         sweeper.shutDown()
         keeper.shutDown(self)
+        tellVectorBuilds()
     }
 
     /// Gets deferred writes committed, on this thread where that is cheap; see `isDeferred` of the write calls.

@@ -41,6 +41,8 @@ final class Index: IndexMaintaining, Sendable {
     let removals = RemovedEntries()
     /// Whether most documents have one entry, which needs no look at others.
     let hasPlainEntries: Bool
+    /// Who waits until it is built, or gone.
+    private let waiters = Monitor<[@Sendable () -> Void]>([])
     /// The vectors, when it is an index of such.
     let vectors: VectorField?
 
@@ -88,12 +90,33 @@ final class Index: IndexMaintaining, Sendable {
     func markReady(since sequence: UInt64) {
         readySince.store(sequence, ordering: .releasing)
         stateBits.store(State.ready.rawValue, ordering: .releasing)
+        tellWaiters()
     }
 
     /// Takes `markDropped` back.
     func restore(_ state: State) { stateBits.store(state.rawValue, ordering: .releasing) }
 
+    /// Marks it as gone; `tellWaiters` comes next, once that cannot be taken back.
     func markDropped() { stateBits.store(State.dropped.rawValue, ordering: .releasing) }
+
+    /// Calls once the index is no longer being built, which may be at once: it is ready, gone, or the engine ends.
+    func whenBuilt(_ body: @escaping @Sendable () -> Void) {
+        let mustWait = waiters.withLock { waiters in
+            guard state == .building else { return false }
+            waiters.append(body)
+            return true
+        }
+        if !mustWait { body() }
+    }
+
+    /// Calls everyone who waits for the end of building.
+    func tellWaiters() {
+        let told = waiters.withLock { waiters in
+            defer { waiters = [] }
+            return waiters
+        }
+        for body in told { body() }
+    }
 
     /// The first commit at which it was complete.
     var readySequence: UInt64 { readySince.load(ordering: .acquiring) }

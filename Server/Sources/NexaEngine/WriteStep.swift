@@ -181,10 +181,10 @@ final class WriteStep {
                     tracker.end($0, of: number)
                 }
             } catch {
-                tracker.end(.success(()), of: number)
+                endUnchanged(keys, error)
                 throw error
             }
-            if attempt == .queued { tracker.add(bytes: made.bytes) } else { tracker.end(.success(()), of: number) }
+            if attempt == .queued { tracker.add(bytes: made.bytes) } else { endUnchanged(keys) }
             if let found = unmade {
                 made = try decision(found, ids, keys, stamping)
                 attempts += 1
@@ -317,16 +317,20 @@ final class WriteStep {
             } completion: { [tracker, number] in
                 tracker.end($0, of: number)
             }
-            if attempt == .queued {
-                tracker.add(bytes: document.bytes.count)
-            } else {
-                tracker.end(.success(()), of: number)
-            }
+            if attempt == .queued { tracker.add(bytes: document.bytes.count) } else { endUnchanged([key]) }
             return attempt
         } catch {
-            tracker.end(.success(()), of: number)
+            endUnchanged([key], error)
             throw error
         }
+    }
+
+    /// Ends what changed nothing; the answer waits until what it may tell of is committed.
+    private func endUnchanged(_ keys: [[UInt8]], _ error: EngineError? = nil) {
+        let end: @Sendable (Result<Void, EngineError>) -> Void = { [tracker, number] in tracker.end($0, of: number) }
+        if options.transaction != nil { return end(.success(())) }
+        // The entry of a unique index belongs to some other document.
+        if error?.code == .duplicateKey { engine.whenCommitted(end) } else { engine.whenVisible(keys, end) }
     }
 }
 

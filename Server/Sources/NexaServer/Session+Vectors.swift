@@ -1,6 +1,7 @@
 import NexaEngine
 import NexaProtocol
 import NexaValue
+import NexaVector
 
 /// Searching by nearness.
 extension Session {

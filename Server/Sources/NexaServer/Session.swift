@@ -163,6 +163,7 @@ final class Session: @unchecked Sendable {
     func loggedIn(_ userLogin: UserLogin, capabilities: Set<Capability>) {
         self.userLogin = userLogin
         login = .user(userLogin.user, capabilities: capabilities)
+        requests.unpacksVectors = capabilities.contains(.packedVectors)
         // The user may have been changed since the password was checked.
         seenUserGeneration = .max
         refreshLogin()

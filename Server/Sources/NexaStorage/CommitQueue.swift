@@ -113,6 +113,9 @@ final class CommitQueue: Sendable {
         }
     }
 
+    /// Whether nothing is waiting or being committed.
+    var isIdle: Bool { state.withLock { $0.waiting.isEmpty && !$0.hasLeader } }
+
     /// Sees to it that what is queued gets committed: here, if that is cheap, or by the thread.
     ///
     /// - Parameter mayFlushInline: whether this thread may wait for the device, if that is quick.

@@ -139,6 +139,9 @@ public final class Store: Sendable {
         queue.enqueue(batch, durability, completion)
     }
 
+    /// Whether nothing is queued or being committed.
+    public var isIdle: Bool { queue.isIdle }
+
     /// Gets everything enqueued committed: on this thread if that is cheap and no other thread is at it.
     ///
     /// - Parameter mayFlush: whether this thread may wait for the device as long as its flushes take less than a

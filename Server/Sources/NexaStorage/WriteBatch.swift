@@ -30,7 +30,9 @@ public struct WriteBatch: Sendable {
 
     /// Sets a key.
     public mutating func put(_ family: ColumnFamily, key: RawSpan, value: RawSpan) {
-        bytes.reserveCapacity(bytes.count + key.byteCount + value.byteCount + 10)
+        let needed = bytes.count + key.byteCount + value.byteCount + 10
+        // Twice as much each time: room for exactly this would copy the batch for every key.
+        if needed > bytes.capacity { bytes.reserveCapacity(max(needed, 2 * bytes.capacity)) }
         append(.put, family, key)
         append(value)
     }

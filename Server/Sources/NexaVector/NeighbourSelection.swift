@@ -90,10 +90,6 @@ extension SearchContext {
 
     private func isDiverse(_ row: Row, _ distance: Float, limit: Int) -> Bool {
         guard chosen.count > 0 else { return true }
-        // The second of another crowd.
-        for index in 0..<chosen.count where Key.distance(chosen.keys[index]) == distance {
-            if !areTwins[index], rows.areEqual(row, chosenRows[index]) { return false }
-        }
         nexa_query_of_row(rows.space, row, rowBuffer, rowQuery)
         var equal = 0
         var start = 0
@@ -103,6 +99,9 @@ extension SearchContext {
             for index in 0..<count where !areTwins[start + index] {
                 if distances[index] < distance { return false }
                 if distances[index] == distance { equal += 1 }
+                // The second of another crowd.
+                let other = start + index
+                if Key.distance(chosen.keys[other]) == distance, rows.areEqual(row, chosenRows[other]) { return false }
             }
             start += 4
         }

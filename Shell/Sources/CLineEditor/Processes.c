@@ -25,21 +25,41 @@ int nexa_open_nameless(const char *folder) {
     return file >= 0 ? file : memfd_create("nexadb-log", MFD_CLOEXEC);
 }
 
-pid_t nexa_spawn(const char *path, char *const *arguments, char *const *environment, int log) {
+int nexa_open_pipe(int *reading, int *writing) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return -1;
+    *reading = ends[0];
+    *writing = ends[1];
+    return 0;
+}
+
+// What a standard stream of a child is, other than a descriptor of this process.
+enum { as_here = -1, nothing = -2 };
+
+// Starts a program with default signals and nothing open beyond the standard streams.
+static pid_t start(
+    const char *path, char *const *arguments, char *const *environment, const int streams[3], int in_own_group) {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
     sigset_t none, all;
     pid_t process = -1;
+    short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
     sigemptyset(&none);
     sigfillset(&all);
     posix_spawn_file_actions_init(&files);
     posix_spawnattr_init(&attributes);
-    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&files, log, 1);
-    posix_spawn_file_actions_adddup2(&files, log, 2);
+    for (int stream = 0; stream <= 2; stream++) {
+        if (streams[stream] == nothing)
+            posix_spawn_file_actions_addopen(&files, stream, "/dev/null", stream == 0 ? O_RDONLY : O_WRONLY, 0);
+        else if (streams[stream] != as_here)
+            posix_spawn_file_actions_adddup2(&files, streams[stream], stream);
+    }
     posix_spawn_file_actions_addclosefrom_np(&files, 3);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    posix_spawnattr_setpgroup(&attributes, 0);
+    if (in_own_group) {
+        flags |= POSIX_SPAWN_SETPGROUP;
+        posix_spawnattr_setpgroup(&attributes, 0);
+    }
+    posix_spawnattr_setflags(&attributes, flags);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
     int failed = posix_spawn(&process, path, &files, &attributes, arguments, environment);
@@ -52,28 +72,17 @@ pid_t nexa_spawn(const char *path, char *const *arguments, char *const *environm
     return process;
 }
 
+pid_t nexa_spawn(const char *path, char *const *arguments, char *const *environment, int log) {
+    return start(path, arguments, environment, (int[]){nothing, log, log}, 1);
+}
+
 pid_t nexa_spawn_attached(const char *path, char *const *arguments, int reads) {
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    pid_t process = -1;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawn_file_actions_init(&files);
-    posix_spawnattr_init(&attributes);
-    if (!reads) posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addclosefrom_np(&files, 3);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    int failed = posix_spawn(&process, path, &files, &attributes, arguments, environ);
-    posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attributes);
-    if (failed) {
-        errno = failed;
-        return -1;
-    }
-    return process;
+    return start(path, arguments, environ, (int[]){reads ? as_here : nothing, as_here, as_here}, 0);
+}
+
+pid_t nexa_spawn_reader(const char *command, char *const *environment, int input) {
+    char *const arguments[] = {"sh", "-c", (char *)command, NULL};
+    return start("/bin/sh", arguments, environment, (int[]){input, as_here, as_here}, 0);
 }
 
 static int wait_child(pid_t process, int milliseconds, int wake, int *code) {

@@ -105,6 +105,8 @@ void nexa_signals_forget_interrupt(void) {
         if (noted_signals[i] == SIGINT) noted[i] = 0;
 }
 
+void nexa_signals_ignore_pipe(int ignored) { handle(SIGPIPE, ignored ? SIG_IGN : SIG_DFL); }
+
 void nexa_signals_die(int number) {
     struct sigaction plain;
     memset(&plain, 0, sizeof plain);

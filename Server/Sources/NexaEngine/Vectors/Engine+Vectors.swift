@@ -54,6 +54,7 @@ extension Engine {
     }
 
     /// Builds the graph of a vector index anew, in the background: searches go on in the old one, and writes go to both.
+    /// An index that is still being made is waited for.
     ///
     /// - Parameters:
     ///   - path: the field with the vectors.
@@ -77,11 +78,22 @@ extension Engine {
             options.efConstruction = max(efConstruction ?? options.efConstruction, options.maxConnections)
             options.quantization = quantization ?? options.quantization
             try options.check()
-            keeper.build(
-                VectorBuild(index: index, collection: collection, options: options, completion: completion), self)
+            let build = VectorBuild(index: index, collection: collection, options: options, completion: completion)
+            // The first vectors of a collection make the index, which may not have been finished yet.
+            index.whenBuilt { [weak self] in
+                guard let self else {
+                    return completion(.failure(EngineError(.shuttingDown, "The server is shutting down")))
+                }
+                keeper.build(build, self)
+            }
         } catch {
             completion(.failure(error))
         }
+    }
+
+    /// Ends the waiting of builds for indexes that will not be finished any more.
+    func tellVectorBuilds() {
+        for index in vectorIndexes { index.tellWaiters() }
     }
 
     /// Writes the images of all vector indexes that have changed, which otherwise happens in the background.
@@ -116,5 +128,40 @@ extension Engine {
             if let new = change.new, let length = StoredVector.length(in: new.span.bytes) { return length }
         }
         return nil
+    }
+}
+
+extension Engine {
+    /// Finds the documents whose vectors are nearest to a given one, best first.
+    ///
+    /// It sees every write that was acknowledged before it began. Blocks for as long as it takes: up to milliseconds in
+    /// an index, longer where documents are looked through.
+    /// - Throws: `.badRequest` for a vector of another length than those of the field, or a filter that is none;
+    ///   `.limit`; `.storage`; what the checkpoint throws. An unknown collection has no documents.
+    public func vectorSearch(
+        database: String, collection: String, _ query: VectorQuery
+    ) throws(EngineError) -> VectorSearchResult {
+        guard let collection = catalog.collection(database, collection) else {
+            try query.check()
+            return VectorSearchResult()
+        }
+        return try VectorSearch(self, collection, query).run()
+    }
+
+    /// The vector of a document; `nil` when there is no such document, or it has none.
+    ///
+    /// - Throws: `.storage`.
+    public func vector(
+        database: String, collection name: String, id: Value, path: String = VectorOptions.defaultPath
+    ) throws(EngineError) -> [Float]? {
+        guard let collection = catalog.collection(database, name) else { return nil }
+        let reader = FieldPathReader(path)
+        var vector: [Float]?
+        _ = try read(database: database, collection: name, id: id) { document in
+            let dimensions = collection.vectorIndex(path)?.vectors?.dimensions ?? StoredVector.count(document, reader)
+            let packed = try? StoredVector.packed(document, at: reader, path: path, dimensions: dimensions)
+            vector = packed.map { StoredVector.floats($0.span.bytes) }
+        }
+        return vector
     }
 }

@@ -1,4 +1,3 @@
-import Glibc
 import NexaStorage
 import NexaVector
 import Synchronization
@@ -14,14 +13,6 @@ struct VectorBuild: Sendable {
     /// Builds; on a thread of the keeper, which helps with nothing else meanwhile.
     func run(_ engine: Engine, _ keeper: VectorKeeper) {
         guard let field = index.vectors else { return }
-        // The first vectors of a collection make the index, which may not have been finished yet.
-        for _ in 0..<5000 where index.state == .building && !keeper.isClosing { usleep(1000) }
-        guard index.state != .building else {
-            return completion(
-                .failure(
-                    EngineError(
-                        .overloaded, "Index '\(index.name)' is being made still", advice: "Wait until it is ready")))
-        }
         let made: VectorIndex?
         do throws(EngineError) {
             made = try field.beginRebuild(options)

@@ -38,7 +38,7 @@ final class VectorField: Sendable {
     }
 
     static func make(_ options: VectorOptions) throws(EngineError) -> VectorIndex {
-        do throws(VectorError) { return try VectorIndex(options.configuration) } catch { throw EngineError(error) }
+        do throws(VectorError) { return try VectorIndex(options) } catch { throw EngineError(error) }
     }
 
     var options: VectorOptions { state.withLock { $0.options } }

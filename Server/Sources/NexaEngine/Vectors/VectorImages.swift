@@ -111,7 +111,7 @@ struct VectorImages: Sendable {
     private func adopt(_ name: Name, _ field: VectorField, _ store: Store) -> UInt64? {
         let path = directory + "/" + name.text
         do throws(VectorError) {
-            let loaded = try VectorIndex.load(from: path, expecting: field.options.configuration)
+            let loaded = try VectorIndex.load(from: path, expecting: field.options)
             guard loaded.tag == name.sequence else { return nil }
             field.adopt(loaded.index)
         } catch {

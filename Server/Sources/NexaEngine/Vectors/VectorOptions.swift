@@ -2,37 +2,16 @@ public import NexaValue
 public import NexaVector
 
 /// What makes an index one of vectors: its entries are found by nearness and not by order.
-public struct VectorOptions: Sendable, Hashable {
+public typealias VectorOptions = VectorIndex.Configuration
+
+extension VectorOptions {
     /// The field that NexaDB 3.0 knew; a list of numbers in it gets an index by itself.
     public static let defaultPath = "vector"
 
     /// How near two vectors are.
     public typealias Metric = VectorIndex.Metric
-    /// How vectors are kept in memory.
+    /// How vectors are kept in memory. Searches look at the stored vectors, which are exact, for the final order.
     public typealias Quantization = VectorIndex.Quantization
-
-    /// The length of every vector, 1 to 16 384.
-    public var dimensions: Int
-    /// How near two vectors are.
-    public var metric: Metric
-    /// How they are kept in memory. Searches look at the stored vectors, which are exact, for the final order.
-    public var quantization: Quantization
-    /// The neighbours of a vector in the graph, `M` of the HNSW article; twice as many in its lowest layer.
-    public var maxConnections: Int
-    /// How many candidates are looked at to choose the neighbours of a new vector.
-    public var efConstruction: Int
-
-    /// Describes a vector index.
-    public init(
-        dimensions: Int, metric: Metric = .cosine, quantization: Quantization = .none, maxConnections: Int = 16,
-        efConstruction: Int = 200
-    ) {
-        self.dimensions = dimensions
-        self.metric = metric
-        self.quantization = quantization
-        self.maxConnections = maxConnections
-        self.efConstruction = efConstruction
-    }
 
     /// As a client gets it: `{dimensions, metric, quantization, m, ef_construction}`.
     public var fields: Document {
@@ -80,13 +59,6 @@ public struct VectorOptions: Sendable, Hashable {
         if let text = value.string, let choice = Choice(rawValue: text) { return choice }
         let names = known.map { "'\($0.rawValue)'" }.joined(separator: ", ")
         throw EngineError(.badRequest, "The \(name) of a vector index is one of \(names)")
-    }
-
-    /// What the index in memory is made with.
-    var configuration: VectorIndex.Configuration {
-        VectorIndex.Configuration(
-            dimensions: dimensions, metric: metric, quantization: quantization, maxConnections: maxConnections,
-            efConstruction: efConstruction)
     }
 
     /// Refuses what is out of bounds.

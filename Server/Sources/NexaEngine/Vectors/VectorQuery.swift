@@ -76,8 +76,9 @@ public struct VectorSearchResult: Sendable {
     /// The documents.
     public var hits: [Hit] = []
     /// How they were found: `stage` (`VECTOR_INDEX` for a walk through the graph, `VECTOR_SCAN` for comparing with every
-    /// vector of the index, `DOCUMENT_SCAN` for comparing with the vectors of the documents that the filter means,
-    /// `EOF`), why, and what it took.
+    /// vector of the index, `INDEX_SCAN` for comparing with those of the documents that an index of the filter finds,
+    /// `DOCUMENT_SCAN` for comparing with the vectors of the documents that the filter means, `EOF`), why, and what it
+    /// took.
     public var plan: Document = ["stage": "EOF"]
 }
 

@@ -9,6 +9,7 @@ import NexaVector
 /// many: to walk the graph and look at the documents that the walk meets, or to find the documents that match and
 /// compare all of them. The first pays for every document that does not match near the query, the second for every
 /// one that does; which is cheaper is estimated from a sample. A walk that turns out longer than expected is given up.
+/// Where an index says by itself which documents match, their vectors are compared in memory.
 struct VectorSearch {
     let engine: Engine
     let collection: Collection
@@ -21,6 +22,8 @@ struct VectorSearch {
     /// About how long it takes to look up a document and to compare it with the filter, in units of a step of a scan
     /// over documents that lie side by side.
     private static let lookUpCost = 4.0
+    /// The same for an entry of an index, and for comparing a vector in memory.
+    private static let entryCost = 0.5
     /// Documents that are looked at for the estimate.
     private static let sampleSize = 64
 
@@ -57,10 +60,13 @@ struct VectorSearch {
             return query.isExact ? try scanVectors(vectors, index) : try walk(vectors, index)
         }
         if query.isExact { return try scanDocuments(because: "exact") }
-        let estimate = try estimate(vectors)
-        guard estimate.prefersWalk else { return try scanDocuments(because: "the filter", estimate) }
-        if let result = try walk(vectors, index, estimate) { return result }
-        return try scanDocuments(because: "the walk was too long", estimate)
+        let filterIndex = try filterIndex()
+        let estimate = try estimate(vectors, filterIndex)
+        if estimate.prefersWalk, let result = try walk(vectors, index, estimate) { return result }
+        if case .complete(let scan, let snapshot) = filterIndex {
+            return try scanEntries(vectors, index, scan, snapshot, estimate)
+        }
+        return try scanDocuments(because: estimate.prefersWalk ? "the walk was too long" : "the filter", estimate)
     }
 
     // MARK: Choosing
@@ -75,7 +81,7 @@ struct VectorSearch {
         var prefersWalk: Bool { walkCost <= scanCost }
     }
 
-    private func estimate(_ vectors: VectorIndex) throws(EngineError) -> Estimate {
+    private func estimate(_ vectors: VectorIndex, _ filterIndex: FilterIndex) throws(EngineError) -> Estimate {
         let count = max(1, vectors.count)
         let bound = Int(vectors.slotBound)
         let step = max(1, bound / Self.sampleSize)
@@ -93,18 +99,34 @@ struct VectorSearch {
         let walkCost = min(Double(count), ef / selectivity) * Self.lookUpCost
         // With an index, only what it finds is looked up; otherwise all documents are passed.
         let documents = Double(max(count, engine.estimatedDocumentCount(of: collection)))
-        let scanCost = try hasIndexForFilter() ? selectivity * documents * Self.lookUpCost : documents
+        let scanCost =
+            switch filterIndex {
+            case .none: documents
+            case .partial: selectivity * documents * Self.lookUpCost
+            case .complete: selectivity * documents * Self.entryCost
+            }
         return Estimate(
             selectivity: selectivity, walkCost: walkCost, scanCost: scanCost,
             visitLimit: max(1000, Int(2 * scanCost / Self.lookUpCost)))
     }
 
-    private func hasIndexForFilter() throws(EngineError) -> Bool {
+    /// What the other indexes of the collection know of the filter.
+    private enum FilterIndex {
+        case none
+        /// Documents that may match.
+        case partial
+        /// The documents that match.
+        case complete(IndexScan, Snapshot)
+    }
+
+    private func filterIndex() throws(EngineError) -> FilterIndex {
         let execution = try QueryExecution(
             engine.store, collection, filter: query.filter, options: QueryOptions(),
             spillDirectory: engine.temporaryDirectory)
-        if case .keys = execution.source { return true }
-        return try execution.chosenPlan().plan != nil
+        if case .keys = execution.source { return .partial }
+        guard let plan = try execution.chosenPlan().plan else { return .none }
+        guard plan.scans.count == 1, plan.scans[0].isExact, let snapshot = execution.snapshot else { return .partial }
+        return .complete(plan.scans[0], snapshot)
     }
 
     // MARK: In the index
@@ -136,6 +158,26 @@ struct VectorSearch {
         try collect(vectors, index, stage: "VECTOR_SCAN") { wanted in
             Found(matches: vectors.exactSearch(query.vector.span, k: wanted), visited: 0, evaluated: vectors.count)
         }
+    }
+
+    /// Compares with the vectors of the documents that an index of the filter finds. They are looked up in the end only.
+    private func scanEntries(
+        _ vectors: VectorIndex, _ index: Index, _ scan: IndexScan, _ snapshot: Snapshot, _ estimate: Estimate
+    ) throws(EngineError) -> VectorSearchResult {
+        let cursor = IndexCursor([scan], collection: collection.number, snapshot)
+        var slots: [UInt32] = []
+        while try cursor.advance() {
+            if cursor.keysExamined & 0x3FF == 0 { try query.checkpoint() }
+            let id = cursor.documentKey[DocumentKey.prefixLength...]
+            if let slot = vectors.slot(of: id.span) { slots.append(slot) }
+        }
+        var result = try collect(vectors, index, stage: "INDEX_SCAN", estimate) { wanted in
+            let matches = vectors.exactSearch(query.vector.span, k: wanted, among: slots)
+            return Found(matches: matches, visited: 0, evaluated: slots.count)
+        }
+        result.plan["filter_index"] = .string(scan.index.name)
+        result.plan["keys_examined"] = .int(Int64(cursor.keysExamined))
+        return result
     }
 
     /// Walks the graph, with only matching documents as results; `nil` when that is the wrong way.
@@ -196,17 +238,14 @@ struct VectorSearch {
             result.hits = try look(found.matches, index, isApproximate)
             result.plan = [
                 "stage": .string(stage),
-                "strategy": .string(
-                    stage == "VECTOR_SCAN"
-                        ? "exact scan of all vectors"
-                        : estimate == nil ? "graph walk" : "graph walk with the filter as its predicate"),
+                "strategy": .string(Self.strategy(stage, isFiltered: estimate != nil)),
                 "index": .string(index.name), "path": .string(query.path), "metric": .string(metric.rawValue),
                 "limit": .int(Int64(query.limit)), "candidates": .int(Int64(wanted)),
                 "vectors": .int(Int64(vectors.count)),
                 "ef": .int(Int64(max(query.effectiveEF, wanted))), "visited": .int(Int64(found.visited)),
                 "distances": .int(Int64(found.evaluated))
             ]
-            if stage == "VECTOR_SCAN" { result.plan["ef"] = nil }
+            if stage != "VECTOR_INDEX" { result.plan["ef"] = nil }
             if let estimate { describe(estimate, &result.plan) }
             // Deleted meanwhile, some are missing: then more candidates may help.
             if result.hits.count >= query.limit || found.matches.count < wanted { break }
@@ -214,6 +253,14 @@ struct VectorSearch {
             wanted *= 2
         }
         return result
+    }
+
+    private static func strategy(_ stage: String, isFiltered: Bool) -> String {
+        switch stage {
+        case "VECTOR_SCAN": "exact scan of all vectors"
+        case "INDEX_SCAN": "exact scan of the vectors that an index of the filter finds"
+        default: isFiltered ? "graph walk with the filter as its predicate" : "graph walk"
+        }
     }
 
     private func describe(_ estimate: Estimate, _ plan: inout Document) {
@@ -341,40 +388,5 @@ extension MessagePack {
     /// The `_id` of a stored document.
     fileprivate static func decodedID(_ bytes: RawSpan) throws(EngineError) -> Value {
         do throws(MessagePackError) { return try MessagePack.decode(bytes) } catch { throw EngineError(error) }
-    }
-}
-
-extension Engine {
-    /// Finds the documents whose vectors are nearest to a given one, best first.
-    ///
-    /// It sees every write that was acknowledged before it began. Blocks for as long as it takes: up to milliseconds in
-    /// an index, longer where documents are looked through.
-    /// - Throws: `.badRequest` for a vector of another length than those of the field, or a filter that is none;
-    ///   `.limit`; `.storage`; what the checkpoint throws. An unknown collection has no documents.
-    public func vectorSearch(
-        database: String, collection: String, _ query: VectorQuery
-    ) throws(EngineError) -> VectorSearchResult {
-        guard let collection = catalog.collection(database, collection) else {
-            try query.check()
-            return VectorSearchResult()
-        }
-        return try VectorSearch(self, collection, query).run()
-    }
-
-    /// The vector of a document; `nil` when there is no such document, or it has none.
-    ///
-    /// - Throws: `.storage`.
-    public func vector(
-        database: String, collection name: String, id: Value, path: String = VectorOptions.defaultPath
-    ) throws(EngineError) -> [Float]? {
-        guard let collection = catalog.collection(database, name) else { return nil }
-        let reader = FieldPathReader(path)
-        var vector: [Float]?
-        _ = try read(database: database, collection: name, id: id) { document in
-            let dimensions = collection.vectorIndex(path)?.vectors?.dimensions ?? StoredVector.count(document, reader)
-            let packed = try? StoredVector.packed(document, at: reader, path: path, dimensions: dimensions)
-            vector = packed.map { StoredVector.floats($0.span.bytes) }
-        }
-        return vector
     }
 }

@@ -90,5 +90,8 @@ enum Amount {
     }
 
     /// Seconds with one digit behind the point.
-    static func seconds(_ value: Double) -> String { "\((value * 10).rounded() / 10) s" }
+    static func seconds(_ value: Double) -> String {
+        let parts = value < 0.1 ? 1000.0 : 10
+        return "\((value * parts).rounded() / parts) s"
+    }
 }

@@ -20,6 +20,8 @@ enum KeyTable {
             case escape
             /// With emacs keys only.
             case emacs
+            /// In vi's command mode only.
+            case viCommand
         }
 
         var sequence: String
@@ -96,10 +98,20 @@ enum KeyTable {
         Row(keys: "Ctrl-V", summary: "insert the next character as it is")
     ]
 
-    /// Not for a person: pastes, and private sequences by which our functions hand over to libedit's own.
+    /// libedit's own functions behind ours, as keys that nobody types.
+    static let plainRepeat = "\u{18}3"
+    static let plainSearchOlder = "\u{18}4"
+    static let plainSearchNewer = "\u{18}5"
+
+    /// Not for a person: pastes, what libedit's vi keys must not do by themselves, and private sequences by which our
+    /// functions hand over to libedit's own.
     static let hidden: [Binding] = [
         Binding("[200~", "nexa-paste", .escape),
-        Binding("\u{18}1", "ed-prev-line"), Binding("\u{18}2", "ed-next-line")
+        Binding("\u{18}1", "ed-prev-line"), Binding("\u{18}2", "ed-next-line"),
+        Binding(".", "nexa-repeat", .viCommand), Binding(plainRepeat, "vi-redo", .viCommand),
+        Binding("/", "nexa-search-older", .viCommand), Binding(plainSearchOlder, "vi-search-prev", .viCommand),
+        Binding("?", "nexa-search-newer", .viCommand), Binding(plainSearchNewer, "vi-search-next", .viCommand),
+        Binding("v", "nexa-edit", .viCommand), Binding(":", "ed-unassigned", .viCommand)
     ]
 
     /// The list as `help keys` prints it.

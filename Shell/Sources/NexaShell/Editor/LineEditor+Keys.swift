@@ -22,15 +22,18 @@ extension LineEditor {
             ("nexa-paste", "Insert a bracketed paste", LineEditor.paste),
             ("nexa-newline", "Insert a line break", LineEditor.insertLineBreak),
             ("nexa-complete", "Complete the word", LineEditor.complete),
-            ("nexa-undo", "Take a completion back", LineEditor.undoCompletion)
+            ("nexa-undo", "Take a completion back", LineEditor.undoCompletion),
+            ("nexa-repeat", "Repeat the last change (vi)", LineEditor.repeatChange),
+            ("nexa-search-older", "Search backwards (vi)", LineEditor.searchOlder),
+            ("nexa-search-newer", "Search forwards (vi)", LineEditor.searchNewer)
         ]
         for (name, help, function) in functions { _ = nexa_el_add_function(editor, name, help, function) }
     }
 
     func bindKeys() {
-        // libedit's own commands: it reads what was never written when a quote in one is not closed.
+        // libedit's own commands: it reads what was never written when a quote in one is not closed. vi's `:` stands among
+        // the bindings.
         for key in ["\u{1B}x", "\u{1B}X"] where !isVi { _ = nexa_el_bind(editor, nil, key, "ed-unassigned") }
-        if isVi { _ = nexa_el_bind(editor, "-a", ":", "ed-unassigned") }
         for binding in KeyTable.rows.flatMap(\.bindings) + KeyTable.hidden {
             switch binding.map {
             case .all:
@@ -40,6 +43,7 @@ extension LineEditor {
             case .escape where isVi: _ = nexa_el_bind(editor, "-a", binding.sequence, binding.function)
             case .escape: _ = nexa_el_bind(editor, nil, "\u{1B}" + binding.sequence, binding.function)
             case .emacs: if !isVi { _ = nexa_el_bind(editor, nil, binding.sequence, binding.function) }
+            case .viCommand: if isVi { _ = nexa_el_bind(editor, "-a", binding.sequence, binding.function) }
             }
         }
     }
@@ -123,6 +127,8 @@ extension LineEditor {
     static let read: nexa_read_function = { handle, character in
         guard let self = LineEditor.of(handle) else { return -1 }
         while true {
+            // The line is over, but one of libedit's functions that read keys themselves has not told it so.
+            if self.outcome != nil { return -1 }
             if let signal = self.pendingSignal {
                 self.pendingSignal = nil
                 if signal == SIGINT { self.abandonLine() } else { self.outcome = .signal(signal) }
@@ -136,10 +142,15 @@ extension LineEditor {
             }
             switch self.input.next(notices: self.notices?.arrived.descriptor ?? -1) {
             case .scalar(let scalar):
+                self.isRepeating = false
+                if self.leavesPattern(scalar) { return -1 }
                 // A NUL would end the line early for everything that reads it as a C string.
                 guard scalar != "\0" else { continue }
-                // Ctrl-R and Ctrl-S are libedit's own: it only goes on with a search on keys that are bound to that.
-                if scalar == "\u{12}" || scalar == "\u{13}", !self.isSearchable { self.loadSearchable() }
+                // Ctrl-R, Ctrl-S and what follows vi's ESC are libedit's own: it only goes on with a search on keys that
+                // are bound to that.
+                if scalar == "\u{12}" || scalar == "\u{13}" || (self.isVi && scalar == "\u{1B}"), !self.isSearchable {
+                    self.loadSearchable()
+                }
                 character?.pointee = wchar_t(bitPattern: scalar.value)
                 return 1
             case .notice: self.showNotices()

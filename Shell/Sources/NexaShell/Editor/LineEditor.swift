@@ -46,6 +46,9 @@ final class LineEditor {
     var walk = HistoryWalk()
     /// Whether libedit has the history as it is now; it is only given to it when it is asked for.
     var isSearchable = false
+    /// How many entries libedit has, and the last of them.
+    private var searchableCount = 0
+    private var searchableLast: String?
     /// What Tab asks; `nil`: Tab is a character.
     var completer: Completer?
     /// The lines of the command that were entered before this one, each with its end.
@@ -61,6 +64,10 @@ final class LineEditor {
     var notices: NoticeBoard?
     /// A signal that came while something else was asked.
     var pendingSignal: CInt?
+    /// Whether vi's `.` types keys again; the next key of a person ends that.
+    var isRepeating = false
+    /// How long the pattern of vi's `/` or `?` is; `nil`: none is asked.
+    var patternLength: Int?
 
     /// Takes the terminal of standard input; `nil` when libedit cannot.
     ///
@@ -86,7 +93,6 @@ final class LineEditor {
         el_source(editor, nil)  // ~/.editrc; it may choose vi keys, which resets the maps, so keys are bound after it
         isVi = nexa_el_is_vi(editor) != 0
         bindKeys()
-        if isVi { loadSearchable() }
         // Ctrl-C, Ctrl-Z and Ctrl-S are keys.
         _ = nexa_el_set_modes(editor, "-d", "-isig", "-ixon")
     }
@@ -115,6 +121,7 @@ final class LineEditor {
         completion = CompletionMemory()
         isSearchable = false
         hasEnded = false
+        patternLength = nil
         // libedit derives this mode anew from the terminal after a suspend, so it is set before each line.
         setRunningModes()
         // A Ctrl-C that came too late for the last command is not meant for the next one; one from here on is.
@@ -155,10 +162,17 @@ final class LineEditor {
     /// Writes to where the line is drawn.
     func draw(_ text: String) { _ = writeAll(display, [UInt8](text.utf8)) }
 
-    /// Gives the history to libedit, for Ctrl-R.
+    /// Gives the history to libedit, for Ctrl-R and for vi's command mode: what is new since the last time, or all.
     func loadSearchable() {
-        _ = nexa_history_clear(searchable)
-        for entry in history.entries { _ = nexa_history_enter(searchable, entry) }
+        let entries = history.entries
+        var known = searchableCount
+        if known > entries.count || (known > 0 && entries[known - 1] != searchableLast) {
+            _ = nexa_history_clear(searchable)
+            known = 0
+        }
+        for entry in entries[known...] { _ = nexa_history_enter(searchable, entry) }
+        searchableCount = entries.count
+        searchableLast = entries.last
         isSearchable = true
     }
 

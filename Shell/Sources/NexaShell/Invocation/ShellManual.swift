@@ -87,7 +87,11 @@ enum ShellManual {
         .init("70", "A fault of nexa itself."),
         .init(
             "129, 130, 141, 143",
-            "Ended by SIGHUP, SIGINT, SIGPIPE, SIGTERM: really, so that the caller sees the signal.")
+            "Ended by SIGHUP, SIGINT, SIGPIPE, SIGTERM: really, so that the caller sees the signal."),
+        .init(
+            "137",
+            "Killed by SIGKILL, which no program notices: what was acknowledged is stored, but the terminal stays as the "
+                + "prompt had it. Type: stty sane")
     ]
 
     static let files: [ProgramManual.Entry] = [

@@ -3,10 +3,12 @@ import NexaValue
 
 extension ShellError {
     /// A word that names no command. The lines are those of the original; what was meant goes to standard error.
-    static func unknownCommand(_ word: String) -> ShellError {
+    static func unknownCommand(_ word: String, in text: String = "") -> ShellError {
         var error = plain("Unknown command: \(word.lowercased())", hint: "Type 'help' to see available commands")
         error.code = "unknownCommand"
-        error.suggestion = EditDistance.nearest(to: word, among: CommandTable.all.flatMap(\.names))
+        error.suggestion =
+            ForeignCommand.translated(word, text)
+            ?? EditDistance.nearest(to: word, among: CommandTable.all.flatMap(\.names))
         return error
     }
 
@@ -59,6 +61,32 @@ enum CommandRepair {
     }
 }
 
+/// What people type who come from another shell.
+enum ForeignCommand {
+    private static let words = [
+        "select": "query {…}", "update_one": "update", "find_one": "query {…} --limit 1", "tables": "collections",
+        "ls": "collections", "dbs": "databases", "\\dt": "collections", "desc": "describe", "clear": "Ctrl-L",
+        "cls": "Ctrl-L", "q": "quit", ":q": "quit", "logout": "exit", "bye": "exit", "?": "help", "man": "help",
+        "\\h": "help", "let": "\\set", "var": "\\set", "set": "\\set"
+    ]
+
+    /// The command that does it here.
+    static func translated(_ word: String, _ text: String) -> String? {
+        let word = word.lowercased()
+        if word == "show" {
+            let what = text.split(whereSeparator: \.isWhitespace).dropFirst().first.map { $0.lowercased() } ?? ""
+            return ["dbs", "databases", "schemas"].contains(what) ? "databases" : "collections"
+        }
+        if word.hasPrefix("db.") {
+            let name = word.dropFirst(3).prefix { $0 != "." && $0 != "(" }
+            let hasCollection = word.dropFirst(3).contains(".") && !name.isEmpty
+            return hasCollection
+                ? "use \(TerminalText.harmless(String(name))); query {…}" : "use <collection>; query {…}"
+        }
+        return words[word]
+    }
+}
+
 /// Finds in a command what the server's words speak of.
 enum NamedOperator {
     /// The place of the key that an error names as an operator nobody knows: the first `$word` of the message.
@@ -92,6 +120,7 @@ extension Session {
         }
         if error.suggestion == nil { error.suggestion = nearFlag(error, command, text) }
         if error.suggestion == nil { error.suggestion = await nearName(error, command, text) }
+        if error.suggestion == nil { error.suggestion = misplacedCollection(error, command, text) }
         if let expansion {
             error.offset = error.offset.map(expansion.written)
             // A repair speaks of what was typed.
@@ -108,6 +137,18 @@ extension Session {
         let word = String(
             decoding: text.utf8.dropFirst(offset).prefix { !NestingScan.isBlank($0) && $0 != 0x3D }, as: UTF8.self)
         return EditDistance.nearest(to: word, among: command.flags.map(\.name))
+    }
+
+    /// `count movies`: the collection of such a command is the one that `use` chose.
+    private func misplacedCollection(_ error: ShellError, _ command: CommandSpecification, _ text: String) -> String? {
+        var arguments = ArgumentReader(text)
+        guard error.code == "syntax", command.arguments.first == .json, !command.isWrite, !arguments.isAtBracket(),
+            let name = try? arguments.word(), let first = name.unicodeScalars.first, first.properties.isAlphabetic,
+            name.unicodeScalars.allSatisfy({ $0.properties.isAlphabetic || $0 == "_" || $0 == "-" || ("0"..."9") ~= $0 }
+            )
+        else { return nil }
+        let rest = String(decoding: text.utf8.dropFirst(min(text.utf8.count, arguments.offset())), as: UTF8.self)
+        return "use \(name); \(command.name)" + (rest.isEmpty ? "" : " \(rest)")
     }
 
     /// The collection or database that a name was probably meant for, after a command that found none.

@@ -1,3 +1,4 @@
+import Glibc
 import NexaValue
 
 /// A value as the text of one cell.
@@ -34,6 +35,17 @@ enum CellText {
             return "{\(parts.joined(separator: ","))}"
         default: return try plain(value, options)
         }
+    }
+
+    /// The field in which the shell gives how similar a document is: digits that people look at.
+    static let similarity = "_similarity"
+
+    /// A similarity with four digits: `0.9753`, `1.234e-05`.
+    static func similarity(_ value: Double) -> String {
+        let size = abs(value)
+        guard size.isFinite, size > 1e-12, size < 1e6 else { return "\(value)" }
+        let scale = pow(10, max(0, 4 - log10(size).rounded(.up)))
+        return "\((value * scale).rounded() / scale)"
     }
 
     /// Lists of numbers with up to so many are shown whole.

@@ -4,7 +4,7 @@ import NexaValue
 /// How commands show results. Everything that is data goes through here, so that every format, `--fields`, `\o`, the
 /// pager and `\last` work for every command.
 ///
-/// - Documents of the database: `print(documents:)`, or `print(stream:)` when there may be many.
+/// - Documents of the database: `print(documents:)`, or `printFound` when there may be many.
 /// - What a command makes up itself (indexes, users, names): `print(rows:columns:)`. People see a table, programs an
 ///   object for each row.
 /// - One document: `print(document:)`; a reply, which `--fields` does not touch: `DocumentPrinter.printSingle`.
@@ -35,39 +35,6 @@ extension Session {
         }
         try printer.finish()
         documentCount = printer.count
-    }
-
-    /// Prints documents as they come: the first at once, and memory holds a bounded number of them.
-    ///
-    /// A failure in the middle closes what was begun (a JSON array), then it is thrown.
-    /// - Parameter limit: ends the result after so many documents.
-    /// - Returns: how many were printed, and whether there was one more.
-    @discardableResult
-    func print<Documents: AsyncSequence>(
-        stream documents: Documents, fields: [String] = [], limit: Int = .max
-    ) async throws(ShellError) -> (count: Int, hasMore: Bool)
-    where Documents.Element == Document, Documents.Failure == NexaError {
-        var printer = printer(fields: fields)
-        var iterator = documents.makeAsyncIterator()
-        var hasMore = false
-        do {
-            while let document = try await call({ () async throws(NexaError) in
-                try await iterator.next(isolation: self)
-            }) {
-                try checkCancellation()
-                if printer.count == limit {
-                    hasMore = true
-                    break
-                }
-                try printer.print(document)
-            }
-        } catch {
-            try printer.finish()
-            throw error
-        }
-        try printer.finish()
-        documentCount = printer.count
-        return (printer.count, hasMore)
     }
 
     /// Prints rows that the command made: a table for people (and in `pretty`), an object for each row in JSON formats,

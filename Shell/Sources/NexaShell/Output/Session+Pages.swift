@@ -42,9 +42,10 @@ extension Session {
         lastPage = page
     }
 
-    /// Prints documents as they come, as `print(stream:)` does, with the lines of the original around them where those
-    /// are wanted: how many there are above, and what the limit cut below.
+    /// Prints documents as they come: the first at once, and memory holds a bounded number of them. The lines of the
+    /// original stand around them where those are wanted: how many there are above, and what the limit cut below.
     ///
+    /// A failure in the middle closes what was begun (a JSON array), then it is thrown.
     /// - Parameters:
     ///   - isProjected: whether the documents have only those `fields`, because the server left the others out.
     ///   - limit: ends the result after so many documents; `.max`: never.
@@ -82,10 +83,11 @@ extension Session {
 
     private func tellCut(_ limit: Int, canGoOn: Bool) throws(ShellError) {
         guard console.presentation.mode != .classicScript else { return }
-        let goesOn = canGoOn && console.presentation.mode == .interactive ? "'it' shows the next ones, " : ""
+        let rest =
+            canGoOn && console.presentation.mode == .interactive
+            ? "'it' shows more, --limit 0 all" : "--limit N shows more, --limit 0 all"
         try show { (console) throws(OutputError) in
-            try console.warning(
-                "Only the first \(limit) documents are shown; \(goesOn)--limit N shows more, --limit 0 all")
+            try console.warning("Only the first \(limit) documents are shown; \(rest)")
         }
     }
 }

@@ -130,7 +130,7 @@ final class TableWriter: ResultWriter {
         cells.reserveCapacity(columns.count)
         for index in columns.indices {
             let value = style.columns.value(columns[index].name, in: document)
-            let cell = try cell(value)
+            let cell = try cell(value, of: columns[index].name)
             if measure {
                 columns[index].width = max(columns[index].width, cell.width)
                 if let value, !value.isNull {
@@ -143,10 +143,13 @@ final class TableWriter: ResultWriter {
         return cells
     }
 
-    private func cell(_ value: Value?) throws(ShellError) -> Cell {
+    private func cell(_ value: Value?, of column: String) throws(ShellError) -> Cell {
         guard let value else { return .empty }
         if value.isNull { return Cell(style.shape.nullText ?? "null", limit: limit ?? .max) }
         guard let limit else { return Cell(try CellText.plain(value, options)) }
+        if column == CellText.similarity, case .double(let number) = value {
+            return Cell(CellText.similarity(number), limit: limit)
+        }
         return Cell(try CellText.short(value, options), limit: limit)
     }
 

@@ -151,10 +151,12 @@ final class CommandLoop {
                 let text: String
                 if let next = commands.popFirst() {
                     text = next.text
-                } else if case .line(let line) = source.next(.answer) {
-                    text = line
                 } else {
-                    text = nextAnswer() ?? ""
+                    switch source.next(.answer) {
+                    case .line(let line): text = line
+                    case .signal(let signal): return .signal(signal)
+                    default: text = nextAnswer() ?? ""
+                    }
                 }
                 reply = execute { [session] in await session.answer(text, interruption: $0) }
             }

@@ -78,6 +78,8 @@ struct LocalServer {
                     client: client, info: info, process: process, isNewFolder: isNewFolder && process != nil)
             case .failure(let error):
                 if error.code == .cancelled { throw ShellError(error) }
+                // It listens, but has no time to answer: a busy machine, which is no reason to start another one.
+                if error.code == .poolExhausted, Clock.now < deadline { continue }
                 guard error.code == .connectFailed || error.code == .connectionLost || error.code == .shutDown else {
                     throw ShellError(error)
                 }
@@ -86,9 +88,10 @@ struct LocalServer {
                 var code: CInt = 0
                 if nexa_wait_child(running, 0, &code) == 1 {
                     // A server of an earlier shell may still hold the folder while it shuts down: try again until it is gone.
+                    // One that ended by itself saw an attempt come and go that had waited long enough.
                     let said = Self.tail(of: log)
                     process = nil
-                    guard Clock.now < deadline, Self.saysFolderIsHeld(said) else {
+                    guard Clock.now < deadline, code == 0 || Self.saysFolderIsHeld(said) else {
                         throw ShellError("nexadb ended with code \(code)\(said)", exit: .noConnection)
                     }
                     pause(milliseconds: 50)

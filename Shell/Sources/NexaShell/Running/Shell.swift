@@ -62,9 +62,12 @@ public enum Shell {
         var variables: [String: String] = [:]
         var entry = environ
         while let text = entry.pointee {
-            let pair = String(cString: text).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            if pair.count == 2, variables[String(pair[0])] == nil { variables[String(pair[0])] = String(pair[1]) }
             entry += 1
+            guard let sign = strchr(text, 0x3D) else { continue }
+            let bytes = UnsafeRawBufferPointer(
+                start: text, count: UnsafePointer(text).distance(to: UnsafePointer(sign)))
+            let name = String(decoding: bytes, as: UTF8.self)
+            if variables[name] == nil { variables[name] = String(cString: sign + 1) }
         }
         for name in EnvironmentTable.secrets {
             guard let value = getenv(name) else { continue }

@@ -332,16 +332,16 @@ final class ShellRun {
     private func close(_ session: Session, _ runner: TaskRunner) {
         let left = runner.run(Interruption()) {
             await session.stopBackgroundWatch()
-            return await session.abandonTransaction()
+            return (hadTransaction: await session.abandonTransaction(), server: await session.server)
         }
-        if case .finished(true) = left {
-            warn("The open transaction was rolled back")
-        }
-        guard case .finished(let server) = runner.run(Interruption(), { await session.server }) else { return }
-        close(server, runner)
+        guard case .finished(let rest) = left else { return }
+        if rest.hadTransaction { warn("The open transaction was rolled back") }
+        close(rest.server, runner)
     }
 
     private func close(_ server: LocalServer.Running, _ runner: TaskRunner) {
+        // The end of the process closes connections as well, and sooner.
+        if server.process == nil, server.client.poolSnapshot.isAtRest { return }
         let closed = runner.run(Interruption()) { [completion] in
             await completion?.close()
             await server.client.shutdown(drainingFor: .seconds(1))
@@ -358,4 +358,9 @@ final class ShellRun {
         nexa_signals_die(signal)
         return 128 + signal
     }
+}
+
+extension PoolSnapshot {
+    /// Whether no request is on its way.
+    fileprivate var isAtRest: Bool { connecting + active + leased + draining + waiters == 0 }
 }

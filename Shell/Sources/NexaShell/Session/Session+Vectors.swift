@@ -52,8 +52,8 @@ extension Session {
     }
 
     private static func withSimilarity(_ match: VectorMatch<Document>) -> Document {
-        var fields: [(String, Value)] = [("_similarity", .double(match.similarity))]
-        for (key, value) in match.document where key != "_similarity" { fields.append((key, value)) }
+        var fields: [(String, Value)] = [(CellText.similarity, .double(match.similarity))]
+        for (key, value) in match.document where key != CellText.similarity { fields.append((key, value)) }
         return Document(fields)
     }
 
@@ -113,6 +113,7 @@ extension Session {
         return switch plan.stage {
         case "VECTOR_INDEX": "VECTOR_INDEX walk through the graph of index \(index)"
         case "VECTOR_SCAN": "VECTOR_SCAN compare with every vector of index \(index)"
+        case "INDEX_SCAN": "INDEX_SCAN compare with the vectors that an index of the filter finds"
         case "DOCUMENT_SCAN": "DOCUMENT_SCAN compare with the documents that match"
         case "EOF": "EOF nothing to search"
         default: plan.stage

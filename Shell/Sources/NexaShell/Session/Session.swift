@@ -107,7 +107,7 @@ actor Session {
             let known = command.specification
             if session.conditionals.isSkipping, known?.isConditional != true { return .none }
             if let fault = command.fault { throw ShellError(fault).suggesting(repairOf: command.text) }
-            guard let known else { throw .unknownCommand(command.word) }
+            guard let known else { throw .unknownCommand(command.word, in: command.text) }
             if session.settings.isReadOnly, known.isWrite { throw .readOnly(known) }
             let expansion: VariableExpansion?
             if known.isConditional || known.isRawLine {
@@ -310,7 +310,9 @@ extension ShellError {
     init(_ error: NexaError) {
         switch error.code {
         case .cancelled: self.init("Cancelled", exit: .interrupted)
-        case .connectFailed, .connectionLost, .authenticationFailed, .shutDown, .poolExhausted:
+        // Of the client's settings a person knows nothing: nobody else uses its connections.
+        case .poolExhausted: self.init("The server does not answer", exit: .noConnection)
+        case .connectFailed, .connectionLost, .authenticationFailed, .shutDown:
             self.init(error.serverMessage ?? error.message, exit: .noConnection)
         case .timedOut: self.init(error.serverMessage ?? error.message, exit: .timeout)
         default: self.init(error.serverMessage ?? error.message)

@@ -7,13 +7,18 @@ import NexaVector
 /// `nexa-vector-bench run VECTORS QUERIES TRUTH DIMENSIONS METRIC QUANTIZATION THREADS EF,EF,…` prints lines of
 /// fields between tabs: `build SECONDS BYTES-PER-VECTOR`, `search EF RECALL QPS` for each ef, and
 /// `filter PERMILLE METHOD RECALL QPS`. `nexa-vector-bench wire URI VECTORS …` does it through a server, which gets the
-/// vectors first, and `nexa-vector-bench machine DIRECTORY` describes the machine.
+/// vectors first, and `nexa-vector-bench machine DIRECTORY` describes the machine; `codec` times
+/// the encoding of vectors. How far it is goes to standard error.
 @main
 struct Main {
     static func main() async {
         let arguments = Array(CommandLine.arguments.dropFirst())
         if arguments.count == 2, arguments[0] == "machine" {
             print(Machine(directory: arguments[1], swift: nil).description)
+            return
+        }
+        if arguments == ["codec"] {
+            do { try CodecBench.run() } catch { print("nexa-vector-bench: \(error)") }
             return
         }
         let uri = arguments.count == 10 && arguments[0] == "wire" ? arguments[1] : nil
@@ -43,6 +48,8 @@ struct VectorBench: Sendable {
     let widths: [Int]
     static let k = 10
     static let rounds = 3
+    /// No new round of the same searches begins after this time.
+    static let limit = Duration.seconds(2)
     /// How many of the queries are asked with a filter.
     static let filtered = 200
 
@@ -78,19 +85,46 @@ struct VectorBench: Sendable {
             for _ in 0..<threads { group.addTask { while index.link(limit: 1000) > 0 {} } }
         }
         let seconds = (ContinuousClock.now - start) / .seconds(1)
-        print("build\t\(seconds)\t\((Self.residentBytes - before) / count)")
+        say("build\t\(seconds)\t\((Self.residentBytes - before) / count)")
         for width in widths {
-            let (found, speed) = await best { index.search($0, k: Self.k, ef: width).matches }
-            print("search\t\(width)\t\(Self.recall(found, truth))\t\(speed)")
+            let (found, speed) = await best { search(index, $0, width) }
+            say("search\t\(width)\t\(Self.recall(found, truth))\t\(speed)")
         }
+        guard threads == 1, configuration.quantization == .none else { return }
         for share in [100, 10, 1] { await filter(index, share) }
+    }
+
+    /// One search as the engine makes it: what a quantised index finds is compared once more, with the vectors as given.
+    private func search(_ index: VectorIndex, _ query: Span<Float>, _ width: Int) -> [VectorIndex.Match] {
+        guard configuration.quantization != .none else { return index.search(query, k: Self.k, ef: width).matches }
+        let wanted = 2 * Self.k + 16
+        var matches = index.search(query, k: wanted, ef: max(width, wanted)).matches
+        for position in matches.indices {
+            let row = Int(Self.number(matches[position].id))
+            matches[position].distance = VectorIndex.distance(
+                configuration.metric, query, vectors.span(row, dimensions))
+        }
+        matches.sort { $0.distance < $1.distance }
+        return Array(matches.prefix(Self.k))
+    }
+
+    /// The rows nearest to the first queries among those that pass a filter, by comparing with each.
+    func nearest(_ queries: Int, _ share: Int) -> [[Int32]] {
+        let rows = (0..<Int32(count)).filter { Self.passes($0, share) }
+        return (0..<queries).map { query in
+            let distances = rows.map { row in
+                let vector = vectors.span(Int(row), dimensions)
+                return VectorIndex.distance(configuration.metric, self.queries.span(query, dimensions), vector)
+            }
+            return rows.indices.sorted { distances[$0] < distances[$1] }.prefix(Self.k).map { rows[$0] }
+        }
     }
 
     /// Searches among one vector of a thousand, or more, the way the engine chooses to.
     private func filter(_ index: VectorIndex, _ share: Int) async {
         let passes = (0..<index.slotBound).map { Self.passes(Self.number(index.id(of: $0) ?? []), share) }
         let slots = (0..<index.slotBound).filter { passes[Int($0)] }
-        let exact = await answers(Self.filtered) { index.exactSearch($0, k: Self.k, among: slots) }
+        let exact = nearest(min(Self.filtered, truth.count), share)
         let isRare = slots.count * 20 < count
         for width in isRare ? [0] : [32, 64, 128] {
             let (found, speed) = await best(Self.filtered) { query in
@@ -99,7 +133,7 @@ struct VectorBench: Sendable {
                     : index.search(query, k: Self.k, ef: width) { passes[Int($0)] }.matches
             }
             let method = isRare ? "scan" : "walk, ef \(width)"
-            print("filter\t\(share)\t\(method)\t\(Self.recall(found, exact))\t\(speed)")
+            say("filter\t\(share)\t\(method)\t\(Self.recall(found, exact))\t\(speed)")
         }
     }
 
@@ -116,7 +150,8 @@ struct VectorBench: Sendable {
         let count = min(count, truth.count)
         var answers: [[Int32]] = []
         var best = Double.infinity
-        for _ in 0..<Self.rounds {
+        let deadline = ContinuousClock.now + Self.limit
+        for round in 0..<Self.rounds where round == 0 || ContinuousClock.now < deadline {
             let start = ContinuousClock.now
             answers = await self.answers(count, search)
             best = min(best, (ContinuousClock.now - start) / .seconds(1))
@@ -193,5 +228,20 @@ final class FloatFile: @unchecked Sendable {
     func span(_ index: Int, _ dimensions: Int) -> Span<Float> {
         let span = Span(_unsafeElements: row(index, dimensions))
         return _overrideLifetime(span, borrowing: self)
+    }
+}
+
+/// Writes a result at once: who reads them shows how far it is.
+func say(_ text: String) { put(text + "\n", STDOUT_FILENO) }
+
+/// Tells on standard error how far it is.
+func tell(_ text: String) { put("nexa-vector-bench: \(text)\n", STDERR_FILENO) }
+
+private func put(_ text: String, _ descriptor: Int32) {
+    var text = text[...]
+    while !text.isEmpty {
+        let written = text.withUTF8 { write(descriptor, $0.baseAddress, $0.count) }
+        guard written > 0 else { return }
+        text = Substring(text.utf8.dropFirst(written))
     }
 }

@@ -1,11 +1,15 @@
+import Glibc
 import NexaClient
 import NexaProtocol
+import NexaSCRAM
+import NexaTLS
 import NexaTOON
+import NexaTransport
 import NexaValue
 
 /// What reads bytes of a peer, a file or a person, with what must hold for every input. A broken promise traps.
 public enum FuzzTarget: String, CaseIterable, Sendable {
-    case frame, messagepack, rawdocument, request, reply, json, toon, uri, model
+    case frame, messagepack, rawdocument, request, reply, json, toon, uri, model, scram, tls
 
     /// Feeds one input. Returns true when the input was accepted as valid, for statistics.
     public func run(_ bytes: [UInt8]) -> Bool {
@@ -19,6 +23,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .toon: Self.toon(bytes)
         case .uri: Self.uri(bytes)
         case .model: Self.model(bytes)
+        case .scram: Self.scram(bytes)
+        case .tls: Self.tls(bytes)
         }
     }
 
@@ -91,6 +97,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     private static func request(_ bytes: [UInt8]) -> Bool {
         guard let first = bytes.first else { return false }
         let payload = Array(bytes.dropFirst())
+        unpacking(MessageType(rawValue: first), payload)
         guard let request = try? Request(type: MessageType(rawValue: first), payload: payload.span.bytes) else {
             return false
         }
@@ -105,6 +112,27 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         again.encodeFrame(into: &second)
         promise(second.bytes == frame, "requests survive the wire")
         return true
+    }
+
+    /// With packed vectors, a request is the one with the arrays that they stand for.
+    private static func unpacking(_ type: MessageType, _ payload: [UInt8]) {
+        var decoder = RequestDecoder()
+        decoder.unpacksVectors = true
+        let request = try? decoder.decode(type, payload.span.bytes)
+        guard let unpacked = try? PackedVector.unpacking(payload.span.bytes) else {
+            // Those that look at no payload take any.
+            return
+        }
+        promise(unpacked.count <= 2 * payload.count + 16, "an array takes little more than what it is made of")
+        promise((try? PackedVector.unpacking(unpacked.span.bytes)) == unpacked, "nothing is left to unpack")
+        // A vector search reads the packed floats itself, and a signalling NaN as it is.
+        guard let request, type != .vectorSearch else { return }
+        guard let plain = try? Request(type: type, payload: unpacked.span.bytes) else { broken("arrays decode, too") }
+        var first = MessagePackWriter()
+        request.encodeFrame(into: &first)
+        var second = MessagePackWriter()
+        plain.encodeFrame(into: &second)
+        promise(first.bytes == second.bytes, "packed vectors mean arrays")
     }
 
     /// What is read, strictly or not, can be written, and reads the same again; errors lie in the text.
@@ -194,6 +222,77 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     private static func model(_ bytes: [UInt8]) -> Bool {
         guard let document = try? MessagePack.decodeDocument(bytes) else { return false }
         return (try? document.decode(Model.self)) != nil
+    }
+}
+
+extension FuzzTarget {
+    private static let keys = ScramKeys(password: "fuzz", salt: [1, 2, 3], iterations: 4096)
+    private static let verifier = ScramVerifier.decoy(for: "fuzz", secret: [1, 2, 3])
+
+    /// Both sides of a login read any messages of the other side, and believe none of them.
+    fileprivate static func scram(_ bytes: [UInt8]) -> Bool {
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+        func line(_ index: Int) -> String { index < lines.count ? String(lines[index]) : "" }
+        var isRead = false
+        do throws(ScramError) {
+            var server = try ScramServer(clientFirst: line(0))
+            promise(!server.username.isEmpty, "a user has a name")
+            isRead = true
+            _ = server.challenge(verifier, nonce: "server")
+            _ = try server.finish(line(2))
+            broken("nobody has the password")
+        } catch { _ = error.description }
+        do throws(ScramError) {
+            var client = ScramClient(username: "fuzz", nonce: "fuzz")
+            let challenge = try client.challenge(line(1))
+            promise(
+                (ScramVerifier.minimumIterations...ScramVerifier.maximumIterations).contains(challenge.iterations),
+                "no server keeps a client busy")
+            isRead = true
+            _ = client.proof(challenge, keys: keys)
+            try client.verify(line(3))
+            broken("the server does not know the password")
+        } catch { _ = error.description }
+        return isRead
+    }
+
+    /// `NEXA_FUZZ_CERTIFICATE` names a file with a certificate and its key; without it the client's side is fed only.
+    private static let contexts: (client: TLSContext, server: TLSContext?)? = {
+        guard let client = try? TLSContext.client() else { return nil }
+        let file = getenv("NEXA_FUZZ_CERTIFICATE").map { String(cString: $0) }
+        return (client, file.flatMap { try? TLSContext.server(certificateFile: $0, keyFile: $0) })
+    }()
+
+    /// Records of TLS, in pieces, to a server (the first byte is even) or to a client that has said hello: nothing is
+    /// established, and what has to be said to the peer does not grow with its input.
+    fileprivate static func tls(_ bytes: [UInt8]) -> Bool {
+        guard let first = bytes.first, let contexts else { return false }
+        let session =
+            first & 1 == 0
+            ? try? contexts.server?.acceptedConnection()
+            : try? contexts.client.connection(
+                to: "localhost")
+        guard let session else { return false }
+        var output: [UInt8] = []
+        _ = session.shakeHands()
+        session.drain(into: &output)
+        let hello = output.count
+        var rest = bytes.dropFirst()[...]
+        let piece = max(1, Int(first >> 1) * 8)
+        var isAnswered = false
+        while !rest.isEmpty {
+            let part = Array(rest.prefix(piece))
+            rest = rest.dropFirst(part.count)
+            part.withUnsafeBytes { session.feed($0) }
+            let progress = session.shakeHands()
+            promise(progress != .done, "nobody has the keys")
+            session.drain(into: &output)
+            if output.count > hello { isAnswered = true }
+            promise(output.count < 64 << 10, "answers stay small")
+            if progress == .failed { break }
+        }
+        promise(!session.isEstablished, "nobody has the keys")
+        return isAnswered
     }
 }
 
