@@ -38,7 +38,7 @@ step() { # name, command...
     # Said again at the end: a failure in the middle of a long output is what a reader looks for.
     {
       echo "== $name failed (attempt $attempt of $attempts, status $status):"
-      grep -aE '✘|error:|warning:|Fatal|Sanitizer|Segmentation|Traceback|FAILED|differs' "$printed" | head -40
+      grep -aE '✘|^[^◇]*(error|warning):|Fatal|Sanitizer|Segmentation|Traceback|FAILED|differs' "$printed" | head -40
       echo "-- its last lines:"
       tail -12 "$printed"
     } >>"$failures"
