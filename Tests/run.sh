@@ -8,6 +8,8 @@ swift=${SWIFT:-swift}
 # A machine that others use as well may be late where a test waits for a process: there a step that failed may be tried
 # again, which is said at the end together with what had failed.
 attempts=${NEXA_TEST_ATTEMPTS:-1}
+# All tests at once would share two processors: each would take as long as all of them.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=${SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH:-12}
 passed=0 failed=0 skipped=0 repeated=0
 printed=$(mktemp)
 failures=$(mktemp)
@@ -38,7 +40,7 @@ step() { # name, command...
     # Said again at the end: a failure in the middle of a long output is what a reader looks for.
     {
       echo "== $name failed (attempt $attempt of $attempts, status $status):"
-      grep -aE '✘|error:|warning:|Fatal|Sanitizer|Segmentation|Traceback|FAILED|differs' "$printed" | head -40
+      grep -aE '✘|^[^◇]*(error|warning):|Fatal|Sanitizer|Segmentation|Traceback|FAILED|differs' "$printed" | head -40
       echo "-- its last lines:"
       tail -12 "$printed"
     } >>"$failures"

@@ -39,6 +39,8 @@ final class Lane: EventHandler, @unchecked Sendable {
     /// Whoever leases it left something behind; it is closed instead of given to someone else.
     var isDiscarded = false
     var leaseSerial: UInt64 = 0
+    /// Sent right before the next call of the lease, and waited for by nobody.
+    var leading: PendingCall?
     /// Where change events go; the connection is of no other use then.
     var events: EventQueue?
 
