@@ -11,12 +11,14 @@ FUZZ_SECONDS ?= 600
 # Inputs for each of the targets that read bytes; 10000000 make the hundred million.
 FUZZ_RUNS ?= $$(( $(FUZZ_SECONDS) * 1000 ))
 RUNS  ?= 10000
+# How many events in a row the pool is explored for.
+EVENTS ?= 8
 # Debian packages: what the server and the shell link, and what only the tests use.
 BUILD_PACKAGES := librocksdb-dev libargon2-dev libpcre2-dev libedit-dev libssl-dev zlib1g-dev
 TEST_PACKAGES  := $(BUILD_PACKAGES) git openssl python3 python3-venv
 BENCH_PACKAGES := $(TEST_PACKAGES) redis-server postgresql sqlite3
 
-.PHONY: kills help shell server standalone install uninstall test test-install lint format bench bench-client bench-engine bench-vectors bench-shell first-hour fuzz interruptions deps deps-test deps-bench sanitize clean
+.PHONY: kills explore help shell server standalone install uninstall test test-install lint format bench bench-client bench-engine bench-vectors bench-shell first-hour fuzz interruptions deps deps-test deps-bench sanitize clean
 
 help:
 	@echo "make shell     build, then open nexa on an embedded database in $(DATA)"
@@ -30,6 +32,7 @@ help:
 	@echo "make bench-vectors  compare vector indexes with hnswlib, usearch and Faiss"
 	@echo "make bench-shell  compare the shell with psql, redis-cli, sqlite3 and duckdb"
 	@echo "make fuzz      mutated inputs, random keys and random signals, for FUZZ_SECONDS ($(FUZZ_SECONDS))"
+	@echo "make explore   every history of EVENTS ($(EVENTS)) events of the connection pool"
 	@echo "make kills     cut connections and restart servers RUNS ($(RUNS)) times under calls and change streams"
 	@echo "make interruptions  RUNS ($(RUNS)) imports, exports and typing at a terminal, interrupted at random moments"
 	@echo "make first-hour  type the first hour of the README at a terminal, and record it into Examples"
@@ -137,6 +140,10 @@ fuzz: deps-test
 	NEXA_KEY_FUZZ_SECONDS=$(FUZZ_SECONDS) NEXA_SWEEP_RUNS=$(FUZZ_SECONDS) $(SWIFT) test --skip-build \
 	  --filter 'KeyFuzzTests|SignalSweepTests'
 	Tests/Fuzz/run.sh $(FUZZ_RUNS)
+
+explore: deps-test
+	$(SWIFT) build --build-tests
+	NEXA_EVENTS=$(EVENTS) $(SWIFT) test --skip-build --no-parallel --filter PoolExplorationTests
 
 kills: deps-test
 	$(SWIFT) build --build-tests

@@ -16,7 +16,7 @@ final class ChangeFeed {
     private let options: CallOptions
     private var machine: WatchMachine
     private var lease: ConnectionLease?
-    private var events: [[UInt8]] = []
+    private var events: EventBatch?
     private var nextEvent = 0
     private var failure: NexaError?
 
@@ -24,7 +24,7 @@ final class ChangeFeed {
     var token: ResumeToken? { machine.token.map { ResumeToken($0) } }
 
     /// Whether another event has come already.
-    var hasWaitingEvents: Bool { nextEvent < events.count }
+    var hasWaitingEvents: Bool { nextEvent < events?.count ?? 0 }
 
     init(_ core: ClientCore, _ request: Request.Subscribe, from start: ChangeStart, options: CallOptions) {
         self.core = core
@@ -51,21 +51,27 @@ final class ChangeFeed {
         while true {
             switch machine.next {
             case .receive:
-                guard nextEvent < events.count else {
-                    try await receive(isolation: isolation)
-                    continue
-                }
-                let change = try read(events[nextEvent])
-                nextEvent += 1
-                machine.received(token: change.token)
-                // Otherwise it only said how far the subscription is.
-                if change.operation != nil { return .change(change) }
+                if let change = try waiting() { return .change(change) }
+                try await receive(isolation: isolation)
             case .reportGap(let since):
                 machine.gapReported()
                 return .gap(since: since.map { ResumeToken($0) })
             default: try await step(isolation: isolation)
             }
         }
+    }
+
+    /// The next change, if it has come already: nobody needs to wait for it.
+    func waiting() throws(NexaError) -> Reply.Change? {
+        guard let events, machine.isStreaming else { return nil }
+        while nextEvent < events.count {
+            let change = try read(events, nextEvent)
+            nextEvent += 1
+            machine.received(token: change.token)
+            // Otherwise it only said how far the subscription is.
+            if change.operation != nil { return change }
+        }
+        return nil
     }
 
     /// Connects or subscribes.
@@ -105,16 +111,16 @@ final class ChangeFeed {
         guard let lease else { return machine.lost(.passing) }
         do throws(NexaError) {
             nextEvent = 0
-            events = []
+            events = nil
             events = try await lease.nextEvents()
         } catch {
             try lost(error)
         }
     }
 
-    private func read(_ event: [UInt8]) throws(NexaError) -> Reply.Change {
+    private func read(_ events: EventBatch, _ index: Int) throws(NexaError) -> Reply.Change {
         do throws(MessagePackError) {
-            return try Reply.Change(event)
+            return try Reply.Change(events.bytes, at: events.ranges[index])
         } catch {
             let error = NexaError(
                 .protocolViolation, "The server sent a change event that cannot be read: \(error)",
@@ -188,7 +194,7 @@ extension ChangeFeed {
         func full() throws(NexaError) -> Model? {
             guard let range = change.document else { return nil }
             if let document = try free(range, change) as? Model { return document }
-            return try EncodedDecoder.decode(model, change.payload, at: range.lowerBound, coding)
+            return try EncodedDecoder.decode(model, change.bytes, at: range.lowerBound, coding)
         }
         /// A free document is not read through `Codable`.
         func free(_ range: Range<Int>, _ change: Reply.Change) throws(NexaError) -> Document? {
@@ -209,7 +215,7 @@ extension ChangeFeed {
 
     private static func document(_ range: Range<Int>, _ change: Reply.Change) throws(NexaError) -> Document {
         do throws(MessagePackError) {
-            var reader = MessagePackReader(change.payload.span.bytes, at: range.lowerBound)
+            var reader = MessagePackReader(change.bytes.span.bytes, at: range.lowerBound)
             return try reader.readDocument()
         } catch {
             throw NexaError(

@@ -55,7 +55,10 @@ public struct ChangeStream<Model: NexaModel>: AsyncSequence, Sendable {
 
         /// The next change; waits until there is one. Never `nil`.
         public mutating func next(isolation actor: isolated (any Actor)?) async throws(NexaError) -> Element? {
-            switch try await feed.next(isolation: actor) {
+            if let change = try feed.waiting() {
+                return (try ChangeFeed.decode(change, as: Model.self, coding), feed.token)
+            }
+            return switch try await feed.next(isolation: actor) {
             case .gap(let since): (.gap(since: since), feed.token)
             case .change(let change): (try ChangeFeed.decode(change, as: Model.self, coding), feed.token)
             }

@@ -86,7 +86,7 @@ extension ClientCore {
     func pipeline<each Reply: Sendable>(
         _ request: repeat NexaRequest<each Reply>, options: CallOptions
     ) async -> (repeat Result<each Reply, NexaError>) {
-        let start = ContinuousClock.now
+        let start = MonotonicInstant.now
         let times = times(from: start, options)
         let calls = (repeat TypedPipelinedCall(each request, times))
         var all: [PipelinedCall] = []
@@ -95,7 +95,7 @@ extension ClientCore {
         return (repeat (each calls).outcome)
     }
 
-    private func run(_ calls: [PipelinedCall], _ start: ContinuousClock.Instant, _ options: CallOptions) async {
+    private func run(_ calls: [PipelinedCall], _ start: MonotonicInstant, _ options: CallOptions) async {
         do throws(NexaError) {
             let server = try await negotiated(options: options)
             for call in calls {
@@ -131,7 +131,7 @@ extension ClientCore {
     }
 
     private func send(
-        _ calls: ArraySlice<PipelinedCall>, _ start: ContinuousClock.Instant, _ options: CallOptions
+        _ calls: ArraySlice<PipelinedCall>, _ start: MonotonicInstant, _ options: CallOptions
     ) async -> [CallOutcome] {
         let driver: ClientDriver
         do throws(NexaError) {
@@ -153,7 +153,7 @@ extension ClientCore {
 
     /// The answer to one request, which may have to be sent again by itself.
     private func answer(
-        _ call: PipelinedCall, _ outcome: CallOutcome, _ start: ContinuousClock.Instant, _ options: CallOptions
+        _ call: PipelinedCall, _ outcome: CallOutcome, _ start: MonotonicInstant, _ options: CallOptions
     ) async -> Result<Answer, NexaError> {
         do throws(NexaError) {
             switch outcome {
@@ -184,7 +184,7 @@ extension ClientCore {
 
 extension ClientDriver {
     /// Sends a call and its followers on one connection and waits until all of them have ended.
-    func send(_ first: PendingCall, _ group: CallGroup) async -> [CallOutcome] {
+    nonisolated(nonsending) func send(_ first: PendingCall, _ group: CallGroup) async -> [CallOutcome] {
         telemetry.count(.calls, 1)
         defer { telemetry.count(.calls, -1) }
         return await withTaskCancellationHandler {

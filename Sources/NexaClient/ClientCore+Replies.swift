@@ -120,11 +120,11 @@ extension ClientCore {
     /// Sends a request and turns an ERROR reply into a thrown error.
     ///
     /// - Parameter wantsPayload: false when nobody looks at the fields of a good reply: they are left out then.
-    func reply(
+    nonisolated(nonsending) func reply(
         to request: Request, operation: StaticString, options: CallOptions,
         requiring more: RequiredCapabilities = [], isIdempotent: Bool = false, wantsPayload: Bool = true
     ) async throws(NexaError) -> Answer {
-        let start = ContinuousClock.now
+        let start = MonotonicInstant.now
         let driver = try driver(operation)
         let call = driver.spareCalls.take(times(from: start, options))
         try encode(request, into: call, operation, options)
@@ -153,10 +153,10 @@ extension ClientCore {
     }
 
     func finished(
-        _ operation: StaticString, _ start: ContinuousClock.Instant, _ bytesOut: Int, _ bytesIn: Int,
+        _ operation: StaticString, _ start: MonotonicInstant, _ bytesOut: Int, _ bytesIn: Int,
         _ error: NexaError?, _ options: CallOptions
     ) {
-        let elapsed = ContinuousClock.now - start
+        let elapsed = MonotonicInstant.now - start
         telemetry.emit(
             .operationFinished(
                 name: operation, elapsed: elapsed, bytesOut: bytesOut, bytesIn: bytesIn, error: error),

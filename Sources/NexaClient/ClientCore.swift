@@ -91,7 +91,7 @@ final class ClientCore: Sendable {
     }
 
     /// What the server grants; connects when there is no connection yet.
-    func negotiated(options: CallOptions) async throws(NexaError) -> Negotiated {
+    nonisolated(nonsending) func negotiated(options: CallOptions) async throws(NexaError) -> Negotiated {
         if let lease { return lease.server }
         let driver = try driver("connect")
         if let known = driver.state.withLock({ $0.isShutDown ? nil : $0.negotiated }) { return known }
@@ -105,7 +105,7 @@ final class ClientCore: Sendable {
     }
 
     /// When a call that begins now must be over.
-    func times(from start: ContinuousClock.Instant, _ options: CallOptions) -> PendingCall.Times {
+    func times(from start: MonotonicInstant, _ options: CallOptions) -> PendingCall.Times {
         .init(
             start: start, deadline: start + (options.timeout ?? configuration.operationTimeout),
             acquireTimeout: configuration.pool.acquireTimeout)
@@ -125,9 +125,9 @@ final class ClientCore: Sendable {
     ///
     /// A call is sent again, within its time, when its connection broke and sending it twice cannot do harm:
     /// nothing of it left, or it only reads, or the caller (or `isIdempotent`) says so.
-    func send(
+    nonisolated(nonsending) func send(
         _ call: PendingCall, on driver: ClientDriver, _ traits: Traits, _ options: CallOptions,
-        start: ContinuousClock.Instant, attempt: Int = 1, mayHaveRun: Bool = false
+        start: MonotonicInstant, attempt: Int = 1, mayHaveRun: Bool = false
     ) async throws(NexaError) -> RawReply {
         var times = times(from: start, options)
         var attempt = attempt
@@ -177,6 +177,7 @@ final class ClientCore: Sendable {
         _ request: Request, into call: PendingCall, _ operation: StaticString, _ options: CallOptions,
         isTagged: Bool = true
     ) throws(NexaError) {
+        if request.carriesCredentials { call.frame.isSecret = true }
         if isTagged, request.mayTakeLong {
             let time = options.timeout ?? configuration.operationTimeout
             let control = RequestControl(
@@ -202,6 +203,14 @@ extension MessageType {
 }
 
 extension Request {
+    /// Whether its frame must not stay in memory.
+    var carriesCredentials: Bool {
+        switch self {
+        case .connect, .createUser, .changePassword: true
+        default: false
+        }
+    }
+
     /// What the server must have granted for this request, since it would otherwise ignore a part of it.
     var requiredCapabilities: RequiredCapabilities {
         var required: RequiredCapabilities = []

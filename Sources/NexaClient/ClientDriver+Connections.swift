@@ -8,7 +8,7 @@ extension ClientDriver {
     func connect(_ lane: Lane) {
         guard !lane.isTornDown else { return }
         if telemetry.wantsConnections { telemetry.emit(.connectStarted(connection: lane.number)) }
-        let deadline = ContinuousClock.now + configuration.connectTimeout
+        let deadline = MonotonicInstant.now + configuration.connectTimeout
         if configuration.tls != .disabled {
             // What can be wrong before anything is sent is said before.
             do throws(NexaError) { try tls.prepare() } catch { return connectFailed(lane, isFinal: true, error) }
@@ -72,9 +72,11 @@ extension ClientDriver {
             var begun: [Machine.Action] = []
             lane.machine.authenticated(into: &begun)
             state.negotiated = granted
-            let now = ContinuousClock.now
+            let now = MonotonicInstant.now
             if telemetry.wantsConnections {
-                effects.news.append(.connectSucceeded(connection: lane.number, elapsed: now - lane.startedAt))
+                effects.add {
+                    $0.news.append(.connectSucceeded(connection: lane.number, elapsed: now - lane.startedAt))
+                }
             }
             state.lastConnectError = nil
             var actions: [Pool.Action] = []
@@ -159,7 +161,9 @@ extension ClientDriver {
         }
         effects.completed.removeAll(keepingCapacity: true)
         swap(&effects.completed, &lane.spareCompleted)
-        if !effects.events.isEmpty, let events, events.append(effects.events.map(payload)) {
+        if let events, let indices = effects.others?.events, !indices.isEmpty,
+            events.append(EventBatch(indices.map { frames[$0].payload }, of: bytes))
+        {
             pauseReading(lane)
         }
         carryOut(effects)
@@ -188,7 +192,7 @@ extension ClientDriver {
     func claimWriting(_ lane: Lane, _ effects: inout Effects) {
         guard !lane.isWriteClaimed, lane.socket != nil else { return }
         lane.isWriteClaimed = true
-        if effects.writer == nil { effects.writer = lane } else { effects.moreWriters.append(lane) }
+        if effects.writer == nil { effects.writer = lane } else { effects.add { $0.moreWriters.append(lane) } }
     }
 
     /// Writes everything appended so far and in the meantime. The caller holds the claim to write.
@@ -208,6 +212,7 @@ extension ClientDriver {
                     return false
                 }
                 swap(&lane.out, &lane.writing)
+                swap(&lane.isOutSecret, &lane.isWritingSecret)
                 lane.out.removeAll(keepingCapacity: lane.out.capacity <= Lane.keptBufferBytes)
                 lane.machine.willWrite()
                 lane.isSending = true
@@ -241,6 +246,7 @@ extension ClientDriver {
                 return nil
             }
         }
+        lane.forgetSecrets()
         if lane.secure?.hasPendingOutput == true { awaitWritability(lane) }
         return lane.written - start
     }
@@ -299,24 +305,6 @@ extension ClientDriver {
 
     // MARK: Time and end
 
-    func moveTimer(of lane: Lane) {
-        guard !lane.isTornDown, let deadline = state.withLock({ _ in lane.wantedDeadline }) else { return }
-        if let timer = lane.timer { reactor.cancel(timer) }
-        lane.timer = reactor.schedule(at: deadline) { [weak self] in
-            lane.timer = nil
-            self?.step { state, effects in
-                if lane.machine.load == 0, !lane.isWriteClaimed {
-                    lane.giveBuffersBack()
-                    self?.spareCalls.removeAll()
-                }
-                var actions: [Machine.Action] = []
-                lane.machine.tick(.now, into: &actions)
-                self?.carry(actions, lane, &state, &effects)
-                self?.serve(&state, &effects)
-            }
-        }
-    }
-
     /// Closes the socket and tells the pool. The machine has been closed before.
     func tearDown(_ lane: Lane) {
         guard !lane.isTornDown else { return }
@@ -355,7 +343,7 @@ extension ClientDriver {
         step { state, effects in
             state.lanes[lane.id] = nil
             var actions: [Pool.Action] = []
-            let now = ContinuousClock.now
+            let now = MonotonicInstant.now
             if lane.negotiated == nil {
                 let error = lane.connectError ?? .connectTimedOut(configuration)
                 state.lastConnectError = error
@@ -363,21 +351,24 @@ extension ClientDriver {
                     lane.id, isFinal: lane.isConnectFailureFinal, isRefused: lane.isConnectRefused,
                     jitter: .random(in: 0..<1), at: now, into: &actions)
                 if telemetry.wantsConnections {
-                    effects.news.append(
-                        .connectFailed(
-                            connection: lane.number, error, attempt: state.pool.failedAttempts,
-                            retryIn: state.pool.nextAttempt.map { max($0 - now, .zero) }))
+                    let event = NexaEvent.connectFailed(
+                        connection: lane.number, error, attempt: state.pool.failedAttempts,
+                        retryIn: state.pool.nextAttempt.map { max($0 - now, .zero) })
+                    effects.add { $0.news.append(event) }
                 }
             } else {
                 state.pool.closed(lane.id, at: now, into: &actions)
                 if telemetry.wantsConnections {
-                    effects.news.append(.connectionClosed(connection: lane.number, reason: lane.lossReason))
+                    effects.add {
+                        $0.news.append(.connectionClosed(connection: lane.number, reason: lane.lossReason))
+                    }
                 }
             }
             carry(actions, &state, &effects)
             serve(&state, &effects)
             if state.isShutDown, state.lanes.isEmpty {
-                effects.drained = state.drained
+                let drained = state.drained
+                effects.add { $0.drained = drained }
                 state.drained = []
             }
         }

@@ -35,12 +35,13 @@ extension ClientDriver {
     }
 
     private func sendLogin(_ lane: Lane, _ message: Request.Connect) {
-        var frame = MessagePackWriter()
+        var frame = MessagePackWriter(capacity: 1024)
+        frame.isSecret = true
         Request.connect(message).encodeFrame(into: &frame)
-        let bytes = frame.bytes
         step { _, effects in
-            lane.out.append(contentsOf: bytes)
-            lane.machine.connected(handshakeByteCount: bytes.count, at: .now)
+            frame.append(to: &lane.out)
+            lane.isOutSecret = true
+            lane.machine.connected(handshakeByteCount: frame.count, at: .now)
             claimWriting(lane, &effects)
         }
     }

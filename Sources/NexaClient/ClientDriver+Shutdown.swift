@@ -34,12 +34,13 @@ extension ClientDriver {
                     }
                 }
                 if state.lanes.isEmpty {
-                    effects.drained = state.drained
+                    let drained = state.drained
+                    effects.add { $0.drained = drained }
                     state.drained = []
                 }
             }
             let isRunning = reactor.execute { [self] in
-                _ = reactor.schedule(at: .now + grace) { [weak self] in self?.closeEverything() }
+                _ = reactor.schedule(at: .now + grace) { [self] in closeEverything() }
             }
             if !isRunning { closeEverything() }
         }

@@ -16,42 +16,9 @@ final class ClientDriver: Sendable {
         /// Why the last attempt to connect failed; `nil` after a success.
         var lastConnectError: NexaError?
         var isShutDown = false
-        var poolDeadline: ContinuousClock.Instant?
+        var poolDeadline: MonotonicInstant?
         /// Resumed when the last connection is closed.
         var drained: [UnsafeContinuation<Void, Never>] = []
-    }
-
-    /// What is to be done once the lock is released.
-    struct Effects {
-        var resumed: [(continuation: UnsafeContinuation<CallOutcome, Never>, outcome: CallOutcome)] = []
-        /// The calls of pipelines; they come together at the end.
-        var grouped: [(group: CallGroup, index: Int, outcome: CallOutcome)] = []
-        /// Outcomes that came too late. They are let go outside the lock, which the end of a lease takes.
-        var unwanted: [CallOutcome] = []
-        var completed: [Completion] = []
-        /// For the observer.
-        var news: [NexaEvent] = []
-        /// Frames that are change events.
-        var events: [Int] = []
-        /// The one who is to write, as nearly always, and others.
-        var writer: Lane?
-        var moreWriters: [Lane] = []
-        var connects: [Lane] = []
-        var closes: [Lane] = []
-        var deadlines: [Lane] = []
-        var movesPoolDeadline = false
-        var drained: [UnsafeContinuation<Void, Never>] = []
-
-        var needsReactor: Bool { !connects.isEmpty || !closes.isEmpty || !deadlines.isEmpty || movesPoolDeadline }
-    }
-
-    /// A call whose reply has come. It does not hold the call, which its caller may use again.
-    struct Completion {
-        let continuation: UnsafeContinuation<CallOutcome, Never>?
-        let group: (CallGroup, index: Int)?
-        let wantsPayload: Bool
-        /// Which of the frames that were read is the reply.
-        let frame: Int
     }
 
     let configuration: NexaConfiguration
@@ -95,7 +62,8 @@ final class ClientDriver: Sendable {
             let before = state.pool.changeCount
             body(&state, &effects)
             if state.pool.changeCount != before, telemetry.wantsPool {
-                effects.news.append(.poolChanged(PoolSnapshot(state.pool)))
+                let snapshot = PoolSnapshot(state.pool)
+                effects.add { $0.news.append(.poolChanged(snapshot)) }
             }
         }
         carryOut(effects)
@@ -104,7 +72,7 @@ final class ClientDriver: Sendable {
     // MARK: Calls
 
     /// Sends a call and waits for its end. Cancelling the task ends it at once.
-    func send(_ call: PendingCall) async -> CallOutcome {
+    nonisolated(nonsending) func send(_ call: PendingCall) async -> CallOutcome {
         telemetry.count(.calls, 1)
         defer { telemetry.count(.calls, -1) }
         return await withTaskCancellationHandler {
@@ -169,6 +137,7 @@ final class ClientDriver: Sendable {
             call, byteCount: call.frame.count, deadline: call.times.deadline, into: &actions)
         call.place = .submitted(lane, slot)
         call.frame.append(to: &lane.out)
+        if call.frame.isSecret { lane.isOutSecret = true }
         carry(actions, lane, &state, &effects)
         claimWriting(lane, &effects)
         return true
@@ -206,12 +175,12 @@ final class ClientDriver: Sendable {
 
     /// Decides the outcome of a call, once.
     func finish(_ call: PendingCall, _ outcome: CallOutcome, _ effects: inout Effects) {
-        if case .finished = call.place { return effects.unwanted.append(outcome) }
+        if case .finished = call.place { return effects.add { $0.unwanted.append(outcome) } }
         call.place = .finished
-        if let group = call.group { return effects.grouped.append((group.0, group.index, outcome)) }
+        if let group = call.group { return effects.add { $0.grouped.append((group.0, group.index, outcome)) } }
         guard let continuation = call.continuation else { return }
         call.continuation = nil
-        effects.resumed.append((continuation, outcome))
+        effects.add { $0.resumed.append((continuation, outcome)) }
     }
 
     /// The same for a call that was never sent, and for those that were to be sent behind it.
@@ -223,7 +192,7 @@ final class ClientDriver: Sendable {
     /// Gives connections to those who wait, as long as there are both.
     func serve(_ state: inout State, _ effects: inout Effects) {
         guard state.pool.waiterCount > 0 else { return }
-        let now = ContinuousClock.now
+        let now = MonotonicInstant.now
         var actions: [Pool.Action] = []
         while let (call, id) = state.pool.nextServed(at: now, into: &actions) {
             if let lane = state.lanes[id] {
@@ -253,15 +222,15 @@ final class ClientDriver: Sendable {
                 var begun: [Machine.Action] = []
                 lane.machine.begin(into: &begun)
                 carry(begun, lane, &state, &effects)
-                effects.connects.append(lane)
+                effects.add { $0.connects.append(lane) }
             case .refuse(let call, let refusal):
                 finishAll(call, .failed(.refused(refusal, call, state.lastConnectError)), &effects)
             case .setDeadline(let deadline):
                 state.poolDeadline = deadline
-                effects.movesPoolDeadline = true
+                effects.add { $0.movesPoolDeadline = true }
             case .cancelDeadline:
                 state.poolDeadline = nil
-                effects.movesPoolDeadline = true
+                effects.add { $0.movesPoolDeadline = true }
             case .drain(let id):
                 guard let lane = state.lanes[id] else { continue }
                 var ended: [Machine.Action] = []
@@ -285,18 +254,18 @@ final class ClientDriver: Sendable {
                         frame: frame))
                 call.continuation = nil
             case .handshakeReply: break  // Handled by `received`, which knows the payload.
-            case .event: effects.events.append(frame)
+            case .event: effects.add { $0.events.append(frame) }
             case .keepAlive: keepAlive(lane, &state, &effects)
             case .fail(let call, let failure, let delivery):
                 finish(call, .failed(.failed(failure, delivery, endpoint: lane.endpointName)), &effects)
                 if delivery == .maybeExecuted, let tag = call.tag { stop(tag, on: lane, &effects) }
-            case .retract(let byteCount): lane.out.removeLast(byteCount)
+            case .retract(let byteCount): lane.retract(byteCount)
             case .setDeadline(let deadline):
                 lane.wantedDeadline = deadline
-                effects.deadlines.append(lane)
+                effects.add { $0.deadlines.append(lane) }
             case .close(let reason):
                 lane.events?.finish(state.isShutDown ? .shutDown(delivery: .notSent) : lane.endError(reason))
-                effects.closes.append(lane)
+                effects.add { $0.closes.append(lane) }
             }
         }
         switch lane.machine.state {
@@ -324,18 +293,25 @@ final class ClientDriver: Sendable {
 
     /// Does what must not be done under the lock.
     func carryOut(_ effects: Effects) {
+        if let others = effects.others { begin(others) }
+        if let lane = effects.writer { writeSoon(lane) }
+        if let others = effects.others { end(others) }
+    }
+
+    private func begin(_ effects: OtherEffects) {
         // First of all: whoever is resumed finds what led to it told.
         for event in effects.news { telemetry.emit(event) }
         for (continuation, outcome) in effects.resumed { continuation.resume(returning: outcome) }
         for (group, index, outcome) in effects.grouped { group.finish(index, outcome) }
-        if effects.needsReactor {
-            if reactor.isOnThread {
-                carryOutOnReactor(effects)
-            } else {
-                reactor.execute { [self] in carryOutOnReactor(effects) }
-            }
+        guard effects.needsReactor else { return }
+        if reactor.isOnThread {
+            carryOutOnReactor(effects)
+        } else {
+            reactor.execute { [self] in carryOutOnReactor(effects) }
         }
-        if let lane = effects.writer { writeSoon(lane) }
+    }
+
+    private func end(_ effects: OtherEffects) {
         for lane in effects.moreWriters { writeSoon(lane) }
         for continuation in effects.drained { continuation.resume() }
     }
@@ -345,14 +321,34 @@ final class ClientDriver: Sendable {
         if reactor.isOnThread { reactor.runSoon(lane) } else { write(lane) }
     }
 
-    private func carryOutOnReactor(_ effects: Effects) {
+    private func carryOutOnReactor(_ effects: OtherEffects) {
         for lane in effects.connects { connect(lane) }
         for lane in effects.deadlines { moveTimer(of: lane) }
         for lane in effects.closes { tearDown(lane) }
         guard effects.movesPoolDeadline else { return }
         if let timer = poolTimer.value { reactor.cancel(timer) }
         guard let deadline = state.withLock({ $0.poolDeadline }) else { return }
-        poolTimer.value = reactor.schedule(at: deadline) { [weak self] in self?.poolTimerFired() }
+        // Not weakly: an object that was ever known weakly is counted in a table beside it, which every call would feel.
+        // The reactor lets its timers go when it ends.
+        poolTimer.value = reactor.schedule(at: deadline) { [self] in poolTimerFired() }
+    }
+
+    func moveTimer(of lane: Lane) {
+        guard !lane.isTornDown, let deadline = state.withLock({ _ in lane.wantedDeadline }) else { return }
+        if let timer = lane.timer { reactor.cancel(timer) }
+        lane.timer = reactor.schedule(at: deadline) { [self] in
+            lane.timer = nil
+            step { state, effects in
+                if lane.machine.load == 0, !lane.isWriteClaimed {
+                    lane.giveBuffersBack()
+                    spareCalls.removeAll()
+                }
+                var actions: [Machine.Action] = []
+                lane.machine.tick(.now, into: &actions)
+                carry(actions, lane, &state, &effects)
+                serve(&state, &effects)
+            }
+        }
     }
 
     private func poolTimerFired() {

@@ -69,7 +69,7 @@ final class ConnectionLease: Sendable {
     /// The payloads of the events that have come since, at least one. For one consumer.
     ///
     /// - Throws: `NexaError`: `.cancelled`, or why the connection ended, once every event has been taken.
-    func nextEvents() async throws(NexaError) -> [[UInt8]] {
+    nonisolated(nonsending) func nextEvents() async throws(NexaError) -> EventBatch {
         guard let events = driver.events(of: self) else {
             throw .connectionLost(nil, delivery: .notSent, endpoint: server.endpoint)
         }
@@ -81,10 +81,12 @@ final class ConnectionLease: Sendable {
 
 extension ClientCore {
     /// Takes a connection for the caller alone, within its `timeout` and the pool's `acquireTimeout`.
-    func lease(operation: StaticString, options: CallOptions) async throws(NexaError) -> ConnectionLease {
+    nonisolated(nonsending) func lease(
+        operation: StaticString, options: CallOptions
+    ) async throws(NexaError) -> ConnectionLease {
         if let lease { return lease }
         let driver = try driver(operation)
-        let now = ContinuousClock.now
+        let now = MonotonicInstant.now
         let call = PendingCall(times(from: now, options))
         call.prepare(.lease, call.times)
         switch await driver.send(call) {

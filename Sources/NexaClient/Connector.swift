@@ -1,3 +1,4 @@
+import NexaProtocol
 import NexaTransport
 
 // @unchecked: used on the reactor's thread only.
@@ -5,7 +6,7 @@ import NexaTransport
 final class AddressMemory: @unchecked Sendable {
     static let period: Duration = .seconds(1)
 
-    private var known: [NexaConfiguration.Endpoint: (addresses: [SocketAddress], until: ContinuousClock.Instant)] = [:]
+    private var known: [NexaConfiguration.Endpoint: (addresses: [SocketAddress], until: MonotonicInstant)] = [:]
 
     subscript(endpoint: NexaConfiguration.Endpoint) -> [SocketAddress]? {
         get {
@@ -30,7 +31,7 @@ final class Connector: @unchecked Sendable {
 
     private let reactor: Reactor
     private let endpoints: [NexaConfiguration.Endpoint]
-    private let deadline: ContinuousClock.Instant
+    private let deadline: MonotonicInstant
     private let memory: AddressMemory
     private var completion: Completion?
     private var addresses: [(address: SocketAddress, endpoint: NexaConfiguration.Endpoint)] = []
@@ -41,7 +42,7 @@ final class Connector: @unchecked Sendable {
     private var lastError = TransportError("connect", code: 0)
 
     init(
-        _ endpoints: [NexaConfiguration.Endpoint], deadline: ContinuousClock.Instant, memory: AddressMemory,
+        _ endpoints: [NexaConfiguration.Endpoint], deadline: MonotonicInstant, memory: AddressMemory,
         on reactor: Reactor, _ completion: @escaping Completion
     ) {
         self.endpoints = endpoints

@@ -3,10 +3,11 @@ import Synchronization
 
 /// Change events between the reactor, which adds them, and the one task that takes them.
 final class EventQueue: Sendable {
-    private typealias Waiter = UnsafeContinuation<Result<[[UInt8]], NexaError>, Never>
+    private typealias Waiter = UnsafeContinuation<Result<EventBatch, NexaError>, Never>
 
     private struct State {
-        var payloads: [[UInt8]] = []
+        var batches: [EventBatch] = []
+        var frameCount = 0
         var byteCount = 0
         var isFull = false
         var end: NexaError?
@@ -23,19 +24,20 @@ final class EventQueue: Sendable {
     }
 
     /// Adds events. Returns true when no more should be read until `next` says so.
-    func append(_ payloads: [[UInt8]]) -> Bool {
+    func append(_ batch: EventBatch) -> Bool {
         let (waiter, isFull) = state.withLock { state -> (Waiter?, Bool) in
             guard state.end == nil else { return (nil, false) }
             if let waiter = state.waiter {
                 state.waiter = nil
                 return (waiter, false)
             }
-            state.payloads += payloads
-            state.byteCount += payloads.reduce(0) { $0 + $1.count }
-            state.isFull = state.payloads.count >= maximumFrames || state.byteCount >= maximumBytes
+            state.batches.append(batch)
+            state.frameCount += batch.count
+            state.byteCount += batch.bytes.count
+            state.isFull = state.frameCount >= maximumFrames || state.byteCount >= maximumBytes
             return (nil, state.isFull)
         }
-        waiter?.resume(returning: .success(payloads))
+        waiter?.resume(returning: .success(batch))
         return isFull
     }
 
@@ -50,19 +52,22 @@ final class EventQueue: Sendable {
         waiter?.resume(returning: .failure(error))
     }
 
-    /// All events that are there, as soon as there is one, and whether reading had stopped because of them.
-    func next() async -> (Result<[[UInt8]], NexaError>, mayRead: Bool) {
+    /// The events that came first, as soon as there are any, and whether reading had stopped and may go on.
+    nonisolated(nonsending) func next() async -> (Result<EventBatch, NexaError>, mayRead: Bool) {
         var mayRead = false
         let result = await withTaskCancellationHandler {
             await withUnsafeContinuation { (continuation: Waiter) in
-                let result = state.withLock { state -> Result<[[UInt8]], NexaError>? in
+                let result = state.withLock { state -> Result<EventBatch, NexaError>? in
                     if Task.isCancelled { return .failure(.cancelled(delivery: .notSent)) }
-                    if !state.payloads.isEmpty {
-                        mayRead = state.isFull
-                        state.isFull = false
-                        state.byteCount = 0
-                        defer { state.payloads = [] }
-                        return .success(state.payloads)
+                    if !state.batches.isEmpty {
+                        let batch = state.batches.removeFirst()
+                        state.frameCount -= batch.count
+                        state.byteCount -= batch.bytes.count
+                        mayRead =
+                            state.isFull && state.frameCount <= maximumFrames / 2
+                            && state.byteCount <= maximumBytes / 2
+                        if mayRead { state.isFull = false }
+                        return .success(batch)
                     }
                     if let end = state.end { return .failure(end) }
                     // A second consumer would be a mistake; it is told so rather than left waiting for ever.

@@ -1,3 +1,4 @@
+import Glibc
 import NexaProtocol
 import NexaTransport
 import NexaValue
@@ -16,57 +17,60 @@ final class Lane: EventHandler, @unchecked Sendable {
     let id: Pool.ConnectionID
     /// A cycle until the connection is torn down, which takes the lane out of the driver.
     let driver: ClientDriver
-    let startedAt = ContinuousClock.now
+    let startedAt = MonotonicInstant.now
 
-    // Guarded by the driver's lock.
-    var machine: Machine
-    var out: [UInt8] = []
+    // Guarded by the driver's lock. Each group has one user at a time, so nothing checks that again at run time.
+    @exclusivity(unchecked) var machine: Machine
+    @exclusivity(unchecked) var out: [UInt8] = []
+    /// A password or the like is among them: to be overwritten when it is sent.
+    @exclusivity(unchecked) var isOutSecret = false
     /// Someone writes, or waits for the socket to take more.
-    var isWriteClaimed = false
+    @exclusivity(unchecked) var isWriteClaimed = false
     /// The writer is in, or about to make, a system call on the socket.
-    var isSending = false
+    @exclusivity(unchecked) var isSending = false
     /// The socket shall be closed, or is.
-    var isDead = false
-    var negotiated: Negotiated?
+    @exclusivity(unchecked) var isDead = false
+    @exclusivity(unchecked) var negotiated: Negotiated?
     /// Why connecting or logging in failed.
-    var connectError: NexaError?
-    var isConnectFailureFinal = false
+    @exclusivity(unchecked) var connectError: NexaError?
+    @exclusivity(unchecked) var isConnectFailureFinal = false
     /// Nobody listened, so that asking again soon is cheap.
-    var isConnectRefused = false
-    var wantedDeadline: ContinuousClock.Instant?
+    @exclusivity(unchecked) var isConnectRefused = false
+    @exclusivity(unchecked) var wantedDeadline: MonotonicInstant?
     /// It belongs to one user, the `leaseSerial`th.
-    var isLeased = false
+    @exclusivity(unchecked) var isLeased = false
     /// Whoever leases it left something behind; it is closed instead of given to someone else.
-    var isDiscarded = false
-    var leaseSerial: UInt64 = 0
+    @exclusivity(unchecked) var isDiscarded = false
+    @exclusivity(unchecked) var leaseSerial: UInt64 = 0
     /// Sent right before the next call of the lease, and waited for by nobody.
-    var leading: PendingCall?
+    @exclusivity(unchecked) var leading: PendingCall?
     /// Where change events go; the connection is of no other use then.
-    var events: EventQueue?
+    @exclusivity(unchecked) var events: EventQueue?
 
     // Owned by the writer.
-    var writing: [UInt8] = []
-    var written = 0
+    @exclusivity(unchecked) var writing: [UInt8] = []
+    @exclusivity(unchecked) var isWritingSecret = false
+    @exclusivity(unchecked) var written = 0
 
     // Owned by the reactor's thread. The socket is set once, before the first write.
-    var socket: StreamSocket?
+    @exclusivity(unchecked) var socket: StreamSocket?
     /// The socket behind TLS, when there is TLS.
-    var secure: FilteredSocket?
-    var connector: Connector?
-    var handshake: TLSHandshake?
-    var endpoint = ""
+    @exclusivity(unchecked) var secure: FilteredSocket?
+    @exclusivity(unchecked) var connector: Connector?
+    @exclusivity(unchecked) var handshake: TLSHandshake?
+    @exclusivity(unchecked) var endpoint = ""
     /// Until the server let the client in.
-    var login: Login?
-    var input = StreamInput()
-    var decoder: FrameDecoder
-    var timer: Reactor.TimerID?
-    var isTornDown = false
+    @exclusivity(unchecked) var login: Login?
+    @exclusivity(unchecked) var input = StreamInput()
+    @exclusivity(unchecked) var decoder: FrameDecoder
+    @exclusivity(unchecked) var timer: Reactor.TimerID?
+    @exclusivity(unchecked) var isTornDown = false
     /// Empty arrays with room, for the next read.
-    var spareFrames: [Frame] = []
-    var spareCompleted: [ClientDriver.Completion] = []
-    var spareActions: [Machine.Action] = []
-    var isReadingPaused = false
-    private var isContinueScheduled = false
+    @exclusivity(unchecked) var spareFrames: [Frame] = []
+    @exclusivity(unchecked) var spareCompleted: [ClientDriver.Completion] = []
+    @exclusivity(unchecked) var spareActions: [Machine.Action] = []
+    @exclusivity(unchecked) var isReadingPaused = false
+    @exclusivity(unchecked) private var isContinueScheduled = false
 
     init(id: Pool.ConnectionID, machine: Machine, maximumFrameBytes: Int, driver: ClientDriver) {
         self.id = id
@@ -77,7 +81,28 @@ final class Lane: EventHandler, @unchecked Sendable {
     }
 
     deinit {
+        if isOutSecret { Self.overwrite(&out) }
+        if isWritingSecret { Self.overwrite(&writing) }
         driver.telemetry.count(.connections, -1)
+    }
+
+    /// Takes back what was appended last. Under the lock.
+    func retract(_ byteCount: Int) {
+        if isOutSecret { Self.overwrite(&out, from: out.count - byteCount) }
+        out.removeLast(byteCount)
+    }
+
+    /// What was written holds nothing secret any more. By the writer.
+    func forgetSecrets() {
+        guard isWritingSecret else { return }
+        Self.overwrite(&writing)
+        isWritingSecret = false
+    }
+
+    private static func overwrite(_ bytes: inout [UInt8], from start: Int = 0) {
+        bytes.withUnsafeMutableBytes { raw in
+            if let base = raw.baseAddress { explicit_bzero(base + start, raw.count - start) }
+        }
     }
 
     /// An idle connection needs no memory for what it sends and receives. Under the lock, on the reactor's

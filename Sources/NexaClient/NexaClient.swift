@@ -97,9 +97,9 @@ public final class NexaClient: Sendable {
     /// - Throws: `NexaError` when no server answers in time.
     @discardableResult
     public func ping(_ options: CallOptions = .standard) async throws(NexaError) -> Duration {
-        let start = ContinuousClock.now
+        let start = MonotonicInstant.now
         _ = try await core.reply(to: .ping, operation: "ping", options: options, wantsPayload: false)
-        return ContinuousClock.now - start
+        return MonotonicInstant.now - start
     }
 
     /// Asks the server how long it has been running.

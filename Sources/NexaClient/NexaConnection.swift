@@ -30,9 +30,9 @@ public final class NexaConnection: Sendable {
     /// - Throws: `NexaError` when it does not answer in time.
     @discardableResult
     public func ping(_ options: CallOptions = .standard) async throws(NexaError) -> Duration {
-        let start = ContinuousClock.now
+        let start = MonotonicInstant.now
         _ = try await core.reply(to: .ping, operation: "ping", options: options)
-        return ContinuousClock.now - start
+        return MonotonicInstant.now - start
     }
 }
 

@@ -63,38 +63,39 @@ final class PendingCall: @unchecked Sendable {
     /// When a call began and when what of it must be over.
     struct Times {
         /// When the call was made, by the one clock reading that a call costs.
-        let start: ContinuousClock.Instant
+        let start: MonotonicInstant
         /// When the call must be over.
-        let deadline: ContinuousClock.Instant
+        let deadline: MonotonicInstant
         /// When waiting for a connection must be over.
-        let acquireDeadline: ContinuousClock.Instant
+        let acquireDeadline: MonotonicInstant
 
-        init(start: ContinuousClock.Instant, deadline: ContinuousClock.Instant, acquireTimeout: Duration) {
+        init(start: MonotonicInstant, deadline: MonotonicInstant, acquireTimeout: Duration) {
             self.start = start
             self.deadline = deadline
             acquireDeadline = min(start + acquireTimeout, deadline)
         }
     }
 
-    private(set) var purpose = Purpose.reply
+    // One thread at a time reaches them, as said above; checking that at run time again is what a call would feel.
+    @exclusivity(unchecked) private(set) var purpose = Purpose.reply
     /// The whole encoded frame; empty when there is nothing to send.
-    var frame = MessagePackWriter()
+    @exclusivity(unchecked) var frame = MessagePackWriter()
     /// By which the server can be told to stop working on it; `nil` when that is not worth it.
-    var tag: UInt64?
+    @exclusivity(unchecked) var tag: UInt64?
     /// What the server must have granted; otherwise nothing is sent.
-    private(set) var required: RequiredCapabilities = []
+    @exclusivity(unchecked) private(set) var required: RequiredCapabilities = []
     /// Whether the caller looks at what a good reply says, besides that it is one.
-    private(set) var wantsPayload = true
-    private(set) var times: Times
+    @exclusivity(unchecked) private(set) var wantsPayload = true
+    @exclusivity(unchecked) private(set) var times: Times
     /// The only connection it may use.
-    private(set) var lease: ConnectionLease?
-    var place = Place.new
-    var isCancelled = false
-    var continuation: UnsafeContinuation<CallOutcome, Never>?
+    @exclusivity(unchecked) private(set) var lease: ConnectionLease?
+    @exclusivity(unchecked) var place = Place.new
+    @exclusivity(unchecked) var isCancelled = false
+    @exclusivity(unchecked) var continuation: UnsafeContinuation<CallOutcome, Never>?
     /// The calls that are sent right behind this one.
-    var followers: [PendingCall] = []
+    @exclusivity(unchecked) var followers: [PendingCall] = []
     /// The pipeline that it belongs to, and its place there.
-    var group: (CallGroup, index: Int)?
+    @exclusivity(unchecked) var group: (CallGroup, index: Int)?
 
     init(_ times: Times) { self.times = times }
 
@@ -112,7 +113,7 @@ final class PendingCall: @unchecked Sendable {
         isCancelled = false
     }
 
-    /// Lets go of what it holds, its memory for small frames excepted.
+    /// Lets go of what it holds, its memory for small frames excepted, which is overwritten if they were secret.
     fileprivate func clear() {
         frame.removeAll(keepingAtMost: SpareCalls.keptBytes)
         tag = nil
@@ -140,9 +141,16 @@ final class SpareCalls: Sendable {
     }
 
     /// Keeps a call whose caller has been resumed, unless someone else still knows it.
+    ///
+    /// A thread that knew it may have let it go just now, and what it did with the call before must lie before what is
+    /// done here. Letting go is a decrement of the count of references with release ordering, and the count that is
+    /// read here is what the last decrement left. How it is read is not documented, so the fence, not the reading,
+    /// orders what follows behind all those decrements. Nobody can come by a new reference meanwhile: `call` is the only
+    /// one, and there are no weak ones.
     func give(_ ended: consuming PendingCall) {
         var call = ended
         guard isKnownUniquelyReferenced(&call) else { return }
+        atomicMemoryFence(ordering: .acquiring)
         call.clear()
         let kept = call
         calls.withLock { if $0.count < Self.keptCalls { $0.append(kept) } }

@@ -176,8 +176,10 @@ extension Reply {
 extension Reply {
     /// A CHANGE_EVENT as a subscriber reads it, with the documents where they lie in the payload.
     public struct Change: Sendable {
-        /// The bytes of the event.
-        public let payload: [UInt8]
+        /// The bytes that the event was read from.
+        public let bytes: [UInt8]
+        /// Where in them it is.
+        public let range: Range<Int>
         /// What happened; `nil` when the frame only tells how far the subscription is.
         public private(set) var operation: String?
         /// The database; `nil` when the server does not say.
@@ -186,23 +188,35 @@ extension Reply {
         public private(set) var collection = ""
         /// The `_id` of the document, if a document changed.
         public private(set) var id: Value?
-        /// Where the document after the change is, if there is one.
+        /// Where in `bytes` the document after the change is, if there is one.
         public private(set) var document: Range<Int>?
-        /// Where the fields that an update set are.
+        /// Where in `bytes` the fields that an update set are.
         public private(set) var updates: Range<Int>?
         /// The names of the fields that an update removed.
         public private(set) var removed: [String] = []
         /// The place of the event, with `resume-token`.
         public private(set) var token: [UInt8]?
 
+        /// The bytes of the event.
+        public var payload: [UInt8] { range == bytes.indices ? bytes : Array(bytes[range]) }
+
         /// Reads the payload of a CHANGE_EVENT, in one pass; fields that nobody knows are passed over.
         ///
         /// - Throws: `MessagePackError` when it is not a map, or not well-formed.
         public init(_ payload: [UInt8]) throws(MessagePackError) {
-            self.payload = payload
+            try self.init(payload, at: payload.indices)
+        }
+
+        /// Reads the payload of a CHANGE_EVENT that is a part of these bytes; `range` must lie within them.
+        ///
+        /// - Throws: `MessagePackError` when it is not a map, or not well-formed.
+        public init(_ all: [UInt8], at range: Range<Int>) throws(MessagePackError) {
+            self.bytes = all
+            self.range = range
             var namespace: String?
-            let bytes = payload.span.bytes
-            var reader = MessagePackReader(bytes)
+            // What is behind the event is not there for the reader.
+            let bytes = all.span.bytes.extracting(0..<range.upperBound)
+            var reader = MessagePackReader(bytes, at: range.lowerBound)
             for _ in 0..<(try reader.readMapHead()) {
                 let key = try reader.readKey()
                 let start = reader.position

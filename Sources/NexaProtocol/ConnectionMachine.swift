@@ -77,7 +77,7 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
         /// Take so many bytes off the end of the out buffer: the last request is withdrawn.
         case retract(byteCount: Int)
         /// Call `tick` at this time (replaces the time asked for before).
-        case setDeadline(ContinuousClock.Instant)
+        case setDeadline(MonotonicInstant)
         /// Close the socket. No action follows.
         case close(CloseReason)
     }
@@ -109,12 +109,12 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
 
     @usableFromInline struct Slot: Sendable {
         @usableFromInline var phase: Phase
-        @usableFromInline var deadline: ContinuousClock.Instant
+        @usableFromInline var deadline: MonotonicInstant
         /// The offset, in all bytes ever appended, behind the request's last byte.
         @usableFromInline var endsAtByte: UInt64
         @usableFromInline var byteCount: Int
 
-        @inlinable init(phase: Phase, deadline: ContinuousClock.Instant, endsAtByte: UInt64, byteCount: Int) {
+        @inlinable init(phase: Phase, deadline: MonotonicInstant, endsAtByte: UInt64, byteCount: Int) {
             self.phase = phase
             self.deadline = deadline
             self.endsAtByte = endsAtByte
@@ -137,15 +137,15 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
     @usableFromInline var taken: UInt64 = 0
     @usableFromInline var sent: UInt64 = 0
     @usableFromInline var isWriting = false
-    private var handshakeDeadline: ContinuousClock.Instant?
+    private var handshakeDeadline: MonotonicInstant?
     /// When the last bytes came.
-    public private(set) var lastReceived: ContinuousClock.Instant?
+    public private(set) var lastReceived: MonotonicInstant?
     @usableFromInline var takesEvents = false
     @usableFromInline var isReadingPaused = false
-    @usableFromInline var armedDeadline: ContinuousClock.Instant?
+    @usableFromInline var armedDeadline: MonotonicInstant?
 
     /// A connection about to be made, which has until `deadline` to be ready.
-    public init(limits: Limits = Limits(), deadline: ContinuousClock.Instant) {
+    public init(limits: Limits = Limits(), deadline: MonotonicInstant) {
         self.limits = limits
         slots = Ring(minimumCapacity: min(limits.pipelineDepth, 64))
         handshakeDeadline = deadline
@@ -166,7 +166,7 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
 
     /// The socket is connected and CONNECT, of so many bytes, stands in the out buffer; again when a reply asks for
     /// another message of the login.
-    public mutating func connected(handshakeByteCount: Int, at now: ContinuousClock.Instant) {
+    public mutating func connected(handshakeByteCount: Int, at now: MonotonicInstant) {
         guard state == .connecting || state == .handshaking, let handshakeDeadline else { return }
         state = .handshaking
         lastReceived = now
@@ -193,7 +193,7 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
 
     /// The driver stopped reading, or goes on: a server that is not listened to is not silent.
     public mutating func readingPaused(
-        _ isPaused: Bool, at now: ContinuousClock.Instant, into actions: inout [Action]
+        _ isPaused: Bool, at now: MonotonicInstant, into actions: inout [Action]
     ) {
         guard state != .closed, isPaused != isReadingPaused else { return }
         isReadingPaused = isPaused
@@ -234,7 +234,7 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
 
     /// Adds a request whose bytes the caller appends to the out buffer. The machine must have room.
     @inlinable public mutating func submit(
-        _ token: Token, byteCount: Int, deadline: ContinuousClock.Instant, into actions: inout [Action]
+        _ token: Token, byteCount: Int, deadline: MonotonicInstant, into actions: inout [Action]
     ) -> SlotID {
         precondition(hasRoom, "ask hasRoom first")
         appended += UInt64(byteCount)
@@ -247,7 +247,7 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
     ///
     /// Returns false, and nothing is to be appended, when it is not needed any more.
     public mutating func submitKeepAlive(
-        byteCount: Int, at now: ContinuousClock.Instant, into actions: inout [Action]
+        byteCount: Int, at now: MonotonicInstant, into actions: inout [Action]
     ) -> Bool {
         guard state == .ready, slots.isEmpty else { return false }
         appended += UInt64(byteCount)
@@ -292,7 +292,7 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
     }
 
     /// Bytes arrived, whether or not they make a frame: the server is alive.
-    public mutating func receivedBytes(at now: ContinuousClock.Instant) {
+    public mutating func receivedBytes(at now: MonotonicInstant) {
         lastReceived = now
     }
 
@@ -327,7 +327,7 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
     // MARK: Time
 
     /// The time asked for by `setDeadline` has come.
-    public mutating func tick(_ now: ContinuousClock.Instant, into actions: inout [Action]) {
+    public mutating func tick(_ now: MonotonicInstant, into actions: inout [Action]) {
         guard state != .closed else { return }
         armedDeadline = nil
         if let handshakeDeadline, handshakeDeadline <= now { return close(.connectTimedOut, into: &actions) }
@@ -376,13 +376,13 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
     }
 
     /// When to ask for a sign of life. While requests are on their way, their own deadlines do that.
-    @inlinable var keepAliveDeadline: ContinuousClock.Instant? {
+    @inlinable var keepAliveDeadline: MonotonicInstant? {
         guard state == .ready, slots.isEmpty, !isReadingPaused, let lastReceived else { return nil }
         return limits.keepAlive.map { lastReceived + $0 }
     }
 
     /// When the server counts as silent: some time after the oldest request was due, unless bytes came since.
-    private var silenceDeadline: ContinuousClock.Instant? {
+    private var silenceDeadline: MonotonicInstant? {
         guard let oldest = slots.first, !isReadingPaused else { return nil }
         let since = lastReceived.map { max($0, oldest.deadline) } ?? oldest.deadline
         return since + limits.silence
@@ -400,7 +400,7 @@ public struct ConnectionMachine<Token: Sendable>: Sendable {
         if let next { arm(next, into: &actions) }
     }
 
-    @inlinable mutating func arm(_ deadline: ContinuousClock.Instant, into actions: inout [Action]) {
+    @inlinable mutating func arm(_ deadline: MonotonicInstant, into actions: inout [Action]) {
         armedDeadline = deadline
         actions.append(.setDeadline(deadline))
     }

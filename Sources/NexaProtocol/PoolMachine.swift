@@ -61,7 +61,7 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
         /// The waiter does not get a connection.
         case refuse(Waiter, Refusal)
         /// Call `tick` at this time (replaces the time asked for before).
-        case setDeadline(ContinuousClock.Instant)
+        case setDeadline(MonotonicInstant)
         /// No `tick` is needed any more.
         case cancelDeadline
         /// Let the calls on this connection finish and close it. It is given to nobody any more; report `closed`.
@@ -95,9 +95,9 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
         @usableFromInline var load = 0
         /// Connections of an older generation are replaced.
         var generation: UInt64
-        var startedAt: ContinuousClock.Instant
-        @usableFromInline var lastUsed: ContinuousClock.Instant
-        var expiresAt: ContinuousClock.Instant?
+        var startedAt: MonotonicInstant
+        @usableFromInline var lastUsed: MonotonicInstant
+        var expiresAt: MonotonicInstant?
     }
 
     /// What bounds it.
@@ -109,9 +109,9 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
     /// Failed attempts to connect in a row, all of them.
     public internal(set) var failedAttempts = 0
     /// The time of the next attempt to connect when nobody waits; `nil` for now.
-    public internal(set) var mayConnectAt: ContinuousClock.Instant?
+    public internal(set) var mayConnectAt: MonotonicInstant?
     /// The time of the next attempt while someone waits, when that is cheap: nobody listened at the last one.
-    public internal(set) var probeAt: ContinuousClock.Instant?
+    public internal(set) var probeAt: MonotonicInstant?
     /// Grows with every change of a connection's state.
     public internal(set) var changeCount: UInt64 = 0
     /// Attempts to connect that succeeded.
@@ -128,11 +128,11 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
     var nextOrdinal: UInt64 = 0
     var nextNumber: UInt64 = 1
     var generation: UInt64 = 0
-    var lastFailure: ContinuousClock.Instant?
+    var lastFailure: MonotonicInstant?
     /// The first failure in a row.
-    var outageStart: ContinuousClock.Instant?
+    var outageStart: MonotonicInstant?
     var hasEverConnected = false
-    var armedDeadline: ContinuousClock.Instant?
+    var armedDeadline: MonotonicInstant?
 
     /// An empty pool; connections are opened when they are needed, or by `start`.
     public init(limits: PoolLimits) {
@@ -162,7 +162,7 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
     }
 
     /// Opens the connections that shall always be there.
-    public mutating func start(at now: ContinuousClock.Instant, into actions: inout [Action]) {
+    public mutating func start(at now: MonotonicInstant, into actions: inout [Action]) {
         openAsNeeded(at: now, into: &actions)
     }
 
@@ -203,7 +203,7 @@ public struct PoolMachine<Waiter: Sendable>: Sendable {
         return callers.popFirst()
     }
 
-    mutating func arm(_ deadline: ContinuousClock.Instant, into actions: inout [Action]) {
+    mutating func arm(_ deadline: MonotonicInstant, into actions: inout [Action]) {
         guard !isClosed else { return }
         if let armedDeadline, armedDeadline <= deadline { return }
         armedDeadline = deadline

@@ -2,7 +2,7 @@
 extension PoolMachine {
     /// The connection that a caller should use now, or `nil` when it has to wait. Its load, or its lease, is counted.
     @inlinable public mutating func choose(
-        _ demand: Demand = .requests(1), at now: ContinuousClock.Instant, into actions: inout [Action]
+        _ demand: Demand = .requests(1), at now: MonotonicInstant, into actions: inout [Action]
     ) -> ConnectionID? {
         guard !isClosed else { return nil }
         switch demand {
@@ -18,8 +18,8 @@ extension PoolMachine {
 
     /// Adds a caller to those who wait. Refused at once when too many wait, and while the breaker is open.
     public mutating func wait(
-        _ waiter: Waiter, for demand: Demand = .requests(1), until deadline: ContinuousClock.Instant,
-        at now: ContinuousClock.Instant, into actions: inout [Action]
+        _ waiter: Waiter, for demand: Demand = .requests(1), until deadline: MonotonicInstant,
+        at now: MonotonicInstant, into actions: inout [Action]
     ) -> WaiterID? {
         guard !isClosed else {
             actions.append(.refuse(waiter, .closed))
@@ -56,7 +56,7 @@ extension PoolMachine {
 
     /// The next waiter and the connection it gets, as long as there are both. To be called until it is `nil`.
     public mutating func nextServed(
-        at now: ContinuousClock.Instant, into actions: inout [Action]
+        at now: MonotonicInstant, into actions: inout [Action]
     ) -> (waiter: Waiter, connection: ConnectionID)? {
         guard waiterCount > 0, !isClosed else { return nil }
         reserveIfNeeded()
@@ -85,7 +85,7 @@ extension PoolMachine {
     /// A leased connection is given back. It becomes a lane again, unless it is not `reusable` (it has a
     /// subscription, or replies are still to come) or out of date.
     public mutating func leaseReturned(
-        _ id: ConnectionID, reusable: Bool, at now: ContinuousClock.Instant, into actions: inout [Action]
+        _ id: ConnectionID, reusable: Bool, at now: MonotonicInstant, into actions: inout [Action]
     ) {
         guard let position = position(of: id), connections[position].state == .leased else { return }
         connections[position].load = 0
@@ -101,7 +101,7 @@ extension PoolMachine {
 
     /// The number of requests on the way on a connection has changed to this. The clock is read only when it is 0.
     @inlinable public mutating func loadChanged(
-        _ id: ConnectionID, to load: Int, at now: @autoclosure () -> ContinuousClock.Instant
+        _ id: ConnectionID, to load: Int, at now: @autoclosure () -> MonotonicInstant
     ) {
         guard let position = position(of: id) else { return }
         connections[position].load = load
@@ -115,13 +115,13 @@ extension PoolMachine {
         return leaser < caller
     }
 
-    @inlinable mutating func use(_ position: Int, _ need: Int, at now: ContinuousClock.Instant) -> ConnectionID {
+    @inlinable mutating func use(_ position: Int, _ need: Int, at now: MonotonicInstant) -> ConnectionID {
         connections[position].load += need
         connections[position].lastUsed = now
         return connections[position].id
     }
 
-    @usableFromInline mutating func lease(_ position: Int, at now: ContinuousClock.Instant) -> ConnectionID {
+    @usableFromInline mutating func lease(_ position: Int, at now: MonotonicInstant) -> ConnectionID {
         move(position, to: .leased)
         connections[position].lastUsed = now
         return connections[position].id
@@ -191,7 +191,7 @@ extension PoolMachine {
 
     /// Whether waiting makes sense. While the breaker is open it does for those who find a lane, or an attempt
     /// that has just begun or may begin now.
-    private func mayHope(at now: ContinuousClock.Instant) -> Bool {
+    private func mayHope(at now: MonotonicInstant) -> Bool {
         guard phase == .breakerOpen else { return true }
         if connections.contains(where: { $0.state == .ready || $0.state == .reserved }) { return true }
         if let probe = connections.first(where: { $0.state == .connecting }) {
@@ -200,7 +200,7 @@ extension PoolMachine {
         return earliestProbe.map { $0 <= now } ?? true
     }
 
-    private var earliestProbe: ContinuousClock.Instant? {
+    private var earliestProbe: MonotonicInstant? {
         lastFailure.map { $0 + min(limits.initialBackoff, limits.maximumBackoff) }
     }
 }

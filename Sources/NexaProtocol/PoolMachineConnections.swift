@@ -3,7 +3,7 @@ extension PoolMachine {
     /// A connection is logged in.
     /// - Parameter jitter: a random number in 0 ..< 1, for the length of its life.
     public mutating func connectSucceeded(
-        _ id: ConnectionID, jitter: Double = 0.5, at now: ContinuousClock.Instant, into actions: inout [Action]
+        _ id: ConnectionID, jitter: Double = 0.5, at now: MonotonicInstant, into actions: inout [Action]
     ) {
         guard let position = position(of: id), connections[position].state == .connecting, !isClosed else { return }
         forgetFailures()
@@ -40,7 +40,7 @@ extension PoolMachine {
     ///   - isRefused: the machine answered that nobody listens there.
     ///   - jitter: a random number in 0 ..< 1, for the time until the next attempt.
     public mutating func connectFailed(
-        _ id: ConnectionID, isFinal: Bool, isRefused: Bool = false, jitter: Double, at now: ContinuousClock.Instant,
+        _ id: ConnectionID, isFinal: Bool, isRefused: Bool = false, jitter: Double, at now: MonotonicInstant,
         into actions: inout [Action]
     ) {
         let startedAt = position(of: id).map { connections[$0].startedAt } ?? now
@@ -71,14 +71,14 @@ extension PoolMachine {
     }
 
     /// A connection has ended: its descriptor is closed.
-    public mutating func closed(_ id: ConnectionID, at now: ContinuousClock.Instant, into actions: inout [Action]) {
+    public mutating func closed(_ id: ConnectionID, at now: MonotonicInstant, into actions: inout [Action]) {
         guard remove(id), !isClosed else { return }
         openAsNeeded(at: now, into: &actions)
     }
 
     /// Replaces every connection, as after a change of the password or of the primary server: those without
     /// calls now, those at work when their calls have ended, leased ones when they are given back.
-    public mutating func clear(at now: ContinuousClock.Instant, into actions: inout [Action]) {
+    public mutating func clear(at now: MonotonicInstant, into actions: inout [Action]) {
         guard !isClosed else { return }
         generation += 1
         forgetFailures()
@@ -96,7 +96,7 @@ extension PoolMachine {
     // MARK: Time
 
     /// The time asked for by `setDeadline` has come. At any other time this is harmless.
-    public mutating func tick(_ now: ContinuousClock.Instant, into actions: inout [Action]) {
+    public mutating func tick(_ now: MonotonicInstant, into actions: inout [Action]) {
         guard !isClosed else { return }
         let wasArmed = armedDeadline != nil
         armedDeadline = nil
@@ -106,8 +106,8 @@ extension PoolMachine {
         totalTimeouts += expired.count
         for waiter in expired { actions.append(.refuse(waiter, .timedOut)) }
         unreserveIfUnneeded()
-        var next: ContinuousClock.Instant?
-        func consider(_ deadline: ContinuousClock.Instant) { next = next.map { min($0, deadline) } ?? deadline }
+        var next: MonotonicInstant?
+        func consider(_ deadline: MonotonicInstant) { next = next.map { min($0, deadline) } ?? deadline }
         retire(at: now, into: &actions, consider)
         openAsNeeded(at: now, into: &actions)
         if let deadline = callers.nextDeadline { consider(deadline) }
@@ -118,7 +118,7 @@ extension PoolMachine {
 
     /// Drains lanes that are too old or have been unused for too long, and says when the next one is due.
     private mutating func retire(
-        at now: ContinuousClock.Instant, into actions: inout [Action], _ consider: (ContinuousClock.Instant) -> Void
+        at now: MonotonicInstant, into actions: inout [Action], _ consider: (MonotonicInstant) -> Void
     ) {
         var kept = connections.count { $0.state != .draining }
         for position in connections.indices where connections[position].state == .ready {
@@ -153,17 +153,17 @@ extension PoolMachine {
     }
 
     /// The time of the next attempt; `nil` for now.
-    public var nextAttempt: ContinuousClock.Instant? {
+    public var nextAttempt: MonotonicInstant? {
         guard waiterCount > 0, let probeAt else { return mayConnectAt }
         return mayConnectAt.map { min($0, probeAt) }
     }
 
-    func isOutdated(_ connection: Connection, at now: ContinuousClock.Instant) -> Bool {
+    func isOutdated(_ connection: Connection, at now: MonotonicInstant) -> Bool {
         connection.generation != generation || connection.expiresAt.map { $0 <= now } ?? false
     }
 
     /// Opens connections when those being opened will not do for everyone who waits, or for the minimum.
-    mutating func openAsNeeded(at now: ContinuousClock.Instant, into actions: inout [Action]) {
+    mutating func openAsNeeded(at now: MonotonicInstant, into actions: inout [Action]) {
         // Those whom a connection waits for already are served next.
         var wanted = min(leasers.count - (leasable == nil ? 0 : 1), limits.maximumLeases)
         if let need = callers.firstNeed, lane(need) == nil {
@@ -178,8 +178,7 @@ extension PoolMachine {
     }
 
     @discardableResult
-    @usableFromInline mutating func openIfAllowed(at now: ContinuousClock.Instant, into actions: inout [Action]) -> Bool
-    {
+    @usableFromInline mutating func openIfAllowed(at now: MonotonicInstant, into actions: inout [Action]) -> Bool {
         guard !isClosed, connections.count < limits.maximumConnections else { return false }
         let connecting = connections.count { $0.state == .connecting }
         guard connecting < limits.maximumConcurrentConnects else { return false }

@@ -3,7 +3,7 @@
     @usableFromInline struct Entry: Sendable {
         /// `nil` once the waiter was served, refused or has gone.
         var waiter: Waiter?
-        var deadline: ContinuousClock.Instant
+        var deadline: MonotonicInstant
         /// Requests on one connection that it needs room for.
         var need: Int
         /// Its place among the waiters of all queues.
@@ -22,7 +22,7 @@
     var firstNeed: Int? { entries.first?.need }
     var firstOrdinal: UInt64? { entries.first?.ordinal }
 
-    mutating func append(_ waiter: Waiter, need: Int, deadline: ContinuousClock.Instant, ordinal: UInt64) -> UInt64 {
+    mutating func append(_ waiter: Waiter, need: Int, deadline: MonotonicInstant, ordinal: UInt64) -> UInt64 {
         entries.append(Entry(waiter: waiter, deadline: deadline, need: need, ordinal: ordinal))
         count += 1
         return firstSequence + UInt64(entries.count) - 1
@@ -51,7 +51,7 @@
     }
 
     /// Takes out everyone whose time is over.
-    mutating func expire(at now: ContinuousClock.Instant, _ body: (Waiter) -> Void) {
+    mutating func expire(at now: MonotonicInstant, _ body: (Waiter) -> Void) {
         for position in 0..<entries.count where entries[position].deadline <= now {
             guard let waiter = entries[position].waiter else { continue }
             entries[position].waiter = nil
@@ -62,8 +62,8 @@
     }
 
     /// The earliest end of someone's time.
-    var nextDeadline: ContinuousClock.Instant? {
-        var next: ContinuousClock.Instant?
+    var nextDeadline: MonotonicInstant? {
+        var next: MonotonicInstant?
         for position in 0..<entries.count where entries[position].waiter != nil {
             next = next.map { min($0, entries[position].deadline) } ?? entries[position].deadline
         }

@@ -70,6 +70,9 @@ public struct WatchMachine: Sendable {
         self.token = token
     }
 
+    /// Whether the next step is to take an event.
+    public var isStreaming: Bool { if case .streaming = state { true } else { false } }
+
     /// What to do now.
     public var next: Step {
         switch state {

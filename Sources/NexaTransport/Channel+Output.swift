@@ -1,3 +1,5 @@
+import NexaProtocol
+
 extension Channel {
     /// Appends bytes to the output; they leave at the end of the turn. Ignored once the channel is closing.
     public func write(_ bytes: some Sequence<UInt8>) {

@@ -1,3 +1,5 @@
+import NexaProtocol
+
 /// Accepts connections on a reactor and hands them over.
 public final class Listener: EventHandler {
     /// Connections taken in one turn before other descriptors get theirs.

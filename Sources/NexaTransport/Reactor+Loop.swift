@@ -1,5 +1,6 @@
 import CNexaSystem
 import Glibc
+import NexaProtocol
 import Synchronization
 
 extension Reactor {
@@ -50,11 +51,11 @@ extension Reactor {
         }
         if hasWork { return epoll_wait(epoll, events, limit, 0) }
         if spinning > .zero {
-            let end = ContinuousClock.now + spinning
+            let end = MonotonicInstant.now + spinning
             repeat {
                 let count = epoll_wait(epoll, events, limit, 0)
                 if count != 0 { return count }
-            } while ContinuousClock.now < end
+            } while MonotonicInstant.now < end
         }
         return epoll_wait(epoll, events, limit, millisecondsToNextTimer())
     }
@@ -62,11 +63,9 @@ extension Reactor {
     /// Rounded up, so that a timer is due when the wait ends; -1 for no timer.
     private func millisecondsToNextTimer() -> CInt {
         guard let next = timers.next else { return -1 }
-        let left = next - .now
-        guard left > .zero else { return 0 }
-        let (seconds, attoseconds) = left.components
-        guard seconds < 1_000_000 else { return 1_000_000_000 }
-        return CInt(seconds) * 1000 + CInt((attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
+        let left = next.nanoseconds - MonotonicInstant.now.nanoseconds
+        guard left > 0 else { return 0 }
+        return CInt(min((left + 999_999) / 1_000_000, 1_000_000_000))
     }
 
     private func dispatch(_ word: UInt64, _ mask: UInt32) {
@@ -91,7 +90,7 @@ extension Reactor {
     private func fireTimers() {
         guard timers.next != nil else { return }
         // One reading of the clock: a timer that schedules itself for "now" waits for the next turn.
-        let now = ContinuousClock.now
+        let now = MonotonicInstant.now
         while let body = timers.popExpired(now) { body() }
     }
 

@@ -1,5 +1,6 @@
 import CNexaSystem
 import Glibc
+public import NexaProtocol
 import Synchronization
 
 /// Turns host names into addresses without blocking a reactor.
@@ -12,7 +13,7 @@ public enum Resolver {
     ///
     /// - Parameter completion: called exactly once, on the reactor's thread or on the calling thread.
     public static func resolve(
-        _ host: String, port: UInt16, deadline: ContinuousClock.Instant, on reactor: Reactor,
+        _ host: String, port: UInt16, deadline: MonotonicInstant, on reactor: Reactor,
         _ completion: @escaping @Sendable (Result<[SocketAddress], TransportError>) -> Void
     ) {
         let numeric = lookUp(host, port: port, onlyNumeric: true)

@@ -13,6 +13,9 @@ public struct MessagePackWriter: ~Copyable {
     public var packsVectors = false
     /// Whether one was written so.
     public internal(set) var hasPackedVectors = false
+    /// Whether what is written is secret, such as a password: its memory is then overwritten before it is used again or
+    /// given back. To be set before anything is written; `removeAll` ends it.
+    public var isSecret = false
 
     /// Creates an empty writer with room for `capacity` bytes.
     public init(capacity: Int = 256) {
@@ -21,7 +24,10 @@ public struct MessagePackWriter: ~Copyable {
         count = 0
     }
 
-    deinit { base.deallocate() }
+    deinit {
+        if isSecret { explicit_bzero(base, capacity) }
+        base.deallocate()
+    }
 
     /// A copy of what was written.
     public var bytes: [UInt8] {
@@ -47,6 +53,9 @@ public struct MessagePackWriter: ~Copyable {
 
     /// Forgets what was written and keeps the memory, unless it is above `keepingAtMost` bytes.
     public mutating func removeAll(keepingAtMost bound: Int = .max) {
+        // All of it: the writer may have gone back behind what it wrote.
+        if isSecret { explicit_bzero(base, capacity) }
+        isSecret = false
         count = 0
         guard capacity > bound else { return }
         base.deallocate()
@@ -81,6 +90,7 @@ public struct MessagePackWriter: ~Copyable {
         while larger - count < more { larger *= 2 }
         let memory = UnsafeMutableRawPointer.allocate(byteCount: larger, alignment: 16)
         memory.copyMemory(from: base, byteCount: count)
+        if isSecret { explicit_bzero(base, capacity) }
         base.deallocate()
         base = memory
         capacity = larger

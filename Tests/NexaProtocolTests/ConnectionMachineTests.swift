@@ -7,7 +7,7 @@ private typealias Machine = ConnectionMachine<Int>
 private let reply = FrameHeader(type: .success, payloadByteCount: 1)
 
 /// A ready machine, 1000 s before any deadline used here.
-private func readyMachine(depth: Int = 8, now: ContinuousClock.Instant) -> Machine {
+private func readyMachine(depth: Int = 8, now: MonotonicInstant) -> Machine {
     var machine = Machine(limits: .init(pipelineDepth: depth, silence: .seconds(5)), deadline: now + .seconds(5))
     var actions: [Machine.Action] = []
     machine.begin(into: &actions)
@@ -20,7 +20,7 @@ private func readyMachine(depth: Int = 8, now: ContinuousClock.Instant) -> Machi
 }
 
 @Suite struct ConnectionMachineTests {
-    private let now = ContinuousClock.now
+    private let now = MonotonicInstant.now
 
     @Test func repliesGoToTheOldestRequest() {
         var machine = readyMachine(now: now)

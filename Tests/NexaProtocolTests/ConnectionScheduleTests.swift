@@ -5,7 +5,7 @@ import Testing
 
 /// Random schedules of a connection machine against a simulated caller, writer and server.
 @Suite struct ConnectionScheduleTests {
-    static let now = ContinuousClock.now
+    static let now = MonotonicInstant.now
     static let groups: UInt64 = 8
 
     /// `NEXA_SCHEDULES=10000000` asks for more, in a release build.

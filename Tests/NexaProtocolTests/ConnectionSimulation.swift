@@ -18,7 +18,7 @@ struct ConnectionSimulation {
 
     var random: SplitMix64
     var machine: Machine
-    var clock: ContinuousClock.Instant
+    var clock: MonotonicInstant
     var problems: [String] = []
 
     private let fault: Fault
@@ -38,12 +38,12 @@ struct ConnectionSimulation {
     /// Requests that the server has whole, in the order of their replies.
     private var executed: [Int] = []
     private var nextReply = 0
-    private var deadline: ContinuousClock.Instant?
+    private var deadline: MonotonicInstant?
     private var eventsExpected = 0
     private var eventsSeen = 0
     private var actions: [Machine.Action] = []
 
-    init(seed: UInt64, now: ContinuousClock.Instant, fault: Fault = .none) {
+    init(seed: UInt64, now: MonotonicInstant, fault: Fault = .none) {
         random = SplitMix64(seed: seed)
         clock = now
         self.fault = fault
@@ -201,7 +201,7 @@ struct ConnectionSimulation {
         actions.removeAll(keepingCapacity: true)
         guard machine.state != .closed else { return }
         // Whoever waits is looked after: the timer stands no later than the first deadline.
-        let first = (0..<machine.slots.count).compactMap { position -> ContinuousClock.Instant? in
+        let first = (0..<machine.slots.count).compactMap { position -> MonotonicInstant? in
             if case .waiting = machine.slots[position].phase { machine.slots[position].deadline } else { nil }
         }.min()
         if let first, deadline.map({ $0 > max(first, clock) }) ?? true { problems.append("no timer for a request") }

@@ -27,23 +27,23 @@ struct PoolWorld {
 
     static let patience: Duration = .seconds(5)
     let fault: Fault
-    let start: ContinuousClock.Instant
-    private(set) var now: ContinuousClock.Instant
+    let start: MonotonicInstant
+    private(set) var now: MonotonicInstant
     private(set) var pool: Pool
     private(set) var problems: [String] = []
     private var nextToken = 1
-    private var waiting: [(token: Int, id: Pool.WaiterID, isLease: Bool, deadline: ContinuousClock.Instant)] = []
+    private var waiting: [(token: Int, id: Pool.WaiterID, isLease: Bool, deadline: MonotonicInstant)] = []
     private var ended: Set<Int> = []
     private var connecting: Set<Pool.ConnectionID> = []
     private var open: [Pool.ConnectionID: Int] = [:]
     private var leased: Set<Pool.ConnectionID> = []
     private var draining: Set<Pool.ConnectionID> = []
-    private var deadline: ContinuousClock.Instant?
+    private var deadline: MonotonicInstant?
     /// Attempts that began within the pause of the backoff.
     private var probes: Set<Pool.ConnectionID> = []
-    private var lastFailure: ContinuousClock.Instant?
+    private var lastFailure: MonotonicInstant?
 
-    init(_ limits: PoolLimits, start: ContinuousClock.Instant, fault: Fault = .none) {
+    init(_ limits: PoolLimits, start: MonotonicInstant, fault: Fault = .none) {
         self.start = start
         self.fault = fault
         now = start
@@ -161,7 +161,7 @@ struct PoolWorld {
     // MARK: What comes of them
 
     private mutating func perform(
-        serves: Bool = true, _ body: (inout Pool, ContinuousClock.Instant, inout [Pool.Action]) -> Void
+        serves: Bool = true, _ body: (inout Pool, MonotonicInstant, inout [Pool.Action]) -> Void
     ) {
         var actions: [Pool.Action] = []
         body(&pool, now, &actions)
@@ -300,30 +300,50 @@ struct PoolWorld {
     /// times apart from what is left of them, do not matter.
     var fingerprint: Int {
         var hasher = Hasher()
+        func left(_ time: MonotonicInstant?) -> Duration? { time.map { max($0, now) - now } }
+        func past(_ time: MonotonicInstant?, _ bound: Duration) -> Duration? { time.map { min(now - $0, bound) } }
+        // An attempt on its way is compared with times that are over.
+        let isConnecting = !connecting.isEmpty
+        let longest = min(pool.limits.initialBackoff, pool.limits.maximumBackoff)
         hasher.combine(pool.phase)
         hasher.combine(pool.failures)
         hasher.combine(pool.hasEverConnected)
-        hasher.combine(pool.mayConnectAt.map { max($0, now) - now })
-        hasher.combine(pool.probeAt.map { max($0, now) - now })
-        hasher.combine(pool.outageStart.map { now - $0 })
-        hasher.combine(lastFailure.map { now - $0 })
-        hasher.combine(pool.lastFailure.map { max(now - $0, .zero) })
-        hasher.combine(deadline.map { max($0, now) - now })
-        for connection in pool.connections {
-            hasher.combine(connection.state)
-            hasher.combine(connection.load)
-            hasher.combine(connection.generation == pool.generation)
-            hasher.combine(now - connection.lastUsed)
-            hasher.combine(now - connection.startedAt)
-            hasher.combine(connection.expiresAt.map { max($0, now) - now })
-            hasher.combine(draining.contains(connection.id))
-            hasher.combine(probes.contains(connection.id))
-        }
+        hasher.combine(isConnecting ? pool.mayConnectAt.map { $0 - now } : left(pool.mayConnectAt))
+        hasher.combine(left(pool.probeAt))
+        hasher.combine(past(pool.outageStart, longest * 32))
+        hasher.combine(past(lastFailure, pool.limits.initialProbe))
+        hasher.combine(isConnecting ? pool.lastFailure.map { now - $0 } : past(pool.lastFailure, longest))
+        hasher.combine(left(deadline))
+        hasher.combine(left(pool.armedDeadline))
+        for connection in pool.connections { combine(connection, into: &hasher) }
         for entry in waiting {
             hasher.combine(entry.isLease)
-            hasher.combine(entry.deadline - now)
+            hasher.combine(left(entry.deadline))
         }
-        hasher.combine(pool.callers.placeCount + pool.leasers.placeCount - waiting.count)
+        // Places of those who have gone count until those before them are served.
+        for queue in [pool.callers, pool.leasers] {
+            for position in 0..<queue.placeCount { hasher.combine(queue.entries[position].waiter == nil) }
+            hasher.combine(queue.placeCount)
+        }
+        // Who was neither told anything nor waits is lost for good.
+        hasher.combine(nextToken - 1 - ended.count - waiting.count)
         return hasher.finalize()
+    }
+
+    private func combine(_ connection: Pool.Connection, into hasher: inout Hasher) {
+        hasher.combine(connection.state)
+        hasher.combine(connection.load)
+        hasher.combine(open[connection.id])
+        hasher.combine(connection.generation == pool.generation)
+        hasher.combine(connection.expiresAt.map { max($0, now) - now })
+        hasher.combine(leased.contains(connection.id))
+        hasher.combine(draining.contains(connection.id))
+        hasher.combine(probes.contains(connection.id))
+        switch connection.state {
+        case .connecting: hasher.combine(now - connection.startedAt)
+        case .ready, .reserved: hasher.combine(now - connection.lastUsed)
+        // When it was used last is set anew when it is given back.
+        case .leased, .draining: break
+        }
     }
 }

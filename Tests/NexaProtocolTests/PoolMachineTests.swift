@@ -5,7 +5,7 @@ import Testing
 private typealias Pool = PoolMachine<Int>
 
 @Suite struct PoolMachineTests {
-    private let now = ContinuousClock.now
+    private let now = MonotonicInstant.now
 
     private func pool(_ change: (inout PoolLimits) -> Void = { _ in }, idleTimeout: Duration? = nil) -> Pool {
         var limits = PoolLimits()
@@ -189,7 +189,7 @@ private typealias Pool = PoolMachine<Int>
 
 /// Leases, ages and outages.
 @Suite struct PoolLifeTests {
-    private let now = ContinuousClock.now
+    private let now = MonotonicInstant.now
 
     /// A pool with some ready connections that nobody uses.
     private func pool(_ count: Int, _ change: (inout PoolLimits) -> Void = { _ in }) -> (Pool, [Pool.ConnectionID]) {
@@ -326,19 +326,19 @@ private typealias Pool = PoolMachine<Int>
 
 /// Finding out that a server is back.
 @Suite struct PoolProbeTests {
-    private let now = ContinuousClock.now
+    private let now = MonotonicInstant.now
 
     /// A pool whose only connection has just ended; every attempt fails from now on, at once.
     private struct Outage {
         var pool: Pool
-        var clock: ContinuousClock.Instant
+        var clock: MonotonicInstant
         var actions: [Pool.Action] = []
-        var due: ContinuousClock.Instant?
+        var due: MonotonicInstant?
         /// When attempts began, since the connection ended.
         var attempts: [Duration] = []
-        let start: ContinuousClock.Instant
+        let start: MonotonicInstant
 
-        init(at now: ContinuousClock.Instant, _ change: (inout PoolLimits) -> Void = { _ in }) {
+        init(at now: MonotonicInstant, _ change: (inout PoolLimits) -> Void = { _ in }) {
             var limits = PoolLimits()
             change(&limits)
             pool = Pool(limits: limits)

@@ -1,4 +1,5 @@
 import Glibc
+import NexaProtocol
 import NexaTransport
 import Synchronization
 import TestKit
@@ -29,7 +30,7 @@ extension TransportTests {
             let fired = Locked<[Int]>([])
             let done = Promise<Bool>()
             reactor.execute {
-                let now = ContinuousClock.now
+                let now = MonotonicInstant.now
                 _ = reactor.schedule(at: now + .milliseconds(9)) { done.fulfil(true) }
                 for delay in [6, 2, 4] {
                     _ = reactor.schedule(at: now + .milliseconds(delay)) { fired.withLock { $0.append(delay) } }

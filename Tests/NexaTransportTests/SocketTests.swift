@@ -1,4 +1,5 @@
 import Glibc
+import NexaProtocol
 import NexaTransport
 import TestKit
 import Testing

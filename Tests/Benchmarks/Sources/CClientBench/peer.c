@@ -7,11 +7,9 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -191,7 +189,6 @@ int bench_peer_start(struct bench_peer *peer, const struct bench_answer *answers
   }
   pid_t process = fork();
   if (process == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     close(pair[0]);
     serve(pair[1], listener, port, answers, count);
   }

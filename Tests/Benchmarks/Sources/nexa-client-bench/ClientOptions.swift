@@ -13,8 +13,8 @@ struct ClientOptions {
           --new-thresholds FILE write what was counted
           --markdown FILE       write the table as Markdown, too
           --swift-version V     for the machine line
-          --profile default|client.executor [--calls N] [--call ping|read|insert|update]
-                                make calls and nothing else, for a profiler
+          --profile default|client.executor [--calls N] [--callers N] [--call ping|read|insert|update|watch]
+                                make calls (or take change events) and nothing else, for a profiler
         """
 
     var needsHelp = false
@@ -28,7 +28,9 @@ struct ClientOptions {
     var swiftVersion: String?
     var profiled: Place?
     var profiledCalls = 10_000
-    var profiledCall = Call.ping
+    var profiledCallers = 1
+    /// `nil` for change events.
+    var profiledCall: Call? = .ping
 
     init(_ arguments: [String]) throws(BenchmarkError) {
         var rest = arguments[...]
@@ -61,7 +63,8 @@ struct ClientOptions {
             case "--swift-version": swiftVersion = value
             case "--profile": profiled = Place(rawValue: value)
             case "--calls": profiledCalls = try Self.number(value)
-            case "--call": profiledCall = Call(rawValue: value) ?? .ping
+            case "--callers": profiledCallers = try Self.number(value)
+            case "--call": profiledCall = value == "watch" ? nil : Call(rawValue: value) ?? .ping
             default: throw BenchmarkError("\(option) is unknown\n\(Self.usage)")
             }
         }

@@ -107,12 +107,25 @@ struct Main {
     /// Nothing but one kind of call, for a profiler.
     private static func profile(_ speed: Speed, _ place: Place, _ options: ClientOptions) async throws {
         let client = speed.client()
-        let count = try await Speed.run(on: place, of: client) {
+        let start = monotonicNanoseconds()
+        try await Speed.run(on: place, of: client) {
             let films = client.database().collection("films")
-            for _ in 0..<options.profiledCalls { try await options.profiledCall(client, films) }
-            return options.profiledCalls
+            guard let call = options.profiledCall else {
+                var changes = films.watch().makeAsyncIterator()
+                for _ in 0..<options.profiledCalls { _ = try await changes.next() }
+                return
+            }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<options.profiledCallers {
+                    group.addTask {
+                        for _ in 0..<options.profiledCalls / options.profiledCallers { try await call(client, films) }
+                    }
+                }
+                try await group.waitForAll()
+            }
         }
-        print("\(count) calls")
+        let each = Double(monotonicNanoseconds() - start) / Double(options.profiledCalls)
+        print("\(options.profiledCalls) times, \(duration(each)) each")
         await client.shutdown()
     }
 }
