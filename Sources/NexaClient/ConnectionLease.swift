@@ -47,6 +47,15 @@ final class ConnectionLease: Sendable {
     /// Sees to it that nobody gets the connection after this lease: it is closed when it is given back.
     func discard() { driver.discard(lane, serial) }
 
+    /// Sends a request together with the next one that is made on this connection. Nobody hears of its reply: what follows
+    /// must fail if it does.
+    func lead(with request: Request, operation: StaticString, options: CallOptions) throws(NexaError) {
+        let call = PendingCall(core.times(from: .now, options))
+        try core.encode(request, into: call, operation, options)
+        call.prepare(.reply, requiring: request.requiredCapabilities, wantsPayload: false, on: self, call.times)
+        driver.lead(with: call, lane, serial)
+    }
+
     /// Takes change events from now on; to be called before SUBSCRIBE_CHANGES is sent.
     ///
     /// - Parameters:
@@ -110,7 +119,18 @@ extension ClientDriver {
         guard lane.machine.load + call.followers.count < configuration.pool.pipelineDepth else {
             return finishAll(call, .failed(.pipelineFull(lease.server)), &effects)
         }
+        if let leading = lane.leading.take() {
+            // It may have waited for long; its time is that of the call that it goes with.
+            leading.prepare(.reply, requiring: leading.required, wantsPayload: false, on: lease, call.times)
+            submit(leading, on: lane, &state, &effects)
+        }
         submit(call, on: lane, &state, &effects)
+    }
+
+    func lead(with call: PendingCall, _ lane: Lane, _ serial: UInt64) {
+        state.withLock { _ in
+            if lane.isLeased, lane.leaseSerial == serial { lane.leading = call }
+        }
     }
 
     func discard(_ lane: Lane, _ serial: UInt64) {
@@ -123,6 +143,7 @@ extension ClientDriver {
         step { state, effects in
             guard lane.isLeased, lane.leaseSerial == serial else { return }
             lane.isLeased = false
+            lane.leading = nil
             var actions: [Pool.Action] = []
             state.pool.leaseReturned(
                 lane.id, reusable: lane.machine.isReusable && lane.out.isEmpty && !lane.isDiscarded, at: .now,

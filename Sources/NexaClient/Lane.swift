@@ -42,6 +42,8 @@ final class Lane: EventHandler, @unchecked Sendable {
     /// Whoever leases it left something behind; it is closed instead of given to someone else.
     @exclusivity(unchecked) var isDiscarded = false
     @exclusivity(unchecked) var leaseSerial: UInt64 = 0
+    /// Sent right before the next call of the lease, and waited for by nobody.
+    @exclusivity(unchecked) var leading: PendingCall?
     /// Where change events go; the connection is of no other use then.
     @exclusivity(unchecked) var events: EventQueue?
 

@@ -25,7 +25,7 @@ extension NexaCollection {
     /// - Parameters:
     ///   - models: the documents.
     ///   - ordered: true to stop at the first document that fails. Those behind it are not sent; their outcome is that
-    ///     failure with the delivery `.notSent`.
+    ///     failure with the delivery `.notSent`. With false, which is faster, two batches are on their way at once.
     ///   - options: how each of the requests is made.
     /// - Throws: `NexaError` with `.encoding` or `.unsupported`, before anything is sent. What becomes of
     ///   each document afterwards is in the result.
@@ -65,6 +65,8 @@ extension NexaCollection {
     func insertAll(
         _ documents: [Prepared], _ server: Negotiated, ordered: Bool, options: CallOptions
     ) async -> BulkResult {
+        // One connection of a transaction has one request at a time.
+        if !ordered, core.lease == nil { return await insertTogether(documents, server, options: options) }
         var outcomes: [Result<DocumentID, NexaError>] = []
         outcomes.reserveCapacity(documents.count)
         while outcomes.count < documents.count {
@@ -75,6 +77,32 @@ extension NexaCollection {
             outcomes += Array(repeating: .failure(error.asNotSent), count: rest)
         }
         return BulkResult(outcomes: outcomes)
+    }
+
+    /// Batches that are on their way at once when no document waits for those before it.
+    private static var batchesInFlight: Int { 2 }
+
+    private func insertTogether(
+        _ documents: [Prepared], _ server: Negotiated, options: CallOptions
+    ) async -> BulkResult {
+        typealias Outcomes = (batch: Int, [Result<DocumentID, NexaError>])
+        let batches = await withTaskGroup(of: Outcomes.self) { group in
+            var batches: [[Result<DocumentID, NexaError>]] = []
+            var start = 0
+            while start < documents.count {
+                if batches.count >= Self.batchesInFlight, let (number, outcomes) = await group.next() {
+                    batches[number] = outcomes
+                }
+                let batch = Prepared.batch(documents[start...])
+                let number = batches.count
+                batches.append([])
+                group.addTask { (number, await insertBatch(batch, server, ordered: false, options: options)) }
+                start = batch.endIndex
+            }
+            for await (number, outcomes) in group { batches[number] = outcomes }
+            return batches
+        }
+        return BulkResult(outcomes: Array(batches.joined()))
     }
 
     /// A document ready to be sent.

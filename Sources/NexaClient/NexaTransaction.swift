@@ -4,7 +4,7 @@ public import NexaValue
 /// A transaction, lent for the time of a closure: everything read and written through it is of one moment, and
 /// becomes visible together or not at all.
 ///
-/// Reads see the state as of the beginning and the transaction's own writes. Calls made on the client instead of the
+/// Reads see the state as of the first call and the transaction's own writes. Calls made on the client instead of the
 /// transaction are not part of it.
 public final class NexaTransaction: Sendable {
     private let core: ClientCore
@@ -120,8 +120,13 @@ private struct TransactionSession: Sendable {
     }
 
     func begin() async throws(NexaError) {
-        let begin = Request.BeginTransaction(
+        var begin = Request.BeginTransaction(
             maximumMilliseconds: options.timeout.map { Int(clamping: Int64($0 / .milliseconds(1))) })
+        if lease.server.granted.contains(.pipelinedTransactions) {
+            // It goes with the first request, which fails if it does: a round trip less.
+            begin.isPipelined = true
+            return try lease.lead(with: .beginTransaction(begin), operation: "beginTransaction", options: .standard)
+        }
         do throws(NexaError) {
             _ = try await lease.core.reply(
                 to: .beginTransaction(begin), operation: "beginTransaction", options: .standard)

@@ -23,6 +23,7 @@ struct RequiredCapabilities: OptionSet, Sendable, Hashable {
     static let vectors = Self(rawValue: 1 << 16)
     static let packedVectors = Self(rawValue: 1 << 17)
     static let aggregateExplain = Self(rawValue: 1 << 18)
+    static let pipelinedTransactions = Self(rawValue: 1 << 19)
 
     /// The word of each bit.
     static let words: [(bit: Self, capability: Capability)] = [
@@ -32,7 +33,7 @@ struct RequiredCapabilities: OptionSet, Sendable, Hashable {
         (.cancellation, .cancellation), (.updateOperators, .updateOperators),
         (.userAdministration, .userAdministration), (.indexes, .indexes), (.aggregation, .aggregation),
         (.maintenance, .maintenance), (.toon, .toon), (.vectors, .vectors), (.packedVectors, .packedVectors),
-        (.aggregateExplain, .aggregateExplain)
+        (.aggregateExplain, .aggregateExplain), (.pipelinedTransactions, .pipelinedTransactions)
     ]
 
     /// The bits of what a server grants, as far as this version knows it.

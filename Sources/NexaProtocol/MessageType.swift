@@ -180,6 +180,8 @@ public struct Capability: RawRepresentable, Sendable, Hashable {
     public static let indexes = Capability(rawValue: "indexes")
     /// BEGIN, COMMIT and ABORT_TRANSACTION are served.
     public static let transactions = Capability(rawValue: "transactions")
+    /// BEGIN_TRANSACTION takes `pipelined`: the transaction's first requests may follow at once.
+    public static let pipelinedTransactions = Capability(rawValue: "pipelined-transactions")
     /// Long requests take `max_time_ms`, and CANCEL ends them.
     public static let cancellation = Capability(rawValue: "cancellation")
     /// UPDATE_USER and API_KEYS are served, and CREATE_USER takes grants.
@@ -201,6 +203,6 @@ public struct Capability: RawRepresentable, Sendable, Hashable {
     public static let all: [Capability] = [
         clientIDs, queryOptions, errorCodes, filterLogic, durability, atomicBatches, resumeTokens, scram,
         transactions, cancellation, updateOperators, userAdministration, indexes, aggregation, maintenance,
-        toon, vectors, packedVectors, aggregateExplain
+        toon, vectors, packedVectors, aggregateExplain, pipelinedTransactions
     ]
 }

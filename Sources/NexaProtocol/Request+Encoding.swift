@@ -63,7 +63,8 @@ extension Request {
         case .updateUser(let update): update.encode(into: &writer)
         case .apiKeys(let keys): keys.encode(into: &writer)
         case .beginTransaction(let begin):
-            writer.writeMapHead(count: begin.maximumMilliseconds == nil ? 0 : 1)
+            writer.writeMapHead(count: (begin.maximumMilliseconds == nil ? 0 : 1) + (begin.isPipelined ? 1 : 0))
+            if begin.isPipelined { writer.write(key: "pipelined", true) }
             if let limit = begin.maximumMilliseconds { writer.write(key: "max_time_ms", .int(Int64(limit))) }
         case .commitTransaction(let commit):
             writer.writeMapHead(count: commit.durability == nil ? 0 : 1)

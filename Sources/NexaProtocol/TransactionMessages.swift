@@ -3,9 +3,15 @@ extension Request {
     public struct BeginTransaction: Sendable, Hashable {
         /// Aborted when it takes longer, in milliseconds; `nil` for the server's limit, which it cannot exceed.
         public var maximumMilliseconds: Int?
+        /// The first requests of the transaction follow without waiting for the reply. When it cannot begin, the server
+        /// refuses them with the same error, until COMMIT or ABORT: none may be carried out by itself.
+        public var isPipelined: Bool
 
         /// Creates the message.
-        public init(maximumMilliseconds: Int? = nil) { self.maximumMilliseconds = maximumMilliseconds }
+        public init(maximumMilliseconds: Int? = nil, isPipelined: Bool = false) {
+            self.maximumMilliseconds = maximumMilliseconds
+            self.isPipelined = isPipelined
+        }
     }
 
     /// COMMIT_TRANSACTION.
@@ -20,7 +26,7 @@ extension Request {
 
 extension Request.BeginTransaction {
     init(_ fields: borrowing RequestFields) throws(RequestError) {
-        self.init(maximumMilliseconds: try fields.count("max_time_ms"))
+        self.init(maximumMilliseconds: try fields.count("max_time_ms"), isPipelined: fields.isTrue("pipelined"))
     }
 }
 

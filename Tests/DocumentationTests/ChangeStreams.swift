@@ -1,7 +1,7 @@
 import NexaClient
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct ChangeStreams {
+@Suite(.timeLimit(.minutes(20))) struct ChangeStreams {
     struct Film: NexaModel {
         var title: String
         var year: Int

@@ -15,7 +15,7 @@ struct Film: NexaModel {
 // end
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct README {
+@Suite(.timeLimit(.minutes(20))) struct README {
     @Test func clients() throws {
         // more
         let client = try NexaClient(uri: "nexadb://root:secret@localhost:6970/shop")

@@ -4,7 +4,7 @@ import NexaTransport
 import Testing
 
 /// All tests with sockets, one at a time; what a client holds is gone at the end of each.
-@Suite(.serialized, .leavesNothing, .timeLimit(.minutes(2))) enum ClientTests {}
+@Suite(.serialized, .leavesNothing, .timeLimit(.minutes(20))) enum ClientTests {}
 
 func configuration(_ server: ScriptedServer, _ change: (inout NexaConfiguration) -> Void = { _ in })
     -> NexaConfiguration

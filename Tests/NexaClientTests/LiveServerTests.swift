@@ -9,10 +9,12 @@
         let server: NexaServer
         private let directory: TemporaryDirectory
 
-        init(socket: Bool = false) async throws {
+        init(socket: Bool = false, _ change: (inout NexaServer.Configuration) -> Void = { _ in }) async throws {
             directory = try TemporaryDirectory()
-            server = try await NexaServer.start(
-                .ephemeral(dataDirectory: directory["data"], socketPath: socket ? directory["socket"] : nil))
+            var configuration = NexaServer.Configuration.ephemeral(
+                dataDirectory: directory["data"], socketPath: socket ? directory["socket"] : nil)
+            change(&configuration)
+            server = try await NexaServer.start(configuration)
         }
 
         var configuration: NexaConfiguration {
@@ -22,8 +24,11 @@
             return configuration
         }
 
-        static func run(socket: Bool = false, _ body: (NexaClient) async throws -> Void) async throws {
-            let live = try await LiveServer(socket: socket)
+        static func run(
+            socket: Bool = false, configuring change: (inout NexaServer.Configuration) -> Void = { _ in },
+            _ body: (NexaClient) async throws -> Void
+        ) async throws {
+            let live = try await LiveServer(socket: socket, change)
             let client = NexaClient(live.configuration)
             do {
                 try await body(client)

@@ -47,6 +47,31 @@
                 }
             }
 
+            /// The beginning goes with the first call, when there is one.
+            @Test func transactionsOfNothingLeaveNothingBehind() async throws {
+                try await LiveServer.run { client in
+                    let accounts = client.database().collection("accounts", of: Account.self)
+                    for _ in 0..<3 {
+                        #expect(try await client.withTransaction { _ in 7 } == 7)
+                        await #expect(throws: Refused.self) {
+                            try await client.withTransaction { _ in throw Refused() }
+                        }
+                    }
+                    try await accounts.insert(Account(_id: "ada", balance: 1))
+                    // Outside of every transaction: others see it at once.
+                    #expect(try await accounts["ada"]?.balance == 1)
+                    // Both calls at once, neither of them first.
+                    try await client.withTransaction { transaction in
+                        let mine = transaction.collection("accounts", of: Account.self)
+                        async let one = mine.update("ada", set: ["balance": 2])
+                        async let two = mine.insert(Account(_id: "bob", balance: 3))
+                        _ = try await (one, two)
+                        #expect(try await accounts["bob"] == nil)
+                    }
+                    #expect(try await accounts.count() == 2)
+                }
+            }
+
             @Test func conflictsAreTriedAgainUntilNothingIsLost() async throws {
                 try await LiveServer.run { client in
                     let accounts = client.database().collection("accounts", of: Account.self)

@@ -66,7 +66,7 @@
 
     extension ClientTests {
         /// Change streams of a real server.
-        @Suite(.timeLimit(.minutes(10))) struct Watching {
+        @Suite(.timeLimit(.minutes(20))) struct Watching {
             typealias Iterator = ChangeStream<Document>.AsyncIterator
 
             @Test func modelsAndKindsAndTokens() async throws {

@@ -41,7 +41,7 @@ extension ChangeCursor {
     }
 }
 
-@Suite(.timeLimit(.minutes(5))) struct ChangeTests {
+@Suite(.timeLimit(.minutes(20))) struct ChangeTests {
     static let everything = ChangeSelection(kinds: Set(ChangeKind.allCases))
 
     @Test func everyChangeIsToldInTheOrderOfTheCommits() async throws {

@@ -5,7 +5,7 @@ import TestKit
 import Testing
 
 /// A channel behind TLS, against a client that reads when the test says so.
-@Suite(.timeLimit(.minutes(1))) struct ChannelTLSTests {
+@Suite(.timeLimit(.minutes(20))) struct ChannelTLSTests {
     // @unchecked: used on the reactor's thread only, apart from the two promises and the flag.
     private final class Handler: ChannelHandler, @unchecked Sendable {
         let drained = Promise<Int>()

@@ -8,7 +8,7 @@ import TestKit
 import Testing
 
 /// A whole client and a whole server.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct LiveTLSTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct LiveTLSTests {
     private final class Live: Sendable {
         let server: NexaServer
         let folder: TemporaryDirectory

@@ -18,6 +18,9 @@ extension CatalogRecord {
         /// The key of the last document that was looked at.
         var after: [UInt8]
         var scanned: Int
+        /// Entries are on their way into the tables past the log. If the record stays so, nobody knows which of them
+        /// are there, and the index begins anew.
+        var isIngesting = false
     }
 
     static func indexKey(_ number: UInt32) -> [UInt8] { [Kind.index] + DocumentKey.prefix(number) }
@@ -38,7 +41,9 @@ extension CatalogRecord {
     }
 
     static func indexProgressValue(_ progress: IndexProgress) -> [UInt8] {
-        MessagePack.encode(["after": .bytes(progress.after), "scanned": .int(Int64(progress.scanned))] as Document)
+        var fields: Document = ["after": .bytes(progress.after), "scanned": .int(Int64(progress.scanned))]
+        if progress.isIngesting { fields["ingesting"] = true }
+        return MessagePack.encode(fields)
     }
 
     static func addIndex(_ key: [UInt8], _ value: Document, to contents: inout Contents) -> Bool {
@@ -59,7 +64,8 @@ extension CatalogRecord {
                 cut: UInt32(truncatingIfNeeded: value["cut"]?.int ?? 0))
         case Kind.indexProgress:
             contents.indexProgress[number] = IndexProgress(
-                after: value["after"]?.bytes ?? [], scanned: Int(clamping: value["scanned"]?.int ?? 0))
+                after: value["after"]?.bytes ?? [], scanned: Int(clamping: value["scanned"]?.int ?? 0),
+                isIngesting: value["ingesting"]?.bool ?? false)
         default: return false
         }
         return true

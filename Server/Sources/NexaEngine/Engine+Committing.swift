@@ -86,6 +86,7 @@ extension Engine {
         let vectors = difference.vectors
         guard !vectors.isEmpty else {
             try enqueue(contents.batch, options, noting: contents.noted, completion)
+            difference.noteQueued()
             return true
         }
         try enqueue(contents.batch, options, noting: contents.noted) { [weak self] result in
@@ -95,6 +96,7 @@ extension Engine {
             }
             completion(result)
         }
+        difference.noteQueued()
         return true
     }
 

@@ -102,6 +102,7 @@ extension Engine {
 
     /// Brings back the indexes of the catalog, and goes on building those that were not ready.
     func resumeIndexes(_ contents: CatalogRecord.Contents) throws(EngineError) {
+        IndexTableBuild.removeFiles(in: temporaryDirectory)
         let resumed = try catalog.attach(contents)
         try vectorImages.load(vectorIndexes.filter { $0.state == .ready }, store)
         let collections = Dictionary(uniqueKeysWithValues: contents.collections.map { ($0.number, $0) })

@@ -17,6 +17,8 @@ public final class Engine: Sendable {
     let identifiers = DocumentIDGenerator()
 
     let builder = IndexBuilder()
+    /// Threads that help with long scans.
+    let scanHelpers = ScanHelpers()
     let sweeper: ExpirySweeper
     let keeper: VectorKeeper
     let vectorImages: VectorImages

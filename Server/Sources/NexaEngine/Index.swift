@@ -37,6 +37,10 @@ final class Index: IndexMaintaining, Sendable {
     private let marking: Monitor<Marks>
     private let record: @Sendable (UInt32, Marks) throws(EngineError) -> Void
     let build = IndexBuildProgress()
+    /// Entries that writes took out while older ones are being gathered.
+    let removals = RemovedEntries()
+    /// Whether most documents have one entry, which needs no look at others.
+    let hasPlainEntries: Bool
     /// Who waits until it is built, or gone.
     private let waiters = Monitor<[@Sendable () -> Void]>([])
     /// The vectors, when it is an index of such.
@@ -57,6 +61,7 @@ final class Index: IndexMaintaining, Sendable {
         }
         self.pattern = pattern
         self.partial = partial
+        hasPlainEntries = partial == nil && !definition.isUnique && definition.vector == nil
         partialConstraints = partial?.constraints.fields ?? []
         prefix = DocumentKey.prefix(number)
         stateBits = Atomic(state.rawValue)
@@ -188,6 +193,54 @@ final class Index: IndexMaintaining, Sendable {
         guard length < key.byteCount else { return nil }
         key.withUnsafeBytes { documentKey.append(contentsOf: $0[($0.count - length)...]) }
         return key.byteCount - length
+    }
+}
+
+/// Keys of entries that writes took out of an index, and did not put in again, since somebody wants to know: the builder,
+/// whose older entries come later than these writes.
+final class RemovedEntries: Sendable {
+    private struct State {
+        var keys: Set<[UInt8]> = []
+        var byteCount = 0
+        var isOverfull = false
+    }
+
+    private static let maximumBytes = 64 << 20
+
+    private let isWanted = Atomic<Bool>(false)
+    private let state = Monitor(State())
+
+    /// From now on, all that is queued is noted. All latches are held.
+    func start() {
+        state.withLock { $0 = State() }
+        isWanted.store(true, ordering: .releasing)
+    }
+
+    /// Notes what a commit that was queued does. The latches of its documents are held.
+    func note(removed: ArraySlice<IndexEntry>, added: ArraySlice<IndexEntry>) {
+        guard isWanted.load(ordering: .acquiring) else { return }
+        state.withLock { state in
+            for entry in removed where !state.isOverfull {
+                if state.keys.insert(entry.key).inserted { state.byteCount += entry.key.count + 64 }
+                state.isOverfull = state.byteCount > Self.maximumBytes
+            }
+            guard !state.keys.isEmpty else { return }
+            for entry in added where state.keys.remove(entry.key) != nil {
+                state.byteCount -= entry.key.count + 64
+            }
+        }
+    }
+
+    /// Whether there were too many.
+    var isOverfull: Bool { state.withLock { $0.isOverfull } }
+
+    /// What was noted until now; `nil` when there was too much. All latches are held.
+    var keys: Set<[UInt8]>? { state.withLock { $0.isOverfull ? nil : $0.keys } }
+
+    /// Notes nothing any more.
+    func finish() {
+        isWanted.store(false, ordering: .releasing)
+        state.withLock { $0 = State() }
     }
 }
 

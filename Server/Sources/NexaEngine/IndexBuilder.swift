@@ -5,9 +5,10 @@ import Synchronization
 
 /// Builds indexes, one after the other, on a thread of its own that lives as long as there is something to build.
 ///
-/// Writes maintain an index from the moment at which it is in the catalog. What is older is read here in chunks:
-/// under all latches, so that no document changes between the look at it and its entries being queued. A chunk and the
-/// place where the next one begins are one commit, so building goes on after a crash where it was.
+/// Writes maintain an index from the moment at which it is in the catalog. What is older is read here. Of a large
+/// collection it becomes tables (`IndexTableBuild`). Otherwise, and for unique indexes and those of vectors, it is read in
+/// chunks: under all latches, so that no document changes between the look at it and its entries being queued. A chunk
+/// and the place where the next one begins are one commit, so building goes on after a crash where it was.
 final class IndexBuilder: Sendable {
     struct Job: Sendable {
         var index: Index
@@ -25,6 +26,10 @@ final class IndexBuilder: Sendable {
     /// Writers wait for a chunk: about two milliseconds.
     private static let chunkDocuments = 1000
     private static let chunkBytes = 4 << 20
+    /// An index is known to be large when so many documents are left, or so many chunks were not enough: it is then made
+    /// in tables of its own.
+    private static let documentsOfLargeIndex = 10_000
+    private static let chunksOfSmallIndex = 2
     /// Chunks that are being committed while the next one is made.
     private static let maximumInFlight = 2
 
@@ -89,9 +94,38 @@ final class IndexBuilder: Sendable {
         job.index.build.scanned.store(scanned, ordering: .relaxed)
         let estimate = engine.estimatedDocumentCount(of: job.collection)
         job.index.build.total.store(max(estimate, scanned), ordering: .relaxed)
+        let tables = IndexTableBuild(
+            index: job.index, collection: job.collection, engine: engine, isClosing: { [self] in isClosing })
+        var mayUseTables = IndexTableBuild.isPossible(job.index)
+        if job.progress?.isIngesting == true {
+            try tables.reset()
+            after = []
+            scanned = 0
+            job.index.build.scanned.store(0, ordering: .relaxed)
+        }
         var inFlight: [CommitWait] = []
+        var chunks = 0
         while true {
             guard !isClosing else { throw EngineError(.shuttingDown, "The server is shutting down") }
+            if mayUseTables, chunks >= Self.chunksOfSmallIndex || estimate - scanned >= Self.documentsOfLargeIndex {
+                for outcome in inFlight { try outcome.wait() }
+                inFlight = []
+                switch try tables.run(after: after, scanned: scanned) {
+                case .dropped: return
+                case .built(let last, let count, let isLast):
+                    after = last
+                    scanned = count
+                    if !isLast { continue }
+                case .tooManyWrites(let last, let count):
+                    after = last
+                    scanned = count
+                    job.index.build.scanned.store(scanned, ordering: .relaxed)
+                    mayUseTables = false
+                    continue
+                }
+                break
+            }
+            chunks += 1
             if inFlight.count == Self.maximumInFlight { try inFlight.removeFirst().wait() }
             let chunk: IndexChunk
             do throws(EngineError) {

@@ -198,10 +198,15 @@ final class IndexCursor {
 
     /// Whether the document at hand, which an entry led to, is to be taken: no other entry did or does so before.
     func isFirstMeeting(with document: RawSpan) throws(EngineError) -> Bool {
+        // The cursor may be further on than the document.
+        if meetsEachOnce { return true }
         for earlier in scans[..<scan] where try earlier.finds(document) { return false }
         guard scans[scan].mayRepeat else { return true }
         return try scans[scan].meetsFirst(Array(entryKey.prefix(valueLength)), of: document)
     }
+
+    /// Whether no document is met twice, so that nothing needs to be known of those before.
+    var meetsEachOnce: Bool { scans.count == 1 && !scans[0].mayRepeat }
 
     /// Where the walk stands.
     var position: Position { Position(scan: scan, key: entryKey) }

@@ -7,6 +7,8 @@ struct IndexDifference {
     private(set) var added: [IndexEntry] = []
     /// What becomes of the vectors in memory.
     private(set) var vectors: [VectorChange] = []
+    /// What belongs to indexes that are being built: places in `removed` and `added`.
+    private var building: [(index: Index, removed: Range<Int>, added: Range<Int>)] = []
     /// The name of the index of an added unique entry, for messages.
     private(set) var names: [[UInt8]: String] = [:]
 
@@ -26,7 +28,11 @@ struct IndexDifference {
                     if let field = (index as? Index)?.vectors {
                         add(field, before?.first, after?.first)
                     } else {
+                        let start = (removed.count, added.count)
                         add(index.name, before ?? [], after ?? [])
+                        if let index = index as? Index, index.state == .building {
+                            building.append((index, start.0..<removed.count, start.1..<added.count))
+                        }
                     }
                 }
             }
@@ -34,6 +40,11 @@ struct IndexDifference {
     }
 
     var isEmpty: Bool { removed.isEmpty && added.isEmpty }
+
+    /// Tells those who build indexes, once the commit is queued.
+    func noteQueued() {
+        for part in building { part.index.removals.note(removed: removed[part.removed], added: added[part.added]) }
+    }
 
     private mutating func add(_ name: String, _ before: [IndexEntry], _ after: [IndexEntry]) {
         if before == after { return }

@@ -32,3 +32,18 @@ extension QueryExecution {
         return choice
     }
 }
+
+extension Engine {
+    /// Begins a query. Nothing is looked at before the first `step`, and all steps see the documents as they were then.
+    ///
+    /// A filter on `_id` (equality, `$in`, a range) goes straight to the documents; any other uses an index that fits,
+    /// or looks at all of the collection. An unknown collection has no documents.
+    /// - Throws: `.badRequest` for a filter, sort or projection that is not acceptable, `.limit` for one that is too large.
+    public func query(
+        database: String, collection: String, filter: Document = [:], options: QueryOptions = QueryOptions()
+    ) throws(EngineError) -> QueryExecution {
+        try QueryExecution(
+            store, catalog.collection(database, collection), filter: filter, options: options,
+            spillDirectory: temporaryDirectory, helpers: scanHelpers)
+    }
+}

@@ -25,13 +25,21 @@ public final class QueryExecution: @unchecked Sendable {
     let options: QueryOptions
     /// The order that is asked for, if it is not made by the way in which the documents are found.
     let order: SortOrder?
-    private var sorter: TopSorter?
+    private(set) var sorter: TopSorter?
+    /// Lends threads to scans that take long.
+    private let helpers: ScanHelpers?
+    /// The scan, once it is shared with another thread.
+    private var finders: SharedFinders?
     var source: QuerySource
     private var iterator: StoreIterator?
     var snapshot: Snapshot?
     /// How the documents are found; decided by the first step.
     private(set) var choice: PlanChoice?
-    private var cursor: IndexCursor?
+    var cursor: IndexCursor?
+    /// How many documents are looked up at once; few at first, which may be large.
+    var entriesAtOnce = 4
+    /// The place of the entry that led to the document at hand, when the cursor is further on.
+    var placeOfDocument: IndexCursor.Position?
     /// The source as it was planned; `source` is let go of at the end.
     private(set) var plannedSource = QuerySource.nothing
     private var isPlanPostponed = false
@@ -46,8 +54,8 @@ public final class QueryExecution: @unchecked Sendable {
     /// What the transaction wrote in the collection, which takes the place of what the source finds.
     let overlay: [(key: [UInt8], new: [UInt8]?)]
     private let overlaid: Set<[UInt8]>
-    private var toSkip: Int
-    private var isDone = false
+    var toSkip: Int
+    var isDone = false
     /// The source is at its end, and the sorted documents leave.
     private var isDrainingSorter = false
     /// Takes the documents of the result in place of the writer; returns false when it wants no more.
@@ -56,20 +64,22 @@ public final class QueryExecution: @unchecked Sendable {
     private var scratch = MessagePackWriter(capacity: 16)
 
     /// The number of documents in the result.
-    public private(set) var documentCount = 0
+    public internal(set) var documentCount = 0
     /// The number of documents found, behind `skip` and within `limit`; also when only counting.
-    public private(set) var count = 0
+    public internal(set) var count = 0
     /// Where the next page begins; `nil` when there is none.
-    public private(set) var next: [UInt8]?
+    public internal(set) var next: [UInt8]?
     /// How many documents were looked at.
     public private(set) var examined = 0
     /// How many entries of indexes were looked at.
-    public private(set) var keysExamined = 0
+    public internal(set) var keysExamined = 0
 
     init(
-        _ store: Store, _ collection: Collection?, filter: Document, options: QueryOptions, spillDirectory: String
+        _ store: Store, _ collection: Collection?, filter: Document, options: QueryOptions, spillDirectory: String,
+        helpers: ScanHelpers? = nil
     ) throws(EngineError) {
         self.spillDirectory = spillDirectory
+        self.helpers = helpers
         try options.check()
         let compiled = try translatingQuery { () throws(QueryError) in try QueryFilter(compiling: filter) }
         self.store = store
@@ -198,6 +208,7 @@ public final class QueryExecution: @unchecked Sendable {
     }
 
     private func scan(_ lower: [UInt8], _ upper: [UInt8], _ budget: Int) throws(EngineError) {
+        if finders != nil { return try scanTogether(budget) }
         // Taken out while it is used, so that nobody else can move it.
         if iterator == nil { iterator = try makeIterator(lower, upper) }
         guard var iterator = iterator.take() else { return }
@@ -207,48 +218,36 @@ public final class QueryExecution: @unchecked Sendable {
             guard try advance(&iterator) else { return try endOfSource() }
             try examine(iterator.value, iterator.key)
         }
+        if !isDone, canShareScan {
+            finders = SharedFinders(iterator, filter, sorter, projection)
+            finders?.start(with: helpers)
+            return
+        }
         // A full page with nothing behind it is the last one.
         if isDone, next != nil, try !advance(&iterator) { next = nil }
         self.iterator = consume iterator
     }
 
-    private func walkIndex(_ budget: Int) throws(EngineError) {
-        guard let cursor, let snapshot else { return }
-        let isCovered = choice?.plan?.isCovered == true
-        var budget = budget
-        defer { keysExamined = cursor.keysExamined }
-        if isCovered { return try countEntries(cursor, budget) }
-        while !isDone, budget > 0 {
-            budget -= 1
-            guard try cursor.advance() else {
-                self.cursor = nil
-                return try endOfSource()
-            }
-            if cursor.isRemembered { continue }
-            var outcome: Result<Void, EngineError> = .success(())
-            let key = cursor.documentKey
-            try translating { () throws(StorageError) in
-                try snapshot.get(.documents, key.span.bytes) { document in
-                    outcome = Result { () throws(EngineError) in try self.examine(document, key.span.bytes) }
-                    cursor.remember(document)
-                }
-            }
-            try outcome.get()
+    /// Whether the documents may be looked at by several threads, in any order: it takes long, and all that is asked for
+    /// is how many there are, or those that come first in an order.
+    private var canShareScan: Bool {
+        guard examined >= SharedFinders.minimumExamined, helpers?.hasFree == true, overlay.isEmpty, !isReverseScan
+        else {
+            return false
         }
-        if isDone, next != nil, try !cursor.advance() { next = nil }
+        return sorter.map(\.isBounded) ?? (options.isCountOnly && options.limit == 0)
     }
 
-    /// Counts entries of an index, which take a fraction of the time of a document.
-    private func countEntries(_ cursor: IndexCursor, _ budget: Int) throws(EngineError) {
-        let left = options.limit == 0 ? Int.max : options.limit - count
-        let (needed, isOverflow) = left.addingReportingOverflow(toSkip)
-        let wanted = min(16 * min(max(1, budget), 1 << 20), isOverflow ? .max : needed)
-        let found = try cursor.count(upTo: wanted)
-        let skipped = min(found, toSkip)
+    /// Does this thread's part of a shared scan, and at its end puts together what all have found.
+    private func scanTogether(_ budget: Int) throws(EngineError) {
+        guard let finders, try finders.look(budget, sorter) else { return }
+        self.finders = nil
+        let found = try finders.finish(sorter)
+        examined += found.examined
+        let skipped = min(found.count, toSkip)
         toSkip -= skipped
-        count += found - skipped
-        if found < wanted { return try endOfSource() }
-        if count == options.limit, options.limit > 0 { isDone = true }
+        count += found.count - skipped
+        try endOfSource()
     }
 
     private func makeIterator(_ lower: [UInt8], _ upper: [UInt8]) throws(EngineError) -> StoreIterator {
@@ -259,7 +258,7 @@ public final class QueryExecution: @unchecked Sendable {
     }
 
     /// The source has no more; what the transaction wrote comes behind it.
-    private func endOfSource() throws(EngineError) {
+    func endOfSource() throws(EngineError) {
         for (key, new) in overlay where !isDone {
             if let new { try take(new.span.bytes, key.span.bytes) }
         }
@@ -277,7 +276,7 @@ public final class QueryExecution: @unchecked Sendable {
 
     // MARK: Taking
 
-    private func examine(_ document: RawSpan, _ key: RawSpan) throws(EngineError) {
+    func examine(_ document: RawSpan, _ key: RawSpan) throws(EngineError) {
         if !overlaid.isEmpty, overlaid.contains(key.withUnsafeBytes { Array($0) }) { return }
         try take(document, key)
     }
@@ -308,7 +307,7 @@ public final class QueryExecution: @unchecked Sendable {
             documentCount >= page.documents || writer.count >= page.bytes
         {
             if let cursor, let plan = choice?.plan {
-                next = plan.token(cursor.position)
+                next = plan.token(placeOfDocument ?? cursor.position)
             } else {
                 next = key.extracting(DocumentKey.prefixLength..<key.byteCount).withUnsafeBytes { Array($0) }
             }
@@ -387,23 +386,9 @@ public final class QueryExecution: @unchecked Sendable {
     /// Lets go of the moment that the query looks at; the store can drop old versions again.
     private func release() {
         iterator = nil
+        finders = nil
         cursor = nil
         snapshot = nil
         source = .nothing
-    }
-}
-
-extension Engine {
-    /// Begins a query. Nothing is looked at before the first `step`, and all steps see the documents as they were then.
-    ///
-    /// A filter on `_id` (equality, `$in`, a range) goes straight to the documents; any other uses an index that fits,
-    /// or looks at all of the collection. An unknown collection has no documents.
-    /// - Throws: `.badRequest` for a filter, sort or projection that is not acceptable, `.limit` for one that is too large.
-    public func query(
-        database: String, collection: String, filter: Document = [:], options: QueryOptions = QueryOptions()
-    ) throws(EngineError) -> QueryExecution {
-        try QueryExecution(
-            store, catalog.collection(database, collection), filter: filter, options: options,
-            spillDirectory: temporaryDirectory)
     }
 }

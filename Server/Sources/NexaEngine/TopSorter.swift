@@ -16,11 +16,15 @@ final class TopSorter {
         }
 
         var cost: Int { key.count + document.count + 96 }
+
+        /// The key and, behind it, what puts equal documents in order: no key is the beginning of another.
+        var numberedKey: [UInt8] { key + withUnsafeBytes(of: UInt64(number).bigEndian) { Array($0) } }
     }
 
     private let order: SortOrder
     private let bound: Int?
-    private let maximumBytes: Int
+    /// Bytes that are kept in memory.
+    let maximumBytes: Int
     private var entries: [Entry] = []
     private var bytes = 0
     private var seen = 0
@@ -39,32 +43,79 @@ final class TopSorter {
         self.maximumBytes = maximumBytes
     }
 
+    /// A part of the work, for another thread; to be merged.
+    private init(partOf sorter: TopSorter, maximumBytes: Int) {
+        order = sorter.order
+        directory = sorter.directory
+        bound = sorter.bound
+        self.maximumBytes = maximumBytes
+    }
+
+    /// Whether only some are kept, so that two threads can share the work and put together what they kept.
+    var isBounded: Bool { bound != nil && spilling == nil }
+
+    /// Another sorter of the same order and bound.
+    func makePart(maximumBytes: Int) -> TopSorter { TopSorter(partOf: self, maximumBytes: maximumBytes) }
+
+    /// Whether it keeps more than it should, for a part: it must not go on in a file of its own.
+    var isOverfull: Bool { bytes > maximumBytes }
+
+    /// The number that the next document gets, if it is not told another.
+    var nextNumber: Int { seen + 1 }
+
     /// Adds a document; `copy` makes the bytes that are kept of it, if they are.
+    ///
+    /// - Parameters:
+    ///   - number: its place among equal documents; as they come, without one.
+    ///   - isPart: keeps all in memory, and leaves it to the caller to look at `isOverfull`.
     func add(
-        _ document: RawSpan, copy: (RawSpan) throws(EngineError) -> [UInt8]
+        _ document: RawSpan, number: Int? = nil, isPart: Bool = false, copy: (RawSpan) throws(EngineError) -> [UInt8]
     ) throws(EngineError) {
         scratch.removeAll(keepingCapacity: true)
         do throws(QueryError) { try order.appendKey(of: document, to: &scratch) } catch { throw EngineError(error) }
         seen += 1
-        if let spilling { return try spilling.add(Array(scratch), try copy(document)) }
+        let number = number ?? seen
+        // Most documents of a large collection end here.
+        if let bound, entries.count == bound, let worst = entries.first, !scratch.precedes(worst.key),
+            number > worst.number || scratch != worst.key
+        {
+            return
+        }
+        try insert(Entry(key: Array(scratch), number: number, document: []), isPart: isPart) { () throws(EngineError) in
+            try copy(document)
+        }
+    }
+
+    /// Takes what a part kept.
+    func merge(_ part: TopSorter) throws(EngineError) {
+        for entry in part.entries {
+            try insert(entry, isPart: false) { () throws(EngineError) in entry.document }
+        }
+        seen += part.seen
+        part.entries = []
+    }
+
+    private func insert(
+        _ new: Entry, isPart: Bool, _ copy: () throws(EngineError) -> [UInt8]
+    ) throws(EngineError) {
+        var entry = new
+        if let spilling { return try spilling.add(entry.numberedKey, try copy()) }
         if let bound, entries.count == bound, let worst = entries.first {
-            // Most documents of a large collection end here.
-            guard scratch.precedes(worst.key) else { return }
-            let key = Array(scratch)
-            let entry = Entry(key: key, number: seen, document: try copy(document))
+            guard Entry.precedes(entry, worst) else { return }
+            entry.document = try copy()
             bytes += entry.cost - worst.cost
             entries[0] = entry
             siftDown()
         } else {
-            let entry = Entry(key: Array(scratch), number: seen, document: try copy(document))
+            entry.document = try copy()
             bytes += entry.cost
             entries.append(entry)
             if bound != nil { siftUp() }
         }
-        guard bytes > maximumBytes else { return }
+        guard bytes > maximumBytes, !isPart else { return }
         // From here on everything is kept, in a file: the bound was no help.
         let spilling = SpillingSorter(maximumBytes: maximumBytes, directory: directory)
-        for entry in entries.sorted(by: { $0.number < $1.number }) { try spilling.add(entry.key, entry.document) }
+        for entry in entries { try spilling.add(entry.numberedKey, entry.document) }
         entries = []
         self.spilling = spilling
     }

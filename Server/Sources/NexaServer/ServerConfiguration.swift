@@ -32,6 +32,10 @@ extension NexaServer {
         public var maximumFrameBytes = 64 << 20
         /// The largest result of one query, in bytes.
         public var maximumResultBytes = 48 << 20
+        /// Bytes that one sort of a query keeps in memory; what is more goes on in files.
+        public var maximumSortBytes = 256 << 20
+        /// Bytes that one stage of a pipeline keeps in memory: sorting and grouping go on in files, other stages fail.
+        public var maximumStageBytes = 100 << 20
         /// The largest request before login, in bytes.
         public var maximumLoginBytes = 64 << 10
         /// How long a connection may take to log in.

@@ -75,6 +75,7 @@ extension Session {
             let current = CurrentControl()
             var options = AggregationOptions()
             options.transaction = transaction
+            options.maximumStageBytes = shared.configuration.maximumStageBytes
             options.check = { () throws(EngineError) in try current.check() }
             do throws(EngineError) {
                 let execution = try shared.engine.aggregate(

@@ -109,6 +109,7 @@ extension Session {
         do throws(EngineError) {
             var options = QueryOptions(query, maximumResultBytes: shared.configuration.maximumResultBytes)
             options.transaction = transaction
+            options.maximumSortBytes = shared.configuration.maximumSortBytes
             execution = try shared.engine.query(
                 database: query.namespace.database, collection: query.namespace.collection, filter: query.filter,
                 options: options)

@@ -58,6 +58,8 @@ final class Session: @unchecked Sendable {
     /// What the requests of this connection belong to, until it is committed or aborted.
     var transaction: Transaction?
     var transactionTimer: Reactor.TimerID?
+    /// Why a transaction could not begin whose first requests may be on their way.
+    var refusedTransaction: RequestError?
     /// Results that are fetched in pages.
     let cursors = OpenCursors()
     var cursorTimer: Reactor.TimerID?
@@ -288,9 +290,13 @@ final class Session: @unchecked Sendable {
         let request = try requests.decode(type, payload)
         if let refusal = RequiredAccess(request).refusal(for: user) {
             auditRefusal(request, refusal)
+            if case .beginTransaction(let begin) = request { refuse(begin, refusal) }
             throw refusal
         }
-        if let refusal = refusalInTransaction(request) { throw refusal }
+        if let refusal = refusalInTransaction(request) {
+            if case .beginTransaction(let begin) = request { refuse(begin, refusal) }
+            throw refusal
+        }
         return request
     }
 

@@ -5,13 +5,13 @@ import Synchronization
 ///
 /// `@unchecked Sendable`: the pointers never change, and RocksDB lets any thread read under a snapshot.
 public final class Snapshot: @unchecked Sendable {
-    private let database: RocksDatabase
+    let database: RocksDatabase
     private let snapshot: OpaquePointer?
-    private let readOptions: OpaquePointer
+    let readOptions: OpaquePointer
     /// A commit that the snapshot has, with all before it; it may also have later ones.
     public let sequence: UInt64
     /// What the tables held when the snapshot was taken, as long as their generation has not changed.
-    private let cache: ValueCache
+    let cache: ValueCache
     private let generation: UInt64
     /// How many values the snapshot may still put into the cache: one long walk must not take all of it.
     private let offers = Atomic<Int>(10_000)
@@ -47,7 +47,7 @@ public final class Snapshot: @unchecked Sendable {
             let bytes = hit.bytes.span.bytes
             return body(bytes.extracting(hit.start..<bytes.byteCount))
         case .miss(let ticket):
-            guard offers.wrappingSubtract(1, ordering: .relaxed).newValue > 0, isCurrent else { break }
+            guard mayOffer else { break }
             return try database.get(family, key, options: readOptions) { value in
                 key.withUnsafeBytes { key in value.withUnsafeBytes { cache.offer(key, $0, ticket) } }
                 return body(value)
@@ -56,8 +56,11 @@ public final class Snapshot: @unchecked Sendable {
         return try database.get(family, key, options: readOptions, body)
     }
 
+    /// Whether a value that was just read may go into the cache; counts it.
+    var mayOffer: Bool { offers.wrappingSubtract(1, ordering: .relaxed).newValue > 0 && isCurrent }
+
     /// Whether nothing was committed since the snapshot was taken.
-    private var isCurrent: Bool {
+    var isCurrent: Bool {
         generation & 1 == 0 && cache.generation.load(ordering: .acquiring) == generation
     }
 

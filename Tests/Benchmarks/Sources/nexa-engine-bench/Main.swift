@@ -121,7 +121,7 @@ struct EngineBench {
         try await cell(
             "load", samples: min(3, rounds), warmUp: false, prepare: { try? await documents.drop(patient) }
         ) { _ in
-            let result = try await documents.insert(encoded: encoded, options: patient)
+            let result = try await documents.insert(encoded: encoded, ordered: false, options: patient)
             for case .failure(let error) in result.outcomes { throw error }
             return try await documents.count(options: patient)
         }
