@@ -125,8 +125,8 @@ let package = Package(
         .testTarget(
             name: "NexaShellTests",
             dependencies: [
-                "NexaValue", "NexaClient", "PTYKit", "TestKit", .product(name: "NexaShell", package: "nexa-shell"),
-                .product(name: "NexaEngine", package: "nexa-server")
+                "NexaValue", "NexaTransport", "NexaClient", "PTYKit", "TestKit",
+                .product(name: "NexaShell", package: "nexa-shell"), .product(name: "NexaEngine", package: "nexa-server")
             ],
             swiftSettings: swiftSettings),
         .target(name: "CPTYKit", path: "Tests/CPTYKit", linkerSettings: [.linkedLibrary("util")]),

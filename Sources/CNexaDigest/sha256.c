@@ -78,23 +78,76 @@ __attribute__((target("sha,sse4.1,ssse3"))) static void blocks_by_instruction(
     _mm_storeu_si128((__m128i *)(state + 4), _mm_alignr_epi8(dchg, feba, 8));
 }
 
-static bool has_instructions(void) {
+__attribute__((target("sha,sse4.1,ssse3"))) static inline void pack(
+    const uint32_t state[8], __m128i *abef, __m128i *cdgh) {
+    __m128i abcd = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)state), 0xB1);
+    __m128i efgh = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(state + 4)), 0x1B);
+    *abef = _mm_alignr_epi8(abcd, efgh, 8);
+    *cdgh = _mm_blend_epi16(efgh, abcd, 0xF0);
+}
+
+// The rounds of PBKDF2 in registers: each digest is the message of the next block as it is, without its way through bytes.
+__attribute__((target("sha,sse4.1,ssse3"))) static void pbkdf2_by_instruction(
+    const uint32_t inner[8], const uint32_t outer[8], uint8_t block[32], uint32_t rounds) {
+    const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0bULL, 0x0405060700010203ULL);
+    const __m128i padding = _mm_set_epi32(0, 0, 0, (int)0x80000000u), length = _mm_set_epi32(96 * 8, 0, 0, 0);
+    __m128i keys[2][2];
+    pack(inner, &keys[0][0], &keys[0][1]);
+    pack(outer, &keys[1][0], &keys[1][1]);
+    __m128i low = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)block), swap);
+    __m128i high = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(block + 16)), swap);
+    __m128i low_result = low, high_result = high;
+    for (; rounds > 0; rounds--) {
+        for (int pass = 0; pass < 2; pass++) {
+            __m128i abef = keys[pass][0], cdgh = keys[pass][1];
+            __m128i w[4] = {low, high, padding, length};
+#if defined(__clang__)
+#pragma clang loop unroll(full)
+#endif
+            for (int i = 0; i < 16; i++) {
+                if (i >= 4) {
+                    __m128i sum = _mm_add_epi32(
+                        _mm_sha256msg1_epu32(w[i & 3], w[(i + 1) & 3]),
+                        _mm_alignr_epi8(w[(i + 3) & 3], w[(i + 2) & 3], 4));
+                    w[i & 3] = _mm_sha256msg2_epu32(sum, w[(i + 3) & 3]);
+                }
+                __m128i sum = _mm_add_epi32(w[i & 3], _mm_load_si128((const __m128i *)(round_constants + 4 * i)));
+                cdgh = _mm_sha256rnds2_epu32(cdgh, abef, sum);
+                abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(sum, 0x0E));
+            }
+            __m128i feba = _mm_shuffle_epi32(_mm_add_epi32(abef, keys[pass][0]), 0x1B);
+            __m128i dchg = _mm_shuffle_epi32(_mm_add_epi32(cdgh, keys[pass][1]), 0xB1);
+            low = _mm_blend_epi16(feba, dchg, 0xF0);
+            high = _mm_alignr_epi8(dchg, feba, 8);
+        }
+        low_result = _mm_xor_si128(low_result, low);
+        high_result = _mm_xor_si128(high_result, high);
+    }
+    _mm_storeu_si128((__m128i *)block, _mm_shuffle_epi8(low_result, swap));
+    _mm_storeu_si128((__m128i *)(block + 16), _mm_shuffle_epi8(high_result, swap));
+}
+
+static bool asked_for_instructions(void) {
     unsigned a, b, c, d;
     if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_SSSE3) || !(c & bit_SSE4_1)) return false;
     return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & (1u << 29));
+}
+
+static bool has_instructions(void) {
+    // 0: not asked yet. Threads that ask at the same time find the same answer.
+    static int answer;
+    int known = __atomic_load_n(&answer, __ATOMIC_RELAXED);
+    if (known == 0) {
+        known = asked_for_instructions() ? 1 : 2;
+        __atomic_store_n(&answer, known, __ATOMIC_RELAXED);
+    }
+    return known == 1;
 }
 #endif
 
 void nexa_sha256_blocks(uint32_t state[8], const uint8_t *blocks, size_t count) {
 #if defined(__x86_64__)
-    // 0: not asked yet. Threads that ask at the same time find the same answer.
-    static int answer;
-    int known = __atomic_load_n(&answer, __ATOMIC_RELAXED);
-    if (known == 0) {
-        known = has_instructions() ? 1 : 2;
-        __atomic_store_n(&answer, known, __ATOMIC_RELAXED);
-    }
-    if (known == 1) return blocks_by_instruction(state, blocks, count);
+    if (has_instructions()) return blocks_by_instruction(state, blocks, count);
 #endif
     nexa_sha256_blocks_portable(state, blocks, count);
 }
@@ -109,6 +162,14 @@ static void store(const uint32_t state[8], uint8_t *bytes) {
 }
 
 void nexa_pbkdf2_sha256(const uint32_t inner[8], const uint32_t outer[8], uint8_t block[32], uint32_t rounds) {
+#if defined(__x86_64__)
+    if (has_instructions()) return pbkdf2_by_instruction(inner, outer, block, rounds);
+#endif
+    nexa_pbkdf2_sha256_portable(inner, outer, block, rounds);
+}
+
+void nexa_pbkdf2_sha256_portable(
+    const uint32_t inner[8], const uint32_t outer[8], uint8_t block[32], uint32_t rounds) {
     // A digest of 32 bytes behind a key block of 64: one padded block, whose length field is 96 bytes.
     uint8_t message[64] = {0};
     uint32_t state[8];
@@ -118,10 +179,10 @@ void nexa_pbkdf2_sha256(const uint32_t inner[8], const uint32_t outer[8], uint8_
     message[63] = (96 * 8) & 0xFF;
     for (; rounds > 0; rounds--) {
         memcpy(state, inner, sizeof state);
-        nexa_sha256_blocks(state, message, 1);
+        nexa_sha256_blocks_portable(state, message, 1);
         store(state, message);
         memcpy(state, outer, sizeof state);
-        nexa_sha256_blocks(state, message, 1);
+        nexa_sha256_blocks_portable(state, message, 1);
         store(state, message);
         for (int i = 0; i < 32; i++) block[i] ^= message[i];
     }

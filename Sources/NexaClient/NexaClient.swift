@@ -102,6 +102,17 @@ public final class NexaClient: Sendable {
         return MonotonicInstant.now - start
     }
 
+    /// Asks the server how long it has been running.
+    ///
+    /// - Returns: `nil` for an original 3.0 server, which does not say.
+    /// - Throws: `NexaError` when no server answers in time.
+    public func uptime(_ options: CallOptions = .standard) async throws(NexaError) -> Duration? {
+        let reply = try await core.reply(to: .ping, operation: "uptime", options: options)
+        // Whatever a peer says must fit into a `Duration`.
+        guard let seconds = try reply.fields()["uptime"]?.double, seconds >= 0, seconds < 1e15 else { return nil }
+        return .seconds(seconds)
+    }
+
     /// What the server said of itself at login; connects when there is no connection yet.
     ///
     /// - Throws: `NexaError` when no server can be reached.

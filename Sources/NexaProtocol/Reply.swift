@@ -174,9 +174,12 @@ public enum Reply {
         case databases
     }
 
-    /// Appends the answer to PING; `timestamp` is in seconds since 1970.
-    public static func encodePong(timestamp: Double, into writer: inout MessagePackWriter) {
-        encodeFrame(["status": "ok", "timestamp": .double(timestamp)], as: .pong, into: &writer)
+    /// Appends the answer to PING; `timestamp` is in seconds since 1970, and `uptime`, how long the server has been
+    /// running, in seconds. 3.0 did not say that.
+    public static func encodePong(timestamp: Double, uptime: Double? = nil, into writer: inout MessagePackWriter) {
+        var fields: Document = ["status": "ok", "timestamp": .double(timestamp)]
+        if let uptime { fields["uptime"] = .double(uptime) }
+        encodeFrame(fields, as: .pong, into: &writer)
     }
 
     /// Appends the answer for a document that is not there.

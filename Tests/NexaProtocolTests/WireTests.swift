@@ -23,6 +23,10 @@ import Testing
         #expect(
             Self.frame { Reply.encodePong(timestamp: 1.5, into: &$0) }
                 == "4e455841018800000000001e82a6737461747573a26f6ba974696d657374616d70cb3ff8000000000000")
+        #expect(
+            Self.frame { Reply.encodePong(timestamp: 1.5, uptime: 2, into: &$0) }
+                == "4e455841018800000000002e83a6737461747573a26f6ba974696d657374616d70cb3ff8000000000000"
+                + "a6757074696d65cb4000000000000000", "behind what 3.0 says, for those who negotiate")
     }
 
     static let requests: [Request] = {

@@ -46,6 +46,20 @@ import Testing
         }
     }
 
+    @Test func theRoundsOfPBKDF2DoSoAsWell() {
+        var random = SplitMix64(seed: 8)
+        for rounds in [0, 1, 2, 3, 7, 100, 1000] as [UInt32] {
+            let inner = (0..<8).map { _ in UInt32.random(in: .min ... .max, using: &random) }
+            let outer = (0..<8).map { _ in UInt32.random(in: .min ... .max, using: &random) }
+            let block = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+            var (left, right) = (block, block)
+            nexa_pbkdf2_sha256(inner, outer, &left, rounds)
+            nexa_pbkdf2_sha256_portable(inner, outer, &right, rounds)
+            #expect(left == right)
+            #expect((left == block) == (rounds == 0))
+        }
+    }
+
     /// RFC 4231, test cases 1, 2, 3 and 6.
     @Test(arguments: [
         (

@@ -93,6 +93,17 @@ extension NexaServer {
         }
     }
 
+    @Test func clientsThatNegotiateLearnTheUptime() async throws {
+        try await Running.with { server in
+            let old = try server.peer()
+            _ = try old.ask(.connect(.init(username: "root", password: "secret", capabilities: [])))
+            #expect(try old.ask(.ping).fields.map(\.key) == ["status", "timestamp"])
+            let new = try server.peer()
+            try new.logIn()
+            #expect(try new.ask(.ping).fields.map(\.key) == ["status", "timestamp", "uptime"])
+        }
+    }
+
     @Test func eightWritersOfOneDocumentLoseNothing() async throws {
         try await Running.with { server in
             let first = try server.peer().logIn()

@@ -64,6 +64,12 @@ import Testing
                 "0", "12", "999", "1,000", "1,234,567", "-1,234"
             ])
         #expect(Amount.duration(.microseconds(412)) == "0.41 ms")
+        let uptimes: [(Int, String)] = [
+            (0, "0 seconds"), (1, "1 second"), (59, "59 seconds"), (60, "1 minute"), (3599, "59 minutes 59 seconds"),
+            (3601, "1 hour"), (7260, "2 hours 1 minute"), (86_400 + 30, "1 day"),
+            (3 * 86_400 + 4 * 3600, "3 days 4 hours")
+        ]
+        for (seconds, words) in uptimes { #expect(Amount.words(.seconds(seconds)) == words) }
         #expect(Amount.duration(.milliseconds(1234)) == "1.2 s")
         #expect(Amount.share(1, of: 1000) == "1 %")
         #expect(Amount.share(999, of: 1000) == "99 %")

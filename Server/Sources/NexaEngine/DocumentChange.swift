@@ -22,6 +22,8 @@ struct DocumentChange {
     var new: [UInt8]?
     /// What the change history tells of an update: the fields that were sent, as an encoded map.
     var fields: [UInt8] = []
+    /// False when it is known that the new document has no field `vector`.
+    var mayHaveVector = true
 }
 
 /// Changes of one collection, in their order.

@@ -1,3 +1,4 @@
+import Glibc
 import NexaValue
 
 /// Builds the keys of documents: the collection's number in four bytes, then the encoded `_id`.
@@ -33,6 +34,17 @@ enum DocumentKey {
         case .uint: throw EngineError(.badRequest, "_id is an integer above 9223372036854775807")
         default:
             throw EngineError(.badRequest, "_id must be a string or an integer, not a value of kind \(id.kindName)")
+        }
+    }
+
+    /// Whether one key stands before another in the tables.
+    static func isRising(_ key: [UInt8], _ next: [UInt8]) -> Bool {
+        key.withUnsafeBytes { key in
+            next.withUnsafeBytes { next in
+                guard let one = key.baseAddress, let other = next.baseAddress else { return key.count < next.count }
+                let order = memcmp(one, other, min(key.count, next.count))
+                return order < 0 || (order == 0 && key.count < next.count)
+            }
         }
     }
 

@@ -16,6 +16,8 @@ struct StampedDocument {
     var isClientID: Bool
     /// The encoded document: `_id`, `_created_at`, `_updated_at`, then the client's fields in their order.
     var bytes: [UInt8]
+    /// Whether there is a field `vector`.
+    var mayHaveVector: Bool
 }
 
 /// Puts `_id` and the time stamps in front of encoded documents, and merges encoded updates into them,
@@ -53,8 +55,10 @@ struct DocumentStamping {
         append(document, created, to: &bytes)
         Self.appendText(MetaField.updatedAt, to: &bytes)
         append(document, updated, to: &bytes)
-        for entry in fields.remaining { Self.append(document, entry.keyStart..<entry.value.upperBound, to: &bytes) }
-        return StampedDocument(id: id, isClientID: idBytes != nil, bytes: bytes)
+        for range in fields.runs { Self.append(document, range, to: &bytes) }
+        return StampedDocument(
+            id: id, isClientID: idBytes != nil, bytes: bytes,
+            mayHaveVector: fields.index(of: MetaField.vector, in: document) != nil)
     }
 
     /// Merges updates into a stored document: their fields replace those of the same name, in place, or are
@@ -277,7 +281,20 @@ private struct Fields {
         }
     }
 
-    private func index(of key: [UInt8], in map: RawSpan) -> Int? {
+    /// The bytes of the fields: those side by side in one piece.
+    var runs: [Range<Int>] {
+        var runs: [Range<Int>] = []
+        for entry in remaining {
+            if let last = runs.last, last.upperBound == entry.keyStart {
+                runs[runs.count - 1] = last.lowerBound..<entry.value.upperBound
+            } else {
+                runs.append(entry.keyStart..<entry.value.upperBound)
+            }
+        }
+        return runs
+    }
+
+    func index(of key: [UInt8], in map: RawSpan) -> Int? {
         let key = key.span.bytes
         for (index, entry) in remaining.enumerated() where entry.key.count == key.byteCount {
             if map.extracting(entry.key).elementsEqual(key) { return index }

@@ -8,12 +8,14 @@ extension Engine {
     /// - Parameters:
     ///   - keys: the documents to look at. `decide` gets their current values, queued ones included, in this order.
     ///   - newKeys: documents that `decide` may change without having seen them, because nobody else can know them.
+    ///   - areRising: `keys` are in the order of the tables, each above the one before.
     ///   - decide: says what to change, of `keys` and `newKeys` only. It runs under latches, so it must not call
     ///     the engine, and it may run more than once. When it throws, nothing is changed.
     ///   - completion: called when the commit is made or has failed, only after `.queued` was returned.
     /// - Throws: what `decide` throws, `.duplicateKey`, `.overloaded`, `.storage`, `.shuttingDown`.
     func commit(
-        in collection: Collection, keys: [[UInt8]], newKeys: [[UInt8]] = [], options: WriteOptions,
+        in collection: Collection, keys: [[UInt8]], newKeys: [[UInt8]] = [], areRising: Bool = false,
+        options: WriteOptions,
         decide: ([[UInt8]?]) throws(EngineError) -> [DocumentChange],
         completion: @escaping @Sendable (Result<Void, EngineError>) -> Void
     ) throws(EngineError) -> WriteAttempt {
@@ -41,9 +43,7 @@ extension Engine {
             var length: Int?
             let attempt = try latches.holding(held) { () throws(EngineError) -> WriteAttempt? in
                 guard !collection.isDropped else { return .dropped }
-                var values: [[UInt8]?] = []
-                values.reserveCapacity(keys.count)
-                for key in keys { values.append(try current(key, latches.latch(of: key))) }
+                let values = try current(keys, areRising: areRising)
                 let changes = try decide(values)
                 guard !changes.isEmpty else { return .unchanged }
                 length = firstVectorLength(of: changes, in: collection)
@@ -100,6 +100,21 @@ extension Engine {
         return true
     }
 
+    /// The newest values of keys. The latches are held.
+    private func current(_ keys: [[UInt8]], areRising: Bool) throws(EngineError) -> [[UInt8]?] {
+        // New documents in their order fall between two that are there, or behind the last: one look tells of all.
+        if areRising, keys.count >= 16, let first = keys.first, let last = keys.last,
+            !keys.contains(where: { latches.latch(of: $0).pending($0) != nil }),
+            try translating({ () throws(StorageError) in try store.isEmpty(.documents, from: first, through: last) })
+        {
+            return Array(repeating: nil, count: keys.count)
+        }
+        var values: [[UInt8]?] = []
+        values.reserveCapacity(keys.count)
+        for key in keys { values.append(try current(key, latches.latch(of: key))) }
+        return values
+    }
+
     /// The newest value of a key, queued or committed. The latch is held.
     func current(_ key: [UInt8], _ latch: Latch) throws(EngineError) -> [UInt8]? {
         if let pending = latch.pending(key) { return pending.value }
@@ -120,11 +135,12 @@ extension Engine {
         _ batch: WriteBatch, _ options: WriteOptions, noting changes: [(key: [UInt8], value: [UInt8]?)] = [],
         _ completion: @escaping @Sendable (Result<Void, EngineError>) -> Void
     ) throws(EngineError) {
-        let latches = latches
-        let noted = changes.map { key, value in (key: key, version: latches.latch(of: key).note(key, value)) }
+        let noted = changes.map { key, value in
+            let latch = latches.latch(of: key)
+            return (latch: latch, key: key, version: latch.note(key, value))
+        }
         let refusal = store.enqueue(batch, durability: options.durability.storage) { result in
-            for (key, version) in noted {
-                let latch = latches.latch(of: key)
+            for (latch, key, version) in noted {
                 latch.lock()
                 latch.forget(key, version: version)
                 latch.unlock()
@@ -132,7 +148,7 @@ extension Engine {
             completion(result.map { _ in }.mapError { EngineError($0) })
         }
         guard let refusal else { return }
-        for (key, version) in noted { latches.latch(of: key).forget(key, version: version) }
+        for (latch, key, version) in noted { latch.forget(key, version: version) }
         throw EngineError(refusal)
     }
 

@@ -165,7 +165,10 @@ extension Engine {
             in: collection, keys: looking ? [key] : [], newKeys: looking ? [] : [key], options: options
         ) { (found) throws(EngineError) in
             if let first = found.first, first != nil { throw .duplicate(id, in: collection) }
-            return [DocumentChange(key: key, kind: .insert, new: document.bytes)]
+            return [
+                DocumentChange(
+                    key: key, kind: .insert, new: document.bytes, mayHaveVector: document.mayHaveVector)
+            ]
         } completion: {
             completion($0.map { id })
         }
@@ -181,7 +184,11 @@ extension Engine {
         defer { latch.unlock() }
         guard !collection.isDropped else { return .dropped }
         guard collection.indexes.isEmpty else { return nil }
-        if collection.vectorDimensions == 0, StoredVector.length(in: document.bytes.span.bytes) != nil { return nil }
+        if collection.vectorDimensions == 0, document.mayHaveVector,
+            StoredVector.length(in: document.bytes.span.bytes) != nil
+        {
+            return nil
+        }
         let id = document.id
         var batch = WriteBatch(capacity: document.bytes.count + key.count + collection.noteNames.count + 64)
         batch.note(.insert, in: collection)
@@ -205,15 +212,23 @@ extension Engine {
         var made: [[UInt8]] = []
         var changes: [DocumentChange] = []
         changes.reserveCapacity(documents.count)
+        // In their order, as most imports have them, ids are compared with the one before only.
+        var isRising = true
         var seen = Set<[UInt8]>()
         for (position, document) in documents.enumerated() {
             let key = try DocumentKey.make(collection.number, document.id)
-            changes.append(DocumentChange(key: key, kind: .insert, new: document.bytes))
+            changes.append(
+                DocumentChange(
+                    key: key, kind: .insert, new: document.bytes, mayHaveVector: document.mayHaveVector))
             guard document.isClientID || options.transaction != nil else {
                 made.append(key)
                 continue
             }
-            guard seen.insert(key).inserted else {
+            if isRising, let last = known.last, !DocumentKey.isRising(last, key) {
+                isRising = false
+                seen = Set(known)
+            }
+            guard isRising || seen.insert(key).inserted else {
                 throw EngineError(
                     .duplicateID,
                     "Document \(position): another document of the batch has the _id '\(document.id.idText)'")
@@ -221,7 +236,9 @@ extension Engine {
             known.append(key)
         }
         let ids = documents.map(\.id)
-        return try commit(in: collection, keys: known, newKeys: made, options: options) { (found) throws(EngineError) in
+        return try commit(
+            in: collection, keys: known, newKeys: made, areRising: isRising, options: options
+        ) { (found) throws(EngineError) in
             for (key, value) in zip(known, found) where value != nil {
                 throw .duplicate(key.withUnsafeBytes { DocumentKey.id(in: $0) } ?? .null, in: collection)
             }

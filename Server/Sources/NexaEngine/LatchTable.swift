@@ -45,7 +45,8 @@ final class Latch: @unchecked Sendable {
 
     /// Forgets a change unless a later one has taken its place. The latch is held.
     func forget(_ key: [UInt8], version: UInt64) {
-        if pending[key]?.version == version { pending.removeValue(forKey: key) }
+        guard let place = pending.index(forKey: key), pending[place].value.version == version else { return }
+        pending.remove(at: place)
     }
 }
 

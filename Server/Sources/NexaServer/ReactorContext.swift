@@ -7,6 +7,7 @@ import Synchronization
 /// What the sessions of all reactors share.
 final class ServerShared: Sendable {
     let configuration: NexaServer.Configuration
+    let startTime = ContinuousClock.now
     let engine: Engine
     let workers: WorkerPool
     let changes: ChangeHub

@@ -11,7 +11,7 @@ extension Session {
     func perform(_ request: Request) {
         switch request {
         case .connect(let connect): logIn(connect)
-        case .ping: reply { Reply.encodePong(timestamp: Self.secondsSince1970(), into: &$0) }
+        case .ping: ping()
         case .disconnect:
             reply(.fields(["status": "goodbye"]))
             closeAfterReplies()
@@ -62,6 +62,16 @@ extension Session {
         case .collectionStats(let namespace): collectionStats(namespace)
         case .databaseStats(let database): databaseStats(database)
         }
+    }
+
+    private func ping() {
+        let uptime: Double? =
+            if case .user(_, let capabilities) = login, !capabilities.isEmpty {
+                (ContinuousClock.now - shared.startTime) / .seconds(1)
+            } else {
+                nil  // a client of 3.0 gets what it got from 3.0
+            }
+        reply { Reply.encodePong(timestamp: Self.secondsSince1970(), uptime: uptime, into: &$0) }
     }
 
     private static func secondsSince1970() -> Double {

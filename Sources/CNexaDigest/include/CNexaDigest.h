@@ -20,6 +20,10 @@ void nexa_sha256_blocks_portable(uint32_t state[_Nonnull 8], const uint8_t *_Non
 void nexa_pbkdf2_sha256(
     const uint32_t inner[_Nonnull 8], const uint32_t outer[_Nonnull 8], uint8_t block[_Nonnull 32], uint32_t rounds);
 
+/// The same in plain C, which `nexa_pbkdf2_sha256` is tested against.
+void nexa_pbkdf2_sha256_portable(
+    const uint32_t inner[_Nonnull 8], const uint32_t outer[_Nonnull 8], uint8_t block[_Nonnull 32], uint32_t rounds);
+
 /// Compares in a time that depends on the length alone.
 bool nexa_bytes_equal(const uint8_t *_Nonnull left, const uint8_t *_Nonnull right, size_t count);
 

@@ -124,7 +124,7 @@ extension Engine {
     /// The length of the first vector that changes bring into a collection that has none yet.
     func firstVectorLength(of changes: [DocumentChange], in collection: Collection) -> Int? {
         guard collection.vectorDimensions == 0 else { return nil }
-        for change in changes {
+        for change in changes where change.mayHaveVector {
             if let new = change.new, let length = StoredVector.length(in: new.span.bytes) { return length }
         }
         return nil

@@ -3,7 +3,7 @@ extension CommandTable {
     static let system: [CommandSpecification] = [
         .init(
             section: .system, names: ["status", "\\conninfo"], usage: "status",
-            summary: "Show server, user, database and latency",
+            summary: "Show server, uptime, user, database and latency",
             details: ["Example: status", "Example: \\conninfo"]
         ) { (session, _) async throws(ShellError) in
             try await session.status()

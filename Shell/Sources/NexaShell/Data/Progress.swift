@@ -89,6 +89,18 @@ enum Amount {
         return "\((value * 10).rounded() / 10) \(units[unit])"
     }
 
+    /// `3 days 4 hours`, `12 seconds`: the largest two units, without the second where it is none.
+    static func words(_ duration: Duration) -> String {
+        let seconds = max(0, duration.components.seconds)
+        let parts = [
+            (seconds / 86_400, "day"), (seconds / 3600 % 24, "hour"), (seconds / 60 % 60, "minute"),
+            (seconds % 60, "second")
+        ]
+        let first = parts.firstIndex { $0.0 > 0 } ?? parts.count - 1
+        return parts[first...].prefix(2).enumerated().filter { $0.offset == 0 || $0.element.0 > 0 }
+            .map { "\($0.element.0) \($0.element.1)\($0.element.0 == 1 ? "" : "s")" }.joined(separator: " ")
+    }
+
     /// Seconds with one digit behind the point.
     static func seconds(_ value: Double) -> String {
         let parts = value < 0.1 ? 1000.0 : 10

@@ -7,6 +7,7 @@ extension Session {
         let client = client
         let info = try await call { () async throws(NexaError) in try await client.serverInfo() }
         let latency = try await call { () async throws(NexaError) in try await client.ping() }
+        let uptime = try await call { () async throws(NexaError) in try await client.uptime() }
         let isEncrypted = if case .required = client.configuration.tls { true } else { false }
         var document: Document = [
             "server": .string(info.version ?? "3.0"), "endpoint": .string(info.endpoint), "tls": .bool(isEncrypted),
@@ -14,6 +15,7 @@ extension Session {
         ]
         if let collection = location.collection { document["collection"] = .string(collection) }
         document["latency_ms"] = .double(latency.milliseconds)
+        if let uptime { document["uptime_s"] = .double(uptime.milliseconds / 1000) }
         document["capabilities"] = .array(info.capabilities.map(\.rawValue).sorted().map { .string($0) })
         document["shell"] = .string(settings.version)
         let location = location
@@ -21,6 +23,7 @@ extension Session {
         try presentOne(document) { (console) throws(OutputError) in
             let rows = [
                 ["Server:", "NexaDB v\(info.version ?? "3.0") at \(info.endpoint)"],
+                ["Uptime:", uptime.map { "up \(Amount.words($0))" } ?? "unknown"],
                 ["Encryption:", isEncrypted ? "TLS" : "none"], ["User:", "\(info.username), role \(info.role)"],
                 ["Database:", location.database], ["Collection:", location.collection ?? "none"],
                 ["Latency:", Amount.duration(latency)], ["Shell:", "nexa v\(version)"]

@@ -1,0 +1,5 @@
+#if NEXA_TSAN
+    import NexaTransport
+
+    typealias Mutex = SanitizedMutex
+#endif
