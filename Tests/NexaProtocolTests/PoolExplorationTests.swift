@@ -98,7 +98,7 @@ import Testing
     }
 
     /// `make explore` asks for eight events with `NEXA_EVENTS`; they take a minute and a half.
-    static var depth: Int { getenv("NEXA_EVENTS").flatMap { Int(String(cString: $0)) } ?? 6 }
+    static var depth: Int { getenv("NEXA_EVENTS").flatMap { Int(String(cString: $0)) } ?? 5 }
 
     @Test(arguments: [0, 1]) func everyHistoryKeepsEveryPromise(minimum: Int) {
         var limits = Self.limits
