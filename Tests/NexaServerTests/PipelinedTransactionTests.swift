@@ -16,7 +16,8 @@ import Testing
         try peer.ask(.query(.init(namespace: .films))).fields["count"]
     }
 
-    private static func replies(_ peer: Peer, to requests: [Request]) throws -> [(type: MessageType, fields: Document)] {
+    private static func replies(_ peer: Peer, to requests: [Request]) throws -> [(type: MessageType, fields: Document)]
+    {
         try peer.send(requests.flatMap { Peer.frame($0) })
         return try requests.map { _ in try #require(try peer.receive()) }
     }
