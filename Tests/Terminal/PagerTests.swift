@@ -111,7 +111,7 @@ import Testing
             session.send("/d1000900\r")
             isFound = session.sees("d1000900", seconds: 5)
         }
-        #expect(isFound)
+        #expect(isFound, "\(session.screen.text)")
         session.send("q")
         #expect(session.prompts("nexa(m)>"))
         session.send("count\r")
