@@ -206,6 +206,27 @@ import Testing
             order.words == ["inserted", "duplicate", "deleted", "not there", "nothing to update", "nothing to write"])
     }
 
+    /// The same of an error that a queued value is the cause of.
+    @Test func errorsOfQueuedValuesComeBehindThem() async throws {
+        let fixture = try Fixture()
+        let engine = fixture.engine
+        let order = Order()
+        try await engine.createCollection(name: "c")
+        let half = Value.bytes([UInt8](repeating: 7, count: EngineLimits.maximumDocumentBytes / 2 + 1000))
+        engine.insert(
+            database: "default", collection: "c", document: MessagePack.encode(["_id": 1, "a": half] as Document),
+            isDeferred: true
+        ) { order.append($0.isSuccess ? "inserted" : "not inserted") }
+        engine.update(
+            database: "default", collection: "c", id: 1, updates: MessagePack.encode(["b": half] as Document),
+            isDeferred: true
+        ) { order.append($0.isSuccess ? "updated" : "too large") }
+        #expect(order.words == [])
+        engine.flushPending()
+        await order.wait(for: 2)
+        #expect(order.words == ["inserted", "too large"])
+    }
+
     private final class Order: Sendable {
         private let list = Mutex<[String]>([])
         var words: [String] { list.withLock { $0 } }

@@ -257,11 +257,11 @@ extension Engine {
         make: (Collection, [UInt8], Value, [UInt8]) throws(EngineError) -> DocumentChange?,
         validating: () throws(EngineError) -> Void, tellsUnchanged: () -> Bool = { true }
     ) {
+        var isFound = false
         do throws(EngineError) {
             try validating()
             guard let collection = catalog.collection(database, name) else { return completion(.success(false)) }
             var attempt = WriteAttempt.unchanged
-            var isFound = false
             var keys: [[UInt8]] = []
             for candidate in DocumentKey.candidates(id) where !isFound {
                 let key = try DocumentKey.make(collection.number, candidate)
@@ -280,16 +280,20 @@ extension Engine {
                 if options.transaction == nil { whenVisible(keys, answer) } else { answer(.success(())) }
             }
         } catch {
-            refuse(error, completion)
+            refuse(error, tellsOfValue: isFound && options.transaction == nil, completion)
         }
         if !options.isDeferred { store.commitPending() }
     }
 
-    /// Answers with an error. A duplicate may be one of what is queued only, and is told when that is there.
+    /// Answers with an error. A duplicate, or a value that a change does not fit, may be queued only: it is told when that
+    /// is there.
     private func refuse<Answer>(
-        _ error: EngineError, _ completion: @escaping @Sendable (Result<Answer, EngineError>) -> Void
+        _ error: EngineError, tellsOfValue: Bool = false,
+        _ completion: @escaping @Sendable (Result<Answer, EngineError>) -> Void
     ) {
-        guard error.code == .duplicateID || error.code == .duplicateKey else { return completion(.failure(error)) }
+        guard tellsOfValue || error.code == .duplicateID || error.code == .duplicateKey else {
+            return completion(.failure(error))
+        }
         whenCommitted { result in
             switch result {
             case .success: completion(.failure(error))
