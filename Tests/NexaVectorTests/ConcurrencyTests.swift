@@ -110,4 +110,41 @@ struct ConcurrencyTests {
         let recall = index.recall(of: queries)
         #expect(recall >= 0.95, "\(recall)")
     }
+
+    /// A row that is on a level above and not yet below led a search into nothing, and to what was scanned only.
+    @Test("A search meets no row that is linked by halves")
+    func halfLinkedRows() async throws {
+        let seed = seed("HalfLinked")
+        var random = SplitMix64(seed: seed)
+        // One row of four has a level above, and linking takes long.
+        let configuration = Configuration(dimensions: 8, metric: .l2, maxConnections: 4, efConstruction: 500)
+        let index = try VectorIndex(configuration)
+        let vectors = random.vectors(2000, 8)
+        for (number, vector) in vectors.enumerated() { try index.put(vector, id: id(number)) }
+        // Of those that wait, all are compared: there should be few.
+        index.link(limit: 1600)
+        let poorest = try await withThrowingTaskGroup(of: Int.self) { group in
+            for _ in 0..<3 {
+                group.addTask {
+                    while index.link(limit: 5) > 0 { await Task.yield() }
+                    return 10
+                }
+            }
+            group.addTask {
+                var poorest = 10
+                while case let waiting = index.unlinkedCount, waiting > 0 {
+                    // The way to a vector that is just being linked leads to its row.
+                    let query = vectors[vectors.count - waiting]
+                    let found = index.search(query, k: 10, ef: 100).map(\.id)
+                    poorest = min(poorest, Set(index.exactSearch(query, k: 10).map(\.id)).intersection(found).count)
+                    await Task.yield()
+                }
+                return poorest
+            }
+            return try await group.reduce(10) { min($0, $1) }
+        }
+        #expect(poorest >= 5, "seed \(seed)")
+        // And the rows that were linked meanwhile found good neighbours.
+        #expect(index.recall(of: random.vectors(50, 8), ef: 400) >= 0.9)
+    }
 }

@@ -2,7 +2,8 @@ import CNexaVector
 
 /// Algorithm 1 of Malkov and Yashunin (2016), `INSERT`, and its opposite.
 extension SearchContext {
-    /// Links a row into the graph.
+    /// Links a row into the graph: on the lowest level first. Whoever comes to it on a level above goes on to those below,
+    /// and would find nothing there, which ended a search among a handful of rows.
     ///
     /// - Parameter filtered: whether so many rows are dead that the walk has to look for those that are alive.
     /// - Returns: `false` when it found no neighbour that is alive.
@@ -13,7 +14,8 @@ extension SearchContext {
         nexa_query_of_row(rows.space, row, queryBuffer, query)
         let level = Int(row.pointee.level)
         var best = descend(from: entry.slot, level: entry.level, to: level, owner: slot)
-        var isLinked = false
+        // Few rows have a level above.
+        var above: [[UInt64]] = []
         for current in (0...min(level, entry.level)).reversed() {
             startVisit(without: slot)
             var hasWalked = false
@@ -33,8 +35,14 @@ extension SearchContext {
                 choose(from: pool, for: row, salt: salt, limit: most)
             }
             if pool.count > 0 { best = pool.keys[0] & ~1 }
-            connect(slot, level: UInt32(current))
-            isLinked = neighbours.count > 0
+            if current > 0 { above.append((0..<chosen.count).map { chosen.keys[$0] }) }
+        }
+        connect(slot, level: 0)
+        let isLinked = neighbours.count > 0
+        for (index, keys) in above.reversed().enumerated() {
+            chosen.count = 0
+            for key in keys { chosen.append(key) }
+            connect(slot, level: UInt32(index + 1))
         }
         return isLinked
     }
