@@ -181,7 +181,7 @@ def spread(times):
 
 def compare(results):
     """The table of one size."""
-    print("| milliseconds: median (minimum – maximum) | " + " | ".join(results) + " | NexaDB ÷ PostgreSQL, times as fast |")
+    print("| milliseconds: median (minimum – maximum) | " + " | ".join(results) + " | PostgreSQL ÷ NexaDB |")
     print("|---" * (len(results) + 2) + "|")
     for name, title in CELLS:
         cells = [spread(other[name][1]) if name in other else "–" for other in results.values()]
