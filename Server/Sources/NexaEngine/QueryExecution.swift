@@ -21,6 +21,7 @@ public final class QueryExecution: @unchecked Sendable {
     let store: Store
     let collection: Collection?
     let filter: QueryFilter
+    private let filterSource: Document
     private let projection: Projection?
     let options: QueryOptions
     /// The order that is asked for, if it is not made by the way in which the documents are found.
@@ -30,6 +31,9 @@ public final class QueryExecution: @unchecked Sendable {
     private let helpers: ScanHelpers?
     /// The scan, once it is shared with another thread.
     private var finders: SharedFinders?
+    private var isSharingRefused = false
+    /// Where all documents go, if two threads can make groups of them: the stage, and what makes another like it.
+    var groups: (stage: GroupStage, part: () throws(EngineError) -> GroupStage?)?
     var source: QuerySource
     private var iterator: StoreIterator?
     var snapshot: Snapshot?
@@ -86,6 +90,7 @@ public final class QueryExecution: @unchecked Sendable {
         self.collection = collection
         self.options = options
         self.filter = compiled
+        filterSource = filter
         let projection = try translatingQuery { () throws(QueryError) in
             try Projection(compiling: options.projection)
         }
@@ -218,9 +223,12 @@ public final class QueryExecution: @unchecked Sendable {
             guard try advance(&iterator) else { return try endOfSource() }
             try examine(iterator.value, iterator.key)
         }
-        if !isDone, canShareScan {
-            finders = SharedFinders(iterator, filter, sorter, projection)
-            finders?.start(with: helpers)
+        if !isDone, canShareScan, let snapshot, let purpose = try sharedPurpose(),
+            let part = try restOfScan(snapshot, behind: iterator.key, upper)
+        {
+            let finders = SharedFinders(snapshot, filter, purpose.mine, part: (copyOfFilter, purpose.theirs))
+            finders.start(at: iterator, part, with: helpers)
+            self.finders = finders
             return
         }
         // A full page with nothing behind it is the last one.
@@ -229,31 +237,78 @@ public final class QueryExecution: @unchecked Sendable {
     }
 
     /// Whether the documents may be looked at by several threads, in any order: it takes long, and all that is asked for
-    /// is how many there are, or those that come first in an order.
+    /// is how many there are, those that come first in an order, or groups of them.
     private var canShareScan: Bool {
-        guard examined >= SharedFinders.minimumExamined, helpers?.hasFree == true, overlay.isEmpty, !isReverseScan
-        else {
-            return false
+        examined >= SharedFinders.minimumExamined && !isSharingRefused && helpers?.hasFree == true && overlay.isEmpty
+            && !isReverseScan
+    }
+
+    /// What two threads do with the documents; `nil` when one has to do all.
+    ///
+    /// Each has filter, order and projection for itself: two threads that count references to the same objects take turns
+    /// at every document.
+    private func sharedPurpose() throws(EngineError) -> (mine: ScanPurpose, theirs: ScanPurpose)? {
+        if let sorter {
+            guard sorter.isBounded, let order = try Self.order(options) else { return nil }
+            let part = sorter.makePart(order, maximumBytes: sorter.maximumBytes / 2)
+            var other = projection
+            if projection != nil {
+                other = try translatingQuery { () throws(QueryError) in
+                    try Projection(compiling: options.projection)
+                }
+            }
+            return (.sort(sorter, projection, isPart: false), .sort(part, other, isPart: true))
         }
-        return sorter.map(\.isBounded) ?? (options.isCountOnly && options.limit == 0)
+        if let groups, options.limit == 0, toSkip == 0 {
+            let part = try groups.part()
+            return part.map { (.group(groups.stage), .group($0)) }
+        }
+        return options.isCountOnly && options.limit == 0 ? (.count, .count) : nil
+    }
+
+    /// The filter once more, unless that takes long or it speaks of the moment at which it was compiled.
+    private var copyOfFilter: QueryFilter {
+        guard filter.listedValues < 1000 else { return filter }
+        return (try? QueryFilter(compiling: filterSource, allowsExpressions: false)) ?? filter
+    }
+
+    /// What a scan has left behind a key; `nil` when that is nothing.
+    private func restOfScan(
+        _ snapshot: Snapshot, behind key: RawSpan, _ upper: [UInt8]
+    ) throws(EngineError) -> ScanSharing.Part? {
+        isSharingRefused = true
+        do throws(StorageError) {
+            let lower = key.withUnsafeBytes { Array($0) } + [0]
+            var end = try snapshot.makeIterator(.documents, lower: lower, upper: upper)
+            guard try end.retreat() else { return nil }
+            let last = end.key.withUnsafeBytes { Array($0) }
+            return ScanSharing.Part(
+                lower: lower, upper: last + [0], number: UInt64(examined), endNumber: 1 << 62)
+        } catch {
+            throw EngineError(error)
+        }
     }
 
     /// Does this thread's part of a shared scan, and at its end puts together what all have found.
     private func scanTogether(_ budget: Int) throws(EngineError) {
-        guard let finders, try finders.look(budget, sorter) else { return }
+        guard let finders, try finders.look(budget) else { return }
         self.finders = nil
-        let found = try finders.finish(sorter)
+        let found = try finders.finish()
         examined += found.examined
-        let skipped = min(found.count, toSkip)
-        toSkip -= skipped
-        count += found.count - skipped
+        if sorter == nil {
+            let skipped = min(found.count, toSkip)
+            toSkip -= skipped
+            count += found.count - skipped
+            if groups != nil { documentCount += found.count }
+        }
         try endOfSource()
     }
 
     private func makeIterator(_ lower: [UInt8], _ upper: [UInt8]) throws(EngineError) -> StoreIterator {
         try translating { () throws(StorageError) in
-            if let snapshot { return try snapshot.makeIterator(.documents, lower: lower, upper: upper) }
-            return try store.makeIterator(.documents, lower: lower, upper: upper)
+            let snapshot = if let snapshot { snapshot } else { try store.snapshot() }
+            self.snapshot = snapshot
+            return try snapshot.makeIterator(.documents, lower: lower, upper: upper)
         }
     }
 

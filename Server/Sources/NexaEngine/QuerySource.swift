@@ -72,4 +72,15 @@ extension RawSpan {
 extension [UInt8] {
     /// Whether these bytes come before others, as keys are ordered.
     func precedes(_ other: [UInt8]) -> Bool { span.bytes.precedes(other.span.bytes) }
+
+    /// Below 0 when these bytes come before others, as keys are ordered; above when they come behind them.
+    func order(to other: [UInt8]) -> Int {
+        withUnsafeBytes { left in
+            other.withUnsafeBytes { right in
+                guard let one = left.baseAddress, let two = right.baseAddress else { return left.count - right.count }
+                let order = memcmp(one, two, Swift.min(left.count, right.count))
+                return order == 0 ? left.count - right.count : Int(order)
+            }
+        }
+    }
 }

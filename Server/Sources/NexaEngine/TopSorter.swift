@@ -7,18 +7,18 @@ import NexaQuery
 final class TopSorter {
     private struct Entry {
         var key: [UInt8]
-        var number: Int
+        var number: UInt64
         var document: [UInt8]
 
         static func precedes(_ left: Entry, _ right: Entry) -> Bool {
-            if left.key == right.key { return left.number < right.number }
-            return left.key.precedes(right.key)
+            let order = left.key.order(to: right.key)
+            return order == 0 ? left.number < right.number : order < 0
         }
 
         var cost: Int { key.count + document.count + 96 }
 
         /// The key and, behind it, what puts equal documents in order: no key is the beginning of another.
-        var numberedKey: [UInt8] { key + withUnsafeBytes(of: UInt64(number).bigEndian) { Array($0) } }
+        var numberedKey: [UInt8] { key + withUnsafeBytes(of: number.bigEndian) { Array($0) } }
     }
 
     private let order: SortOrder
@@ -26,10 +26,14 @@ final class TopSorter {
     /// Bytes that are kept in memory.
     let maximumBytes: Int
     private var entries: [Entry] = []
+    /// The first of the entries, as soon as there are as many as can be.
+    private var worstKey: [UInt8] = []
+    private var worstNumber: UInt64 = 0
     private var bytes = 0
-    private var seen = 0
-    /// The key of the document at hand.
-    private var scratch: [UInt8] = []
+    private var seen: UInt64 = 0
+    /// The key of the document at hand. One thread at a time has the sorter, and nobody asks for the key while it is made:
+    /// the check at run time would cost a tenth of a scan.
+    @exclusivity(unchecked) private var scratch: [UInt8] = []
     /// Takes everything, without a bound or when the bound is too large for the memory.
     private var spilling: SpillingSorter?
     private let directory: String
@@ -44,8 +48,8 @@ final class TopSorter {
     }
 
     /// A part of the work, for another thread; to be merged.
-    private init(partOf sorter: TopSorter, maximumBytes: Int) {
-        order = sorter.order
+    private init(partOf sorter: TopSorter, _ order: SortOrder, maximumBytes: Int) {
+        self.order = order
         directory = sorter.directory
         bound = sorter.bound
         self.maximumBytes = maximumBytes
@@ -54,14 +58,15 @@ final class TopSorter {
     /// Whether only some are kept, so that two threads can share the work and put together what they kept.
     var isBounded: Bool { bound != nil && spilling == nil }
 
-    /// Another sorter of the same order and bound.
-    func makePart(maximumBytes: Int) -> TopSorter { TopSorter(partOf: self, maximumBytes: maximumBytes) }
+    /// Another sorter with the same bound.
+    ///
+    /// - Parameter order: the same, compiled once more.
+    func makePart(_ order: SortOrder, maximumBytes: Int) -> TopSorter {
+        TopSorter(partOf: self, order, maximumBytes: maximumBytes)
+    }
 
     /// Whether it keeps more than it should, for a part: it must not go on in a file of its own.
     var isOverfull: Bool { bytes > maximumBytes }
-
-    /// The number that the next document gets, if it is not told another.
-    var nextNumber: Int { seen + 1 }
 
     /// Adds a document; `copy` makes the bytes that are kept of it, if they are.
     ///
@@ -69,17 +74,16 @@ final class TopSorter {
     ///   - number: its place among equal documents; as they come, without one.
     ///   - isPart: keeps all in memory, and leaves it to the caller to look at `isOverfull`.
     func add(
-        _ document: RawSpan, number: Int? = nil, isPart: Bool = false, copy: (RawSpan) throws(EngineError) -> [UInt8]
+        _ document: RawSpan, number: UInt64? = nil, isPart: Bool = false, copy: (RawSpan) throws(EngineError) -> [UInt8]
     ) throws(EngineError) {
         scratch.removeAll(keepingCapacity: true)
         do throws(QueryError) { try order.appendKey(of: document, to: &scratch) } catch { throw EngineError(error) }
         seen += 1
         let number = number ?? seen
         // Most documents of a large collection end here.
-        if let bound, entries.count == bound, let worst = entries.first, !scratch.precedes(worst.key),
-            number > worst.number || scratch != worst.key
-        {
-            return
+        if entries.count == bound, bound != 0 {
+            let order = scratch.order(to: worstKey)
+            if order > 0 || order == 0 && number > worstNumber { return }
         }
         try insert(Entry(key: Array(scratch), number: number, document: []), isPart: isPart) { () throws(EngineError) in
             try copy(document)
@@ -111,6 +115,10 @@ final class TopSorter {
             bytes += entry.cost
             entries.append(entry)
             if bound != nil { siftUp() }
+        }
+        if entries.count == bound, let worst = entries.first {
+            worstKey = worst.key
+            worstNumber = worst.number
         }
         guard bytes > maximumBytes, !isPart else { return }
         // From here on everything is kept, in a file: the bound was no help.

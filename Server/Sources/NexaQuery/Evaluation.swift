@@ -58,7 +58,11 @@ struct Evaluation: ~Escapable {
             let index = group(program, nameAt: position &- length, length: length)
             if index >= 0, met & (1 &<< UInt64(index)) == 0 {
                 met |= 1 &<< UInt64(index)
-                for test in program.groups[index].tests where try !holds(test, at: position) { return false }
+                if let isContained = try program.probes[index].numbers?.contains(span, at: position) {
+                    if !isContained { return false }
+                } else {
+                    for test in program.groups[index].tests where try !holds(test, at: position) { return false }
+                }
                 missing &-= 1
                 if missing == 0 { return true }
             }

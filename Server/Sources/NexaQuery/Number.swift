@@ -34,6 +34,7 @@ enum Number: Sendable {
     /// Converting the integer would round it; so the double is split into a whole part and a rest instead.
     private static func compare<Integer: FixedWidthInteger>(_ left: Integer, _ right: Double) -> Int {
         if right.isNaN { return 1 }
+        if left.magnitude <= 1 << 53 { return compare(Double(left), right) }
         let whole = right.rounded(.towardZero)
         guard let integer = Integer(exactly: whole) else { return right > 0 ? -1 : 1 }
         if left != integer { return left < integer ? -1 : 1 }

@@ -11,10 +11,11 @@ final class Conjunction: Sendable {
         var tests: [FieldTest]
     }
 
-    /// What the first comparison of a name needs, without pointers to follow.
+    /// What the first comparison of a name needs, and of numbers with the value, without pointers to follow.
     struct Probe: Sendable {
         let prefix: UInt64
         let length: Int
+        let numbers: NumberRange?
     }
 
     /// At most 64 groups, one bit each in the record of those seen; further ones are in `others`.
@@ -28,7 +29,9 @@ final class Conjunction: Sendable {
     init(groups: [Group], others: [Node]) {
         self.groups = groups
         self.others = others
-        probes = groups.map { Probe(prefix: $0.name.prefix, length: $0.name.name.count) }
+        probes = groups.map {
+            Probe(prefix: $0.name.prefix, length: $0.name.name.count, numbers: NumberRange($0.tests))
+        }
     }
 
     /// True when every document fulfils it.

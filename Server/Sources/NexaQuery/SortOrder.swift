@@ -8,6 +8,8 @@ public struct SortOrder: Sendable {
     private struct Field: Sendable {
         let path: FieldPath
         let isDescending: Bool
+        /// The name of a field at the top level.
+        let name: FieldPath.Part?
     }
 
     /// The number of fields an order may have, as in MongoDB.
@@ -32,7 +34,8 @@ public struct SortOrder: Sendable {
             guard !fields.contains(where: { $0.path == path }) else {
                 throw QueryError(.invalidPath, "the sort order has \"\(name)\" twice")
             }
-            fields.append(Field(path: path, isDescending: direction == -1))
+            fields.append(
+                Field(path: path, isDescending: direction == -1, name: path.parts.count == 1 ? path.parts[0] : nil))
             guard fields.count <= Self.maximumFields else {
                 throw .limit("the sort order has more than \(Self.maximumFields) fields")
             }
@@ -97,10 +100,10 @@ public struct SortOrder: Sendable {
     private func appendPlain(
         _ field: Field, of document: RawSpan, to bytes: inout [UInt8]
     ) throws(MessagePackError) -> Bool {
-        guard field.path.parts.count == 1 else { return false }
+        guard let name = field.name else { return false }
         var reader = MessagePackReader(document)
         guard case .map(let count) = try reader.readHead() else { return false }
-        guard let offset = try document.value(of: field.path.parts[0], at: reader.position, count: count) else {
+        guard let offset = try document.value(of: name, at: reader.position, count: count) else {
             return false
         }
         var value = MessagePackReader(document, at: offset)

@@ -17,8 +17,11 @@ class AccumulatorColumn {
     func result(_ group: Int) -> Value? { nil }
     /// All that is known of a group, to go on with it in another column.
     func state(_ group: Int) -> Value { .null }
-    /// Takes over what another column knows of a group that has just begun here.
-    func restore(_ state: Value, to group: Int) {}
+    /// Takes over what another column knows of a group: of documents that come later than those that it had here, unless
+    /// it is mergeable.
+    func merge(_ state: Value, into group: Int) {}
+    /// Whether it makes no difference in which order the documents of a group come.
+    var isMergeable: Bool { false }
 
     /// What makes columns of the accumulator of a name; `nil` for one that does not exist.
     static func named(_ name: String) -> (() -> AccumulatorColumn)? {
@@ -44,17 +47,38 @@ class AccumulatorColumn {
     ]
 }
 
+/// A sum of doubles that carries what rounding takes away, so that it is the same in whatever order they come, but for
+/// cases that cancel out almost wholly: the second word holds another 53 bits.
+///
+/// Knuth's two-sum: The Art of Computer Programming, volume 2, 4.2.2.
+private struct CompensatedSum {
+    var high = 0.0
+    var low = 0.0
+
+    mutating func add(_ number: Double) {
+        let sum = high + number
+        let part = sum - high
+        low += (high - (sum - part)) + (number - part)
+        high = sum
+    }
+
+    /// Both words rounded to one; infinities and what is no number have no second word.
+    var value: Double { high.isFinite ? high + low : high }
+}
+
 /// `$sum`: whole as long as all numbers are and the sum fits.
 private final class SumColumn: AccumulatorColumn {
     private var integers: [Int64] = []
-    private var doubles: [Double] = []
+    private var doubles: [CompensatedSum] = []
     private var isDouble: [Bool] = []
+
+    override var isMergeable: Bool { true }
 
     override func append() {
         integers.append(0)
-        doubles.append(0)
+        doubles.append(CompensatedSum())
         isDouble.append(false)
-        growth += 17
+        growth += 25
     }
 
     override func add(_ value: Value?, to group: Int) {
@@ -73,34 +97,40 @@ private final class SumColumn: AccumulatorColumn {
     }
 
     override func add(double: Double, to group: Int) {
-        doubles[group] += double
+        doubles[group].add(double)
         isDouble[group] = true
     }
 
     override func result(_ group: Int) -> Value? {
-        isDouble[group] ? .double(doubles[group] + Double(integers[group])) : .int(integers[group])
+        guard isDouble[group] else { return .int(integers[group]) }
+        var sum = doubles[group]
+        sum.add(Double(integers[group]))
+        return .double(sum.value)
     }
 
     override func state(_ group: Int) -> Value {
-        [.int(integers[group]), .double(doubles[group]), .bool(isDouble[group])]
+        [.int(integers[group]), .double(doubles[group].high), .double(doubles[group].low), .bool(isDouble[group])]
     }
 
-    override func restore(_ state: Value, to group: Int) {
-        guard case .array(let parts) = state, parts.count == 3 else { return }
-        integers[group] = parts[0].int ?? 0
-        doubles[group] = parts[1].double ?? 0
-        isDouble[group] = parts[2].bool ?? false
+    override func merge(_ state: Value, into group: Int) {
+        guard case .array(let parts) = state, parts.count == 4 else { return }
+        add(integer: parts[0].int ?? 0, to: group)
+        guard parts[3].bool == true else { return }
+        add(double: parts[1].double ?? 0, to: group)
+        doubles[group].low += parts[2].double ?? 0
     }
 }
 
 private final class AverageColumn: AccumulatorColumn {
-    private var sums: [Double] = []
+    private var sums: [CompensatedSum] = []
     private var counts: [Int] = []
 
+    override var isMergeable: Bool { true }
+
     override func append() {
-        sums.append(0)
+        sums.append(CompensatedSum())
         counts.append(0)
-        growth += 16
+        growth += 24
     }
 
     override func add(_ value: Value?, to group: Int) {
@@ -110,20 +140,23 @@ private final class AverageColumn: AccumulatorColumn {
     override func add(integer: Int64, to group: Int) { add(double: Double(integer), to: group) }
 
     override func add(double: Double, to group: Int) {
-        sums[group] += double
+        sums[group].add(double)
         counts[group] += 1
     }
 
     override func result(_ group: Int) -> Value? {
-        counts[group] == 0 ? .null : .double(sums[group] / Double(counts[group]))
+        counts[group] == 0 ? .null : .double(sums[group].value / Double(counts[group]))
     }
 
-    override func state(_ group: Int) -> Value { [.double(sums[group]), .int(Int64(counts[group]))] }
+    override func state(_ group: Int) -> Value {
+        [.double(sums[group].high), .double(sums[group].low), .int(Int64(counts[group]))]
+    }
 
-    override func restore(_ state: Value, to group: Int) {
-        guard case .array(let parts) = state, parts.count == 2 else { return }
-        sums[group] = parts[0].double ?? 0
-        counts[group] = Int(parts[1].int ?? 0)
+    override func merge(_ state: Value, into group: Int) {
+        guard case .array(let parts) = state, parts.count == 3 else { return }
+        sums[group].add(parts[0].double ?? 0)
+        sums[group].low += parts[1].double ?? 0
+        counts[group] += Int(parts[2].int ?? 0)
     }
 }
 
@@ -131,6 +164,8 @@ private final class AverageColumn: AccumulatorColumn {
 private final class ExtremeColumn: AccumulatorColumn {
     private let isMaximum: Bool
     private var values: [Value?] = []
+
+    override var isMergeable: Bool { true }
 
     init(isMaximum: Bool) { self.isMaximum = isMaximum }
 
@@ -152,14 +187,25 @@ private final class ExtremeColumn: AccumulatorColumn {
             } else {
                 ValueOrder.compare(value, old)
             }
-        guard isMaximum ? order > 0 : order < 0 else { return }
+        guard isMaximum ? order > 0 : order < 0 else {
+            // 1 and 1.0 are equal: which of them is shown must not depend on the order in which they come.
+            if order == 0, Self.isShown(value, before: old) { values[group] = .some(value) }
+            return
+        }
         growth += value.estimatedBytes - old.estimatedBytes
         values[group] = .some(value)
     }
 
+    private static func isShown(_ value: Value, before other: Value) -> Bool {
+        switch (value, other) {
+        case (.int, .int), (.string, .string), (.bool, .bool), (.timestamp, .timestamp): false
+        default: MessagePack.encode(value).precedes(MessagePack.encode(other))
+        }
+    }
+
     override func result(_ group: Int) -> Value? { values[group] ?? .null }
     override func state(_ group: Int) -> Value { values[group] ?? .null }
-    override func restore(_ state: Value, to group: Int) { add(state, to: group) }
+    override func merge(_ state: Value, into group: Int) { add(state, to: group) }
 }
 
 /// `$first` and `$last`.
@@ -189,7 +235,7 @@ private final class EndColumn: AccumulatorColumn {
         [.bool(isSet[group]), .bool(values[group] != nil), values[group] ?? .null]
     }
 
-    override func restore(_ state: Value, to group: Int) {
+    override func merge(_ state: Value, into group: Int) {
         guard case .array(let parts) = state, parts.count == 3, parts[0] == .bool(true) else { return }
         add(parts[1] == .bool(true) ? .some(parts[2]) : nil, to: group)
     }
@@ -224,7 +270,7 @@ private final class ListColumn: AccumulatorColumn {
     override func result(_ group: Int) -> Value? { .array(lists[group]) }
     override func state(_ group: Int) -> Value { .array(lists[group]) }
 
-    override func restore(_ state: Value, to group: Int) {
+    override func merge(_ state: Value, into group: Int) {
         for value in state.array ?? [] { add(value, to: group) }
     }
 }
@@ -259,7 +305,7 @@ private final class DeviationColumn: AccumulatorColumn {
         return [.int(Int64(state.count)), .double(state.mean), .double(state.squares)]
     }
 
-    override func restore(_ state: Value, to group: Int) {
+    override func merge(_ state: Value, into group: Int) {
         guard case .array(let parts) = state, parts.count == 3 else { return }
         states[group] = (Int(parts[0].int ?? 0), parts[1].double ?? 0, parts[2].double ?? 0)
     }
@@ -281,5 +327,5 @@ private final class MergeColumn: AccumulatorColumn {
 
     override func result(_ group: Int) -> Value? { .document(documents[group]) }
     override func state(_ group: Int) -> Value { .document(documents[group]) }
-    override func restore(_ state: Value, to group: Int) { add(state, to: group) }
+    override func merge(_ state: Value, into group: Int) { add(state, to: group) }
 }

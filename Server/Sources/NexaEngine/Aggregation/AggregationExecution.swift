@@ -66,6 +66,20 @@ public final class AggregationExecution: @unchecked Sendable {
             try chain.first.push(encoded: document)
             return !chain.first.isFull
         }
+        if let stage = chain.first as? GroupStage, stage.canBeShared {
+            source.groups = (stage, { () throws(EngineError) in try Self.part(of: stage, rest.first, compiler.depth) })
+        }
+    }
+
+    /// The stage once more, with an environment of its own, for another thread.
+    private static func part(
+        of stage: GroupStage, _ definition: Document?, _ depth: Int
+    ) throws(EngineError) -> GroupStage? {
+        guard let definition else { return nil }
+        let compiler = PipelineCompiler(environment: stage.environment.adding([:]), depth: depth)
+        let part = try compiler.stages([definition]).first as? GroupStage
+        if let part { stage.share(with: part) }
+        return part
     }
 
     /// Looks at about `budget` documents.

@@ -17,18 +17,15 @@ final class GroupSpill {
     private let fields: [GroupStage.Field]
     private let rows: SpillingSorter
     private let results: SpillingSorter
-    /// Rows get ascending numbers; those of groups that were in memory come first.
-    private var sequence: UInt64
     private var areRowsDone = false
     /// The group at hand.
     private var group: (ordered: ArraySlice<UInt8>, key: Value, first: ArraySlice<UInt8>, columns: [AccumulatorColumn])?
     private var bytes = 0
 
-    init(_ environment: PipelineEnvironment, name: String, fields: [GroupStage.Field], groupCount: Int) {
+    init(_ environment: PipelineEnvironment, name: String, fields: [GroupStage.Field]) {
         self.environment = environment
         self.name = name
         self.fields = fields
-        sequence = UInt64(groupCount)
         let directory = environment.engine.temporaryDirectory
         let maximumBytes = environment.maximumStageBytes / 2
         rows = SpillingSorter(maximumBytes: maximumBytes, directory: directory, name: name)
@@ -38,7 +35,7 @@ final class GroupSpill {
     // MARK: Adding
 
     /// Adds what a document gives the accumulators of a group; `nil` for a missing value.
-    func add(key: Value, inputs: [Value?]) throws(EngineError) {
+    func add(key: Value, inputs: [Value?], number: UInt64) throws(EngineError) {
         var writer = MessagePackWriter(capacity: 64)
         writer.writeArrayHead(count: 2 + 2 * inputs.count)
         writer.write(false)
@@ -47,25 +44,26 @@ final class GroupSpill {
             writer.write(input != nil)
             writer.write(input ?? .null)
         }
-        try rows.add(Self.rowKey(key, sequence), writer.bytes)
-        sequence += 1
+        try rows.add(Self.rowKey(key, number), writer.bytes)
     }
 
     /// Adds what the accumulators of a group know already.
-    func add(group: Int, key: Value, states: [Value]) throws(EngineError) {
+    ///
+    /// - Parameter number: of the first document of the group.
+    func add(key: Value, states: [Value], number: UInt64) throws(EngineError) {
         var writer = MessagePackWriter(capacity: 64)
         writer.writeArrayHead(count: 2 + states.count)
         writer.write(true)
         writer.write(key)
         for state in states { writer.write(state) }
-        try rows.add(Self.rowKey(key, UInt64(group)), writer.bytes)
+        try rows.add(Self.rowKey(key, number), writer.bytes)
     }
 
     /// No encoded key is the beginning of another one, so that the number behind it does not disturb the order.
-    private static func rowKey(_ key: Value, _ sequence: UInt64) -> [UInt8] {
+    private static func rowKey(_ key: Value, _ number: UInt64) -> [UInt8] {
         var bytes: [UInt8] = []
         OrderedEncoding.append(key, to: &bytes)
-        withUnsafeBytes(of: sequence.bigEndian) { bytes.append(contentsOf: $0) }
+        withUnsafeBytes(of: number.bigEndian) { bytes.append(contentsOf: $0) }
         return bytes
     }
 
@@ -93,7 +91,7 @@ final class GroupSpill {
         }
         for (place, column) in (group?.columns ?? []).enumerated() {
             if values.first == .bool(true) {
-                if values.count > place + 2 { column.restore(values[place + 2], to: 0) }
+                if values.count > place + 2 { column.merge(values[place + 2], into: 0) }
             } else if values.count > 2 * place + 3 {
                 column.add(values[2 * place + 2] == .bool(true) ? .some(values[2 * place + 3]) : nil, to: 0)
             }

@@ -10,6 +10,9 @@ import NexaValue
 /// documents as before, and what belongs to others is written down; an eighth above it, as lists may bring them there,
 /// all are. The result is the same, to the last bit and in the same order: each group adds its values in the order in which
 /// they came.
+///
+/// Two threads may share a long scan if no accumulator depends on the order (`canBeShared`): each has a stage, and one
+/// takes in the groups of the other at the end.
 final class GroupStage: PipelineStage {
     struct Field {
         var name: String
@@ -37,26 +40,75 @@ final class GroupStage: PipelineStage {
     private let fields: [Field]
     private var columns: [AccumulatorColumn]
     private var keys: [Value] = []
+    /// By group, the number of the document in which its key was first seen.
+    private var firstNumbers: [UInt64] = []
+    /// The number of the document at hand.
+    private var number: UInt64 = 0
     /// Groups by the ordered form of their keys, in which 1 and 1.0 are the same.
     private var numbers: [[UInt8]: Int] = [:]
     /// Groups by the encoded bytes of keys that were seen: most documents need nothing else.
     private var known = ByteTable()
     private var bytes = 0
     private var drained = 0
+    /// The groups by their first numbers, when they were made by two threads.
+    private var order: [Int] = []
     /// What has no place in memory.
     private var spill: GroupSpill?
+    /// Another thread has a part of the documents.
+    private var isShared = false
+    /// Takes a part of the documents, and gives what it makes of them to another stage.
+    private var isPart = false
+    /// Bytes that it may keep.
+    private var maximumBytes: Int
 
     init(_ environment: PipelineEnvironment, name: String = "$group", key: Input, fields: [Field]) {
         self.name = name
         self.key = key
         self.fields = fields
         columns = fields.map { $0.makeColumn() }
+        maximumBytes = environment.maximumStageBytes
         super.init(environment)
+    }
+
+    // MARK: Sharing
+
+    /// Whether two threads may have a part of the documents each.
+    var canBeShared: Bool { columns.allSatisfy(\.isMergeable) }
+
+    /// Whether it keeps so much that another stage has to take what comes.
+    var isOverfullPart: Bool { isPart && bytes > maximumBytes }
+
+    /// Leaves some of its memory to a stage for another thread.
+    func share(with part: GroupStage) {
+        isShared = true
+        part.isPart = true
+        part.maximumBytes = maximumBytes / 4
+        maximumBytes -= part.maximumBytes
+    }
+
+    /// Takes the groups that a part made.
+    func merge(_ part: GroupStage) throws(EngineError) {
+        for (group, key) in part.keys.enumerated() {
+            number = part.firstNumbers[group]
+            let states = part.columns.map { $0.state(group) }
+            switch place(of: key) {
+            case .memory(let mine):
+                if number < firstNumbers[mine] {
+                    firstNumbers[mine] = number
+                    keys[mine] = key
+                }
+                for (column, state) in zip(columns, states) { column.merge(state, into: mine) }
+                try account()
+            case .file(let key): try spill?.add(key: key, states: states, number: number)
+            }
+        }
+        part.release()
     }
 
     // MARK: Taking
 
     override func push(_ document: Document) throws(EngineError) {
+        number += 1
         let key =
             switch self.key {
             case .constant(let value): value
@@ -79,10 +131,21 @@ final class GroupStage: PipelineStage {
     }
 
     override func push(encoded document: RawSpan) throws(EngineError) {
+        try push(encoded: document, number: number + 1)
+    }
+
+    /// Takes an encoded document with its number in the order of all.
+    func push(encoded document: RawSpan, number: UInt64) throws(EngineError) {
+        self.number = number
         let group: Int
         switch try place(inEncoded: document) {
         case .memory(let number): group = number
         case .file(let key): return try write(key, encoded: document)
+        }
+        // Of a shared scan a thread may get earlier documents behind later ones.
+        if number < firstNumbers[group] {
+            firstNumbers[group] = number
+            keys[group] = try keyValue(of: document)
         }
         for (field, column) in zip(fields, columns) {
             switch field.input {
@@ -102,18 +165,23 @@ final class GroupStage: PipelineStage {
         try account()
     }
 
+    private func keyValue(of document: RawSpan) throws(EngineError) -> Value {
+        switch key {
+        case .constant(let value): value
+        case .path(_, let expression), .expression(let expression):
+            try environment.evaluate(expression, encoded: document) ?? .null
+        }
+    }
+
     private func place(inEncoded document: RawSpan) throws(EngineError) -> Place {
         switch key {
         case .constant(let value): return keys.isEmpty ? place(of: value) : .memory(0)
-        case .expression(let expression):
-            return place(of: try environment.evaluate(expression, encoded: document) ?? .null)
-        case .path(let reader, let expression):
-            guard let range = reader.range(in: document) else {
-                return place(of: try environment.evaluate(expression, encoded: document) ?? .null)
-            }
+        case .expression: return place(of: try keyValue(of: document))
+        case .path(let reader, _):
+            guard let range = reader.range(in: document) else { return place(of: try keyValue(of: document)) }
             let encoded = document.extracting(range)
             if let group = known.find(encoded) { return .memory(group) }
-            let place = place(of: try environment.evaluate(expression, encoded: document) ?? .null)
+            let place = place(of: try keyValue(of: document))
             if case .memory(let group) = place, spill == nil {
                 known.insert(encoded, group)
                 bytes += encoded.byteCount + 24
@@ -127,12 +195,13 @@ final class GroupStage: PipelineStage {
         OrderedEncoding.append(key, to: &ordered)
         if let number = numbers[ordered] { return .memory(number) }
         guard spill == nil else { return .file(key) }
-        let number = keys.count
-        numbers[ordered] = number
+        let group = keys.count
+        numbers[ordered] = group
         keys.append(key)
+        firstNumbers.append(number)
         for column in columns { column.append() }
-        bytes += ordered.count + key.estimatedBytes + 64
-        return .memory(number)
+        bytes += ordered.count + key.estimatedBytes + 72
+        return .memory(group)
     }
 
     private func account() throws(EngineError) {
@@ -140,9 +209,9 @@ final class GroupStage: PipelineStage {
             bytes += column.growth
             column.growth = 0
         }
-        guard bytes > environment.maximumStageBytes else { return }
-        if spill == nil { spill = GroupSpill(environment, name: name, fields: fields, groupCount: keys.count) }
-        if bytes > environment.maximumStageBytes + environment.maximumStageBytes / 8 { try evict() }
+        guard bytes > maximumBytes, !isPart else { return }
+        if spill == nil { spill = GroupSpill(environment, name: name, fields: fields) }
+        if bytes > maximumBytes + maximumBytes / 8 { try evict() }
     }
 
     // MARK: Beyond the memory
@@ -150,9 +219,10 @@ final class GroupStage: PipelineStage {
     /// Writes down what the groups have until now, and keeps none of them.
     private func evict() throws(EngineError) {
         for (group, key) in keys.enumerated() {
-            try spill?.add(group: group, key: key, states: columns.map { $0.state(group) })
+            try spill?.add(key: key, states: columns.map { $0.state(group) }, number: firstNumbers[group])
         }
         keys = []
+        firstNumbers = []
         numbers = [:]
         known = ByteTable()
         columns = fields.map { $0.makeColumn() }
@@ -168,7 +238,7 @@ final class GroupStage: PipelineStage {
                 inputs.append(try environment.evaluate(expression, encoded: document))
             }
         }
-        try spill?.add(key: key, inputs: inputs)
+        try spill?.add(key: key, inputs: inputs, number: number)
     }
 
     private func write(
@@ -181,7 +251,7 @@ final class GroupStage: PipelineStage {
             case .path(_, let expression), .expression(let expression): inputs.append(try evaluate(expression))
             }
         }
-        try spill?.add(key: key, inputs: inputs)
+        try spill?.add(key: key, inputs: inputs, number: number)
     }
 
     // MARK: Giving
@@ -190,6 +260,12 @@ final class GroupStage: PipelineStage {
         numbers = [:]
         known = ByteTable()
         isDraining = true
+        if isShared, spill != nil {
+            // Those of the other thread may come before some that are in memory.
+            try evict()
+        } else if isShared {
+            order = firstNumbers.indices.sorted { firstNumbers[$0] < firstNumbers[$1] }
+        }
         try spill?.finish()
     }
 
@@ -197,7 +273,8 @@ final class GroupStage: PipelineStage {
         for _ in 0..<budget {
             if drained < keys.count {
                 // These were all seen before the first that is in a file.
-                let document = Self.result(of: drained, key: keys[drained], fields, columns)
+                let group = order.isEmpty ? drained : order[drained]
+                let document = Self.result(of: group, key: keys[group], fields, columns)
                 drained += 1
                 try next?.push(document)
             } else if let spill {
@@ -218,6 +295,8 @@ final class GroupStage: PipelineStage {
 
     private func release() {
         keys = []
+        firstNumbers = []
+        order = []
         drained = 0
         columns = []
     }
