@@ -51,6 +51,41 @@
                 }
             }
 
+            /// Values of unique indexes are refused by the write that takes them; what the transaction gave up is free.
+            @Test func uniqueIndexesInTransactions() async throws {
+                try await LiveServer.run { client in
+                    let users = client.database().collection("users")
+                    _ = try await users.createIndex([.ascending("mail")], unique: true)
+                    try await users.insert(["_id": 1, "mail": "a"])
+                    try await users.insert(["_id": 2, "mail": "b"])
+                    try await client.withTransaction { transaction in
+                        let mine = transaction.collection("users")
+                        let error = await #expect(throws: NexaError.self) {
+                            try await mine.insert(["_id": 3, "mail": "a"] as Document)
+                        }
+                        #expect(error?.code == .duplicateKey)
+                        await #expect(throws: NexaError.self) {
+                            _ = try await mine.updateOne(["_id": 2], ["$set": ["mail": ["c", "a"]]])
+                        }
+                        // What was refused did not happen, and the transaction goes on.
+                        #expect(try await mine.count() == 2)
+                        #expect(try await mine.deleteOne(["_id": 1]))
+                        _ = try await mine.updateOne(["_id": 2], ["$set": ["mail": "a"]])
+                        try await mine.insert(["_id": 4, "mail": "b"] as Document)
+                    }
+                    let mails = try await users.find().sort(Sort("_id")).collect().map { $0["mail"]?.string }
+                    #expect(mails == ["a", "b"])
+                    await #expect(throws: NexaError.self) {
+                        try await client.withTransaction { transaction in
+                            let mine = transaction.collection("users")
+                            try await mine.insert(["_id": 5, "mail": "x"] as Document)
+                            try await mine.insert(["_id": 6, "mail": "x"] as Document)
+                        }
+                    }
+                    #expect(try await users.count() == 2)
+                }
+            }
+
             @Test func stagesInTheCorners() async throws {
                 let pipelines: [(stage: Document, expected: Document?)] = [
                     (["$unwind": ["path": "$l", "includeArrayIndex": "at.index"]], ["l": 7, "at": ["index": 0]]),
