@@ -6,6 +6,9 @@ struct FilterCompiler {
     private var conditions = 0
     private(set) var listedValues = 0
     private var patterns = 0
+    private var expressions = 0
+    /// Whether there are regular expressions or `$expr`, which may take long for one document.
+    var isCostly: Bool { patterns + expressions > 0 }
     /// Whether `$expr` has its place here: it speaks of whole documents.
     private var allowsExpressions: Bool
 
@@ -59,6 +62,7 @@ struct FilterCompiler {
             throw QueryError(.invalidOperand, "$expr stands where a filter speaks of whole documents, not here")
         }
         let expression = try Expression(compiling: value)
+        expressions += 1
         try countCondition(expression.nodeCount)
         try countPattern(expression.patternCount)
         return .expression(expression, now: ExpressionContext().now)

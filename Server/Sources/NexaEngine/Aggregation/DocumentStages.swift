@@ -33,6 +33,7 @@ final class MatchStage: PipelineStage {
     }
 
     private func matches(_ document: RawSpan) throws(EngineError) -> Bool {
+        if filter.isCostly { try environment.check() }
         do throws(QueryError) { return try filter.matches(document) } catch { throw EngineError(error) }
     }
 }
