@@ -76,6 +76,13 @@ def compares_elements(question):
                for _, operator, operand in conditions(filters(question)))
 
 
+def divides_elements(question):
+    """{a: {$elemMatch: {b: {$mod: [3, 1]}}}}"""
+    return any(
+        operator == "$elemMatch" and any(inner == "$mod" for _, inner, _ in conditions(operand))
+        for _, operator, operand in conditions(filters(question)))
+
+
 def adds_twice(question):
     """{$addToSet: {l: {$each: [2, 2]}}}"""
     return any("$each" in operand if isinstance(operand, dict) else False
@@ -137,6 +144,10 @@ RULES = [
     (compares_elements,
      "the conditions of $elemMatch are about the elements, not about the elements of those "
      "(https://www.mongodb.com/docs/manual/reference/operator/query/elemMatch/); mongomock goes one level deeper"),
+    (divides_elements,
+     "$mod holds for a number with that remainder "
+     "(https://www.mongodb.com/docs/manual/reference/operator/query/mod/); mongomock does not know it, and inside of "
+     "$elemMatch it hides that"),
     (negates_below_an_array,
      "a negated condition holds when no value at the path fulfils it, also when there is none "
      "(https://www.mongodb.com/docs/manual/reference/operator/query/not/); mongomock asks each element"),

@@ -111,6 +111,47 @@ import Testing
         #expect(try fixture.engine.checkIndexes(database: "default", collection: "c") == [], "seed \(seed), reopened")
     }
 
+    /// A document that cannot be indexed fails the build only if it is still there, as it was, when the build comes to it.
+    @Test(arguments: [false, true])
+    func whatCannotBeIndexedMayGoMeanwhile(isDeleted: Bool) async throws {
+        let fixture = try Fixture()
+        let engine = fixture.engine
+        try await Self.load(fixture, arrays: 0)
+        let definition = IndexDefinition(keys: [.init("n"), .init("m")])
+        let last = Value.int(Int64(Self.count))
+        let invalid: Document = ["_id": last, "n": [1, 2], "m": [3, 4]]
+        for _ in 0..<50 {
+            try await engine.insert(invalid, collection: "c")
+            _ = try await withCheckedThrowingContinuation { continuation in
+                engine.createIndex(database: "default", collection: "c", definition: definition) {
+                    continuation.resume(with: $0)
+                }
+            }
+            func scanned() -> Int {
+                let status = engine.indexes(database: "default", collection: "c").first
+                return status?.state == .building ? status?.scanned ?? 0 : Self.count
+            }
+            while scanned() == 0 { await Task.yield() }
+            if isDeleted {
+                _ = try await engine.delete(id: last, collection: "c", durability: .os)
+            } else {
+                _ = try await engine.update(id: last, ["m": 5], collection: "c", durability: .os)
+            }
+            // The document is the last one, unless this took so long that it may have been looked at.
+            let isInTime = scanned() < Self.count / 2
+            let status = try await engine.waitForIndex(definition.name)
+            if isInTime {
+                #expect(status.state == .ready, "\(String(describing: status.failure))")
+                #expect(try engine.checkIndexes(database: "default", collection: "c") == [])
+                #expect(try engine.count(["m": 5]) { $0.hint = definition.name } == (isDeleted ? 0 : 1))
+                return
+            }
+            if status.state == .ready { try await engine.dropIndex(definition.name) }
+            _ = try await engine.delete(id: last, collection: "c", durability: .os)
+        }
+        Issue.record("the documents were never changed in time")
+    }
+
     /// A crash while files were on their way may leave entries of documents that are not there any more: the index begins
     /// anew.
     @Test func anIndexThatWasBeingIngestedBeginsAnew() async throws {

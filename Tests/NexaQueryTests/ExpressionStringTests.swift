@@ -73,7 +73,7 @@ import Testing
             "[{match: 'a1', idx: 1, captures: ['1']}, {match: 'a2', idx: 4, captures: ['2']}]"),
         ExpressionRow(
             "{$regexFindAll: {input: 'éb', regex: ''}}",
-            "[{match: '', idx: 0, captures: []}, {match: '', idx: 1, captures: []}, {match: '', idx: 2, captures: []}]"),
+            "[{match: '', idx: 0, captures: []}, {match: '', idx: 1, captures: []}]"),
         ExpressionRow("{$regexFindAll: {input: 'aXa', regex: '^a'}}", "[{match: 'a', idx: 0, captures: []}]"),
         ExpressionRow("{$regexFindAll: {input: '$m', regex: 'a'}}", "[]")
     ]

@@ -15,7 +15,7 @@ import Testing
             ("{a: {$elemmatch: {}}}", .unknownOperator, "unknown operator $elemmatch; did you mean $elemMatch?"),
             ("{a: {$regx: 'x'}}", .unknownOperator, "unknown operator $regx; did you mean $regex?"),
             ("{$ro: []}", .unknownOperator, "unknown operator $ro; did you mean $or?"),
-            ("{$where: 'x'}", .unknownOperator, "unknown operator $where; known here: $and $or $nor $expr"),
+            ("{$where: 'x'}", .unknownOperator, "unknown operator $where; known here: $and $or $nor $expr $comment"),
             ("{$gt: 5}", .unknownOperator, "$gt needs a field: write {field: {$gt: …}}"),
             ("{$not: {a: 1}}", .unknownOperator, "$not needs a field: write {field: {$not: …}}"),
             ("{a: {$or: [{b: 1}]}}", .unknownOperator, "$or stands beside fields, not in the condition of one"),

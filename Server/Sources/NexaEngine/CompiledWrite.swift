@@ -15,6 +15,8 @@ struct CompiledWrite {
     /// `nil` for the target `.id`.
     let filter: QueryFilter?
     let filterDocument: Document
+    /// Whether one document may take as long as thousands do otherwise.
+    var isCostly: Bool { filter?.isCostly == true || projection?.isCostly == true }
     /// `nil` for whole documents.
     let projection: Projection?
     /// The only ids that the target can mean, if it says so.

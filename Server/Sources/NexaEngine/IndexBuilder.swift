@@ -151,20 +151,33 @@ final class IndexBuilder: Sendable {
             if chunk.isLast { break }
         }
         for outcome in inFlight { try outcome.wait() }
+        try complete(job, in: engine)
+    }
+
+    private func complete(_ job: Job, in engine: Engine) throws(EngineError) {
         var batch = WriteBatch()
         batch.put(
             .catalog, key: CatalogRecord.indexKey(job.index.number),
             value: CatalogRecord.indexValue(job.index, isReady: true))
         batch.delete(.catalog, key: CatalogRecord.indexProgressKey(job.index.number))
-        let outcome = CommitWait()
-        let isQueued = try engine.latches.holdingAll { () throws(EngineError) -> Bool in
-            guard !job.collection.isDropped, job.index.state == .building else { return false }
-            try engine.enqueue(batch, WriteOptions(durability: .sync)) { outcome.finish($0) }
-            return true
+        while true {
+            let outcome = CommitWait()
+            do throws(EngineError) {
+                let isQueued = try engine.latches.holdingAll { () throws(EngineError) -> Bool in
+                    guard !job.collection.isDropped, job.index.state == .building else { return false }
+                    try engine.enqueue(batch, WriteOptions(durability: .sync)) { outcome.finish($0) }
+                    return true
+                }
+                guard isQueued else { return }
+            } catch {
+                guard error.code == .overloaded, !isClosing else { throw error }
+                pause(milliseconds: 50)
+                continue
+            }
+            engine.store.commitPending(mayFlush: true)
+            try outcome.wait()
+            break
         }
-        guard isQueued else { return }
-        engine.store.commitPending(mayFlush: true)
-        try outcome.wait()
         engine.latches.holdingAll {
             if job.index.state == .building { job.index.markReady(since: engine.store.commitSequence) }
         }

@@ -136,8 +136,8 @@ struct IndexTableBuild {
         let upper = DocumentKey.end(collection.number)
         let iterator = try Self.iterator(engine.store, lower, upper)
         let scan = SharedScan(iterator)
-        let mine = IndexGathering(scan, index, isClosing)
-        let theirs = IndexGathering(scan, index, isClosing)
+        let mine = IndexGathering(scan, index, engine, isClosing)
+        let theirs = IndexGathering(scan, index, engine, isClosing)
         let helper = engine.scanHelpers.start { theirs.run() }
         mine.run()
         helper?.join()
@@ -192,12 +192,14 @@ private final class IndexGathering: @unchecked Sendable {
     private let scan: SharedScan
     private let index: Index
     private let entries: IndexRun
+    private let engine: Engine
     private let isClosing: @Sendable () -> Bool
     private var error: EngineError?
 
-    init(_ scan: SharedScan, _ index: Index, _ isClosing: @escaping @Sendable () -> Bool) {
+    init(_ scan: SharedScan, _ index: Index, _ engine: Engine, _ isClosing: @escaping @Sendable () -> Bool) {
         self.scan = scan
         self.index = index
+        self.engine = engine
         self.isClosing = isClosing
         entries = IndexRun(index)
     }
@@ -207,7 +209,7 @@ private final class IndexGathering: @unchecked Sendable {
         do throws(EngineError) {
             while !entries.isFull, try scan.take(&batch) {
                 guard !isClosing() else { throw EngineError(.shuttingDown, "The server is shutting down") }
-                try batch.forEach { (_, key, document) throws(EngineError) in try entries.add(document, key: key) }
+                try batch.forEach { (_, key, document) throws(EngineError) in try add(document, key) }
                 let scanned = index.build.scanned.add(batch.count, ordering: .relaxed).newValue
                 if scanned > index.build.total.load(ordering: .relaxed) {
                     index.build.total.store(scanned, ordering: .relaxed)
@@ -218,6 +220,34 @@ private final class IndexGathering: @unchecked Sendable {
             self.error = error
             scan.end()
         }
+    }
+
+    private func add(_ document: RawSpan, _ key: RawSpan) throws(EngineError) {
+        var isInvalid = false
+        while true {
+            do throws(EngineError) {
+                guard isInvalid else { return try entries.add(document, key: key) }
+                return try lookAgain(key.withUnsafeBytes { Array($0) })
+            } catch {
+                if error.code == .overloaded {
+                    guard !isClosing() else { throw error }
+                    usleep(50_000)
+                } else {
+                    guard !isInvalid else { throw error }
+                    isInvalid = true
+                }
+            }
+        }
+    }
+
+    /// What cannot be indexed is a document of the past. Writes maintain the index since then, so if it is gone or was
+    /// changed so that it can be indexed, there is nothing left to do.
+    private func lookAgain(_ key: [UInt8]) throws(EngineError) {
+        let latch = engine.latches.latch(of: key)
+        latch.lock()
+        defer { latch.unlock() }
+        guard let document = try engine.current(key, latch) else { return }
+        _ = try index.entries(of: document.span.bytes, key: key)
     }
 
     func result() throws(EngineError) -> IndexRun {

@@ -13,7 +13,7 @@ extension QueryExecution {
         defer { keysExamined = cursor.keysExamined }
         if isCovered { return try countEntries(cursor, budget) }
         if cursor.meetsEachOnce { return try walkTogether(cursor, snapshot, budget) }
-        while !isDone, budget > 0 {
+        while !isDone, budget > 0, !isOverTime {
             budget -= 1
             guard try cursor.advance() else {
                 self.cursor = nil
@@ -36,8 +36,8 @@ extension QueryExecution {
     /// Looks up the documents of several entries at once, never more than the result has room for.
     private func walkTogether(_ cursor: IndexCursor, _ snapshot: Snapshot, _ budget: Int) throws(EngineError) {
         var budget = budget
-        while !isDone, budget > 0 {
-            let group = try nextEntries(cursor, min(budget, entriesAtOnce))
+        while !isDone, budget > 0, !isOverTime {
+            let group = try nextEntries(cursor, isCostly ? 1 : min(budget, entriesAtOnce))
             budget -= group.keys.count
             var outcome: Result<Void, EngineError> = .success(())
             var bytes = 0

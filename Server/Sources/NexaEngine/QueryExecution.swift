@@ -95,6 +95,7 @@ public final class QueryExecution: @unchecked Sendable {
             try Projection(compiling: options.projection)
         }
         self.projection = projection.returnsWholeDocuments ? nil : projection
+        isCostly = compiled.isCostly || projection.isCostly
         toSkip = options.after == nil ? options.skip : 0
         overlay = collection.flatMap { options.transaction?.written(in: $0.number) } ?? []
         overlaid = Set(overlay.map(\.key))
@@ -125,8 +126,17 @@ public final class QueryExecution: @unchecked Sendable {
     private static let idDescending = IndexDefinition.Key("_id", isDescending: true)
     private var isInIDOrder: Bool { overlay.isEmpty && order?.terms == [IndexDefinition.Key("_id")] }
 
-    /// So many values are listed that choosing among indexes takes longer than a listener has.
-    private var isLongPlan: Bool { filter.listedValues > 1000 && collection?.indexes.isEmpty == false }
+    /// So many values are listed that choosing among indexes takes longer than a listener has, or one document may.
+    private var isLongPlan: Bool {
+        isCostly || (filter.listedValues > 1000 && collection?.indexes.isEmpty == false)
+    }
+
+    /// Whether one document may take as long as thousands do otherwise.
+    let isCostly: Bool
+    /// When this step has to end, for whoever waits to say that the work should end.
+    private var endOfStep: ContinuousClock.Instant?
+    private static let longestStep = Duration.milliseconds(10)
+    var isOverTime: Bool { endOfStep.map { $0 <= .now } ?? false }
 
     /// Decides how the documents are found.
     private func plan() throws(EngineError) {
@@ -169,6 +179,7 @@ public final class QueryExecution: @unchecked Sendable {
                 }
                 try plan()
             }
+            if isCostly { endOfStep = .now + Self.longestStep }
             if isDrainingSorter { return try drainSorter(budget) }
             switch source {
             case _ where cursor != nil: try walkIndex(budget)
@@ -190,7 +201,7 @@ public final class QueryExecution: @unchecked Sendable {
 
     private func lookUp(_ keys: [[UInt8]], _ budget: Int) throws(EngineError) {
         var budget = budget
-        while !isDone, budget > 0, nextKey < keys.count {
+        while !isDone, budget > 0, nextKey < keys.count, !isOverTime {
             let key = keys[nextKey]
             nextKey += 1
             budget -= 1
@@ -218,7 +229,7 @@ public final class QueryExecution: @unchecked Sendable {
         if iterator == nil { iterator = try makeIterator(lower, upper) }
         guard var iterator = iterator.take() else { return }
         var budget = budget
-        while !isDone, budget > 0 {
+        while !isDone, budget > 0, !isOverTime {
             budget -= 1
             guard try advance(&iterator) else { return try endOfSource() }
             try examine(iterator.value, iterator.key)
@@ -240,7 +251,7 @@ public final class QueryExecution: @unchecked Sendable {
     /// is how many there are, those that come first in an order, or groups of them.
     private var canShareScan: Bool {
         examined >= SharedFinders.minimumExamined && !isSharingRefused && helpers?.hasFree == true && overlay.isEmpty
-            && !isReverseScan
+            && !isReverseScan && !isCostly
     }
 
     /// What two threads do with the documents; `nil` when one has to do all.

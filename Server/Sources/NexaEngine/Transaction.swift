@@ -159,6 +159,7 @@ public final class Transaction: Sendable {
             }
             bases.append(base)
         }
+        try checkUnique(changes, in: collection, state)
         for (change, base) in zip(changes, bases) {
             let known = state.written[change.key]
             state.written[change.key] = Written(base: known == nil ? base : known?.base, new: change.new)
@@ -169,6 +170,32 @@ public final class Transaction: Sendable {
             state.changes[state.changes.count - 1].changes += changes
         } else {
             state.changes.append(CollectionChanges(collection: collection, changes: changes))
+        }
+    }
+
+    /// Tells now what the commit would tell: that a document which the transaction leaves alone has the same values in a
+    /// unique index.
+    private func checkUnique(
+        _ changes: [DocumentChange], in collection: Collection, _ state: borrowing State
+    ) throws(EngineError) {
+        let indexes = collection.queryIndexes.filter(\.definition.isUnique)
+        guard !indexes.isEmpty else { return }
+        let changed = Set(changes.map(\.key))
+        for change in changes {
+            guard let new = change.new else { continue }
+            for index in indexes {
+                for entry in try index.entries(of: new.span.bytes, key: change.key) {
+                    let owner = try translating { () throws(StorageError) in
+                        try engine.store.get(.indexes, entry.key.span.bytes) { $0.withUnsafeBytes { Array($0) } }
+                    }
+                    guard let owner, owner != entry.value else { continue }
+                    // What the transaction writes may have let go of the values.
+                    let key = change.key.prefix(DocumentKey.prefixLength) + owner
+                    guard changed.contains(Array(key)) || state.written[Array(key)] != nil else {
+                        throw .duplicateKey(index.name, owner: owner)
+                    }
+                }
+            }
         }
     }
 

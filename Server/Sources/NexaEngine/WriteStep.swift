@@ -50,6 +50,8 @@ final class WriteStep {
 
     /// Goes on; every document looked at takes one from the budget.
     func step(_ budget: inout Int) throws(EngineError) -> Progress {
+        // A listener has no time for that.
+        if compiled.isCostly, largestDocument != .max { return .more }
         if case .insert(let document) = compiled.action {
             budget -= 1
             try insert { (stamping) throws(EngineError) in try stamping.stamp(document.span.bytes) }
@@ -60,12 +62,13 @@ final class WriteStep {
             guard budget > 0 else { return .more }
             if nextWaiting < waiting.count {
                 try takeChunk(collection, &budget)
-                if isTooLarge { return .more }
+                if isTooLarge || compiled.isCostly { return .more }
                 continue
             }
             if compiled.ids != nil || isFinderDone { break }
             if finder == nil, options.transaction == nil, !tracker.isSettled { return .mustSettle }
             try find(&budget)
+            if compiled.isCostly { return .more }
         }
         if result.matched == 0 {
             if mayStartOver { return .more }
@@ -125,7 +128,7 @@ final class WriteStep {
 
     /// Changes the next few documents as one commit.
     private func takeChunk(_ collection: Collection, _ budget: inout Int) throws(EngineError) {
-        let size = compiled.write.isMany ? chunkSize : 1
+        let size = compiled.write.isMany ? (compiled.isCostly ? min(chunkSize, 4) : chunkSize) : 1
         let ids = waiting[nextWaiting..<min(nextWaiting + size, waiting.count)]
         var keys: [[UInt8]] = []
         for id in ids { keys.append(try DocumentKey.make(collection.number, id)) }
@@ -153,7 +156,7 @@ final class WriteStep {
         var bytes = 0
     }
 
-    /// Larger documents are not changed while a latch is held, because others may wait for it.
+    /// Larger documents, and those that a costly filter looks at, are not changed while a latch is held, because others may wait for it.
     private static let largestUnderLatch = 64 << 10
 
     private func change(_ ids: [Value], _ keys: [[UInt8]], _ collection: Collection) throws(EngineError) {
@@ -171,7 +174,9 @@ final class WriteStep {
                     isTooLarge = found.contains { ($0?.count ?? 0) > largestDocument }
                     if isTooLarge { return [] }
                     if attempts > 0, made.found == found { return made.changes }
-                    if attempts < 3, found.contains(where: { ($0?.count ?? 0) > Self.largestUnderLatch }) {
+                    if attempts < 3,
+                        compiled.isCostly || found.contains(where: { ($0?.count ?? 0) > Self.largestUnderLatch })
+                    {
                         unmade = found
                         return []
                     }

@@ -5,9 +5,23 @@ struct Evaluation: ~Escapable {
     let span: RawSpan
     /// Work left for paths that fork (see `throughArray`).
     private var forks = 100_000
+    /// How often a pattern was tried, and when the clock was read first.
+    private var patternTrials = 0
+    private var patternsBegan: Double?
 
     @_lifetime(copy span)
     init(_ span: RawSpan) { self.span = span }
+
+    /// Counts a trial of a pattern: the time that one may take for a string is not meant for each of thousands.
+    private mutating func spendPattern() throws(QueryError) {
+        patternTrials &+= 1
+        guard patternTrials & 7 == 0 else { return }
+        let now = Pattern.now()
+        guard let began = patternsBegan else { return patternsBegan = now }
+        guard now - began <= Pattern.maximumSeconds else {
+            throw .limit("the regular expressions take more than \(Pattern.maximumSeconds) s for one document")
+        }
+    }
 
     // MARK: Documents
 
@@ -201,6 +215,7 @@ struct Evaluation: ~Escapable {
         case .exists: return true
         case .pattern(let pattern):
             guard case .string(let count) = head else { return false }
+            try spendPattern()
             return try pattern.matches(span.extracting(body..<body &+ count))
         case .kind(let kinds): return kinds.contains(KindSet(head))
         case .remainder(let divisor, let wanted): return head.number?.remainder(by: divisor) == wanted

@@ -37,6 +37,11 @@ public struct Expression: Sendable {
         patternCount = compiler.patterns
     }
 
+    /// Refuses what `let` cannot give as a name to a variable.
+    package static func checkVariableName(_ name: String, for operator: String) throws(QueryError) {
+        _ = try ExpressionCompiler(variables: []).variableName(.string(name), for: `operator`)
+    }
+
     /// The value for a document; `nil` when there is none: a missing field, or `$$REMOVE`.
     ///
     /// - Throws: `QueryError` when an operator cannot work with its arguments, or beyond the limits of the context.

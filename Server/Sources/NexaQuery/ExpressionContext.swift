@@ -30,8 +30,11 @@ public struct ExpressionContext: Sendable {
     /// The limits of each evaluation.
     public var limits: Limits
 
+    /// Steps of the evaluations before the last one, since somebody took it back to 0.
+    package var workBefore = 0
     private var workLeft = 0
     private var bytesLeft = 0
+    private var hasBegun = false
     /// Patterns that were computed rather than written down.
     private var patterns: [PatternKey: Pattern] = [:]
 
@@ -56,6 +59,7 @@ public struct ExpressionContext: Sendable {
 
     /// Starts an evaluation with fresh limits.
     mutating func begin() {
+        if hasBegun { workBefore &+= limits.maximumWork &- workLeft } else { hasBegun = true }
         workLeft = limits.maximumWork
         bytesLeft = limits.maximumBytes
     }

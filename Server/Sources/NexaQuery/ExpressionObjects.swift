@@ -80,6 +80,9 @@ extension ExpressionFunction {
         try context.reserve(elements: elements.count)
         var result = Document()
         for element in elements {
+            guard (element.array != nil) == (elements[0].array != nil) else {
+                throw .expression("$arrayToObject requires a consistent input format, found pairs and documents")
+            }
             let name: Value?
             let value: Value?
             switch element {

@@ -60,7 +60,8 @@ struct ExpressionSearch: Sendable {
         var counted = 0
         var index = 0
         var began = Pattern.now()
-        while offset <= text.count, let groups = try pattern.firstMatch(in: text, from: offset),
+        // As in MongoDB, nothing is found behind the last character, except in an empty text.
+        while offset < max(text.count, 1), let groups = try pattern.firstMatch(in: text, from: offset),
             let whole = groups[0], whole.lowerBound >= offset
         {
             if matches.count % 64 == 63 {

@@ -6,11 +6,14 @@ struct FilterCompiler {
     private var conditions = 0
     private(set) var listedValues = 0
     private var patterns = 0
+    private var expressions = 0
+    /// Whether there are regular expressions or `$expr`, which may take long for one document.
+    var isCostly: Bool { patterns + expressions > 0 }
     /// Whether `$expr` has its place here: it speaks of whole documents.
     private var allowsExpressions: Bool
 
     static let logicalOperators = ["$and", "$or", "$nor"]
-    static let topLevelOperators = logicalOperators + ["$expr"]
+    static let topLevelOperators = logicalOperators + ["$expr", "$comment"]
     static let fieldOperators = [
         "$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$exists", "$regex", "$options", "$not", "$size",
         "$all", "$elemMatch", "$type", "$mod"
@@ -45,6 +48,8 @@ struct FilterCompiler {
             case "$or": builder.add(.any(try conjunctions(name, value, depth: depth + 1)))
             case "$nor": builder.add(.none(try conjunctions(name, value, depth: depth + 1)))
             case "$expr": builder.add(try expression(value))
+            // A note to whoever reads the filter.
+            case "$comment": break
             case _ where Self.fieldOperators.contains(name):
                 throw QueryError(.unknownOperator, "\(name) needs a field: write {field: {\(name): …}}")
             default: throw .unknownOperator(name, known: Self.topLevelOperators)
@@ -57,6 +62,7 @@ struct FilterCompiler {
             throw QueryError(.invalidOperand, "$expr stands where a filter speaks of whole documents, not here")
         }
         let expression = try Expression(compiling: value)
+        expressions += 1
         try countCondition(expression.nodeCount)
         try countPattern(expression.patternCount)
         return .expression(expression, now: ExpressionContext().now)
@@ -230,6 +236,7 @@ struct FilterCompiler {
 
     private func boolean(_ name: String, _ operand: Value) throws(QueryError) -> Bool {
         if let bool = operand.bool { return bool }
+        if operand.isNull { return false }
         guard let number = operand.double else { throw .operand(name, needs: "true or false", found: operand) }
         return number != 0
     }
@@ -262,12 +269,14 @@ struct FilterCompiler {
             }
             return kinds
         }
-        if let code = operand.int, let known = KindSet.names.first(where: { $0.code == code && code > 0 }) {
-            return known.kinds
+        if let code = operand.int {
+            if let known = KindSet.names.first(where: { $0.code == code && code > 0 }) { return known.kinds }
+            if KindSet.strangers.contains(where: { $0.code == code }) { return [] }
         }
         guard case .string(let kind) = operand else {
             throw .operand(name, needs: "the name or number of a kind", found: operand)
         }
+        if KindSet.strangers.contains(where: { $0.name == kind }) { return [] }
         guard let known = KindSet.names.first(where: { $0.name == kind }) else {
             let names = KindSet.names.map(\.name).joined(separator: ", ")
             throw QueryError(.invalidOperand, "$type does not know \"\(kind)\"; it knows \(names)")

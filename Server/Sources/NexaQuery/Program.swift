@@ -148,4 +148,10 @@ struct KindSet: OptionSet, Sendable {
         ("int", 16, .integer), ("timestamp", 17, .timestamp), ("long", 18, .integer),
         ("number", -2, [.integer, .double]), ("extension", -3, .extended)
     ]
+
+    /// Kinds of MongoDB that no value here has.
+    static let strangers: [(name: String, code: Int64)] = [
+        ("undefined", 6), ("objectId", 7), ("regex", 11), ("dbPointer", 12), ("javascript", 13), ("symbol", 14),
+        ("javascriptWithScope", 15), ("decimal", 19), ("minKey", -1), ("maxKey", 127)
+    ]
 }

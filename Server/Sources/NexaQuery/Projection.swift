@@ -19,6 +19,8 @@ public struct Projection: Sendable {
     /// What an inclusion adds to the fields that it keeps, in this order.
     private let additions: [ProjectedAddition]
     private let computes: Bool
+    /// Whether it has expressions or filters: one document may take a second.
+    public var isCostly: Bool { computes || !elements.isEmpty }
     /// A computed field lies within another.
     private let hasNestedFields: Bool
     /// `$$NOW`.

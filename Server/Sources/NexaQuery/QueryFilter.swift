@@ -38,6 +38,8 @@ public struct QueryFilter: Sendable {
     let program: Conjunction
     /// How many values all lists of the filter have.
     public let listedValues: Int
+    /// Whether it has regular expressions or `$expr`: one document may take a second.
+    public let isCostly: Bool
     /// What the filter says about `_id`; every document it matches fulfils this.
     public let idConstraint: IDConstraint
 
@@ -56,6 +58,7 @@ public struct QueryFilter: Sendable {
         var compiler = FilterCompiler(limits: limits, allowsExpressions: allowsExpressions)
         program = try compiler.conjunction(filter, depth: 0)
         listedValues = compiler.listedValues
+        isCostly = compiler.isCostly
         idConstraint = IDConstraint(requiredBy: filter)
     }
 
@@ -63,6 +66,7 @@ public struct QueryFilter: Sendable {
     init(_ program: Conjunction) {
         self.program = program
         listedValues = 0
+        isCostly = false
         idConstraint = .any
     }
 

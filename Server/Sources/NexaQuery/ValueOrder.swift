@@ -25,6 +25,15 @@ public enum ValueOrder {
         return (try? compare(left.span.bytes, right.span.bytes)) ?? 0
     }
 
+    /// Whether two values are of one kind, so that a filter compares them.
+    package static func areOfOneKind(_ left: Value, _ right: Value) -> Bool { bracket(of: left) == bracket(of: right) }
+
+    private static func bracket(of value: Value) -> Bracket? {
+        let encoded = MessagePack.encode(value)
+        var reader = MessagePackReader(encoded.span.bytes)
+        return (try? reader.readHead())?.bracket
+    }
+
     /// The place of a kind in the order; values of different brackets are never compared by a filter.
     enum Bracket: UInt8, Comparable {
         case null, number, string, document, array, binary, boolean, timestamp, extended

@@ -33,6 +33,7 @@ final class MatchStage: PipelineStage {
     }
 
     private func matches(_ document: RawSpan) throws(EngineError) -> Bool {
+        if filter.isCostly { try environment.check() }
         do throws(QueryError) { return try filter.matches(document) } catch { throw EngineError(error) }
     }
 }
@@ -170,6 +171,17 @@ final class ComputeStage: PipelineStage {
     }
 }
 
+extension Document {
+    /// Sets a field below documents, which are made where there is anything else.
+    mutating func setNested(_ value: Value, at path: ArraySlice<String>) {
+        guard let name = path.first else { return }
+        guard path.count > 1 else { return self[name] = .some(value) }
+        var inner = self[name]?.document ?? [:]
+        inner.setNested(value, at: path.dropFirst())
+        self[name] = .some(.document(inner))
+    }
+}
+
 /// `$replaceRoot` and `$replaceWith`.
 final class ReplaceRootStage: PipelineStage {
     private let expression: Expression
@@ -193,10 +205,10 @@ final class ReplaceRootStage: PipelineStage {
 /// `$unwind`.
 final class UnwindStage: PipelineStage {
     private let path: [String]
-    private let indexField: String?
+    private let indexField: [String]?
     private let keepsEmpty: Bool
 
-    init(_ environment: PipelineEnvironment, path: [String], indexField: String?, keepsEmpty: Bool) {
+    init(_ environment: PipelineEnvironment, path: [String], indexField: [String]?, keepsEmpty: Bool) {
         self.path = path
         self.indexField = indexField
         self.keepsEmpty = keepsEmpty
@@ -228,7 +240,7 @@ final class UnwindStage: PipelineStage {
     private func push(_ document: Document, index: Value) throws(EngineError) {
         guard let indexField else { return try next?.push(document) ?? () }
         var result = document
-        result[indexField] = .some(index)
+        result.setNested(index, at: indexField[...])
         try next?.push(result)
     }
 

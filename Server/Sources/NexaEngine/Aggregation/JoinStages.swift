@@ -25,13 +25,13 @@ struct InnerPipeline {
 /// `$lookup`: the documents of another collection that belong to each document, as an array.
 final class LookupStage: PipelineStage {
     private let inner: InnerPipeline
-    private let field: String
+    private let field: [String]
     /// Equality of a field here and one there.
     private let match: (local: Expression, foreign: String)?
     private let variables: [(name: String, value: Expression)]
 
     init(
-        _ environment: PipelineEnvironment, _ inner: InnerPipeline, as field: String,
+        _ environment: PipelineEnvironment, _ inner: InnerPipeline, as field: [String],
         match: (local: Expression, foreign: String)?, variables: [(name: String, value: Expression)]
     ) {
         self.inner = inner
@@ -63,7 +63,7 @@ final class LookupStage: PipelineStage {
             found.append(.document(other))
         }
         var result = document
-        result[field] = .some(.array(found))
+        result.setNested(.array(found), at: field[...])
         try next?.push(result)
     }
 }

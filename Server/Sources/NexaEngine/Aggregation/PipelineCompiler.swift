@@ -51,8 +51,11 @@ struct PipelineCompiler {
         case "$match": return [try MatchStage(environment, try document(operand))]
         case "$limit": return [LimitStage(environment, try count(operand, from: 1))]
         case "$skip": return [SkipStage(environment, try count(operand, from: 0))]
-        case "$sample": return [SampleStage(environment, try count(try document(operand)["size"] ?? .null, from: 1))]
+        case "$sample":
+            let size = try fields(operand, ["size"], [])["size"]
+            return [SampleStage(environment, try count(size ?? .null, from: 1))]
         case "$sort":
+            guard operand.document?.isEmpty != true else { throw Self.error("it needs at least one field") }
             let order = try translatingQuery { () throws(QueryError) in try SortOrder(compiling: operand) }
             return [SortStage(environment, order)]
         case "$count":
@@ -65,10 +68,13 @@ struct PipelineCompiler {
         case "$addFields", "$set": return [ComputeStage(environment, try computed(try document(operand)), keeping: nil)]
         case "$unset":
             let names = operand.array?.compactMap(\.string) ?? operand.string.map { [$0] } ?? []
-            guard !names.isEmpty else { throw Self.error("it needs the name of a field, or several in an array") }
+            guard !names.isEmpty, !names.contains(""), operand.array.map({ $0.count == names.count }) ?? true else {
+                throw Self.error("it needs the name of a field, or several in an array")
+            }
             return [try select(Document(names.map { ($0, 0) }))]
         case "$replaceRoot":
-            return [ReplaceRootStage(environment, try environment.compile(try document(operand)["newRoot"] ?? .null))]
+            let root = try fields(operand, ["newRoot"], [])["newRoot"]
+            return [ReplaceRootStage(environment, try environment.compile(root ?? .null))]
         case "$replaceWith": return [ReplaceRootStage(environment, try environment.compile(operand))]
         case "$unwind": return [try unwind(operand)]
         case "$group": return [try group(try document(operand))]
@@ -92,6 +98,7 @@ struct PipelineCompiler {
         case "$facet":
             var facets: [(name: String, stages: [PipelineStage])] = []
             for (name, pipeline) in try document(operand) {
+                try checkName(name)
                 let compiler = PipelineCompiler(environment: environment, depth: depth + 1)
                 facets.append((name, try compiler.stages(try Self.documents(pipeline))))
             }
@@ -163,18 +170,33 @@ struct PipelineCompiler {
     private func accumulators(_ document: Document) throws(EngineError) -> [GroupStage.Field] {
         var fields: [GroupStage.Field] = []
         for (name, value) in document {
-            guard !name.utf8.contains(0x2E), name.utf8.first != 0x24 else {
-                throw Self.error("the name of a field cannot have dots or begin with $: '\(name)'")
-            }
+            try checkName(name)
             guard case .document(let call) = value, call.count == 1,
                 let (function, operand) = call.first.map({ ($0.key, $0.value) })
             else { throw Self.error("'\(name)' needs one accumulator, such as {$sum: 1}") }
             let isCount = function == "$count"
+            guard !isCount || operand.document?.isEmpty == true else { throw Self.error("$count takes {}") }
             fields.append(
                 GroupStage.Field(
                     name: name, input: isCount ? .constant(1) : try input(operand), makeColumn: try column(function)))
         }
         return fields
+    }
+
+    /// Refuses what names no field at the top of a document.
+    private func checkName(_ name: String) throws(EngineError) {
+        guard !name.isEmpty, !name.utf8.contains(0x2E), name.utf8.first != 0x24 else {
+            throw Self.error("the name of a field cannot be empty, have dots or begin with $: '\(name)'")
+        }
+    }
+
+    /// The parts of a path that a stage writes to.
+    private func path(_ text: String) throws(EngineError) -> [String] {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count <= 100, parts.allSatisfy({ !$0.isEmpty && $0.utf8.first != 0x24 }) else {
+            throw Self.error("'\(text.prefix(200))' is no name of a field")
+        }
+        return parts
     }
 
     // MARK: Stages
@@ -191,6 +213,14 @@ struct PipelineCompiler {
         guard let boundaries = fields["boundaries"]?.array, boundaries.count >= 2,
             zip(boundaries, boundaries.dropFirst()).allSatisfy({ ValueOrder.compare($0, $1) < 0 })
         else { throw Self.error("'boundaries' needs at least two values in rising order") }
+        guard boundaries.allSatisfy({ ValueOrder.areOfOneKind($0, boundaries[0]) }) else {
+            throw Self.error("'boundaries' needs values of one kind")
+        }
+        if let other: Value = fields["default"], let last = boundaries.last {
+            guard ValueOrder.compare(other, boundaries[0]) < 0 || ValueOrder.compare(other, last) >= 0 else {
+                throw Self.error("'default' must be below the lowest of the boundaries, or not below the highest")
+            }
+        }
         var branches: [Value] = []
         for (low, high) in zip(boundaries, boundaries.dropFirst()) {
             let isInside: Value = [
@@ -242,7 +272,9 @@ struct PipelineCompiler {
             case .bool, .int, .uint, .double:
                 let isKept = value.bool ?? (value.double != 0)
                 chosen[inner.joined(separator: ".")] = .int(isKept ? 1 : 0)
-            case .document(let fields) where fields.first?.key.utf8.first != 0x24 && !fields.isEmpty:
+            case .document(let fields) where fields.isEmpty:
+                throw Self.error("'\(inner.joined(separator: "."))' is an empty document, which selects nothing")
+            case .document(let fields) where fields.first?.key.utf8.first != 0x24:
                 try split(fields, at: inner, depth: depth + 1, &chosen, &computed)
             default: computed.append((inner, try environment.compile(value)))
             }
@@ -255,6 +287,11 @@ struct PipelineCompiler {
         guard !document.isEmpty else { throw Self.error("it needs at least one field") }
         var fields: [(path: [String], expression: Expression)] = []
         try add(document, at: [], depth: 0, to: &fields)
+        let paths = fields.map(\.path).sorted { $0.lexicographicallyPrecedes($1) }
+        for (one, other) in zip(paths, paths.dropFirst()) where other.starts(with: one) {
+            let (part, whole) = (other.joined(separator: "."), one.joined(separator: "."))
+            throw Self.error("it sets '\(part)', and '\(whole)' as well")
+        }
         return fields
     }
 
@@ -263,10 +300,7 @@ struct PipelineCompiler {
     ) throws(EngineError) {
         guard depth < 50 else { throw EngineError(.limit, "the fields nest deeper than 50 levels") }
         for (name, value) in document {
-            let parts = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-            guard parts.allSatisfy({ !$0.isEmpty && $0.utf8.first != 0x24 }) else {
-                throw Self.error("'\(name)' is no name of a field")
-            }
+            let parts = try self.path(name)
             if case .document(let inner) = value, let first = inner.first?.key, first.utf8.first != 0x24 {
                 try add(inner, at: path + parts, depth: depth + 1, to: &fields)
             } else {
@@ -283,10 +317,15 @@ struct PipelineCompiler {
         guard let path = fields["path"]?.string, path.utf8.first == 0x24, path.utf8.count > 1 else {
             throw Self.error("the path begins with $, such as \"$items\"")
         }
+        let keepsEmpty: Value = fields["preserveNullAndEmptyArrays"] ?? false
+        guard let keepsEmpty = keepsEmpty.bool else {
+            throw Self.error("'preserveNullAndEmptyArrays' is true or false, found \(keepsEmpty.kindName)")
+        }
+        let index = try fields["includeArrayIndex"].map { (_) throws(EngineError) in
+            try self.path(try text(fields, "includeArrayIndex"))
+        }
         return UnwindStage(
-            environment, path: path.dropFirst().split(separator: ".").map(String.init),
-            indexField: fields["includeArrayIndex"]?.string,
-            keepsEmpty: fields["preserveNullAndEmptyArrays"]?.bool ?? false)
+            environment, path: try self.path(String(path.dropFirst())), indexField: index, keepsEmpty: keepsEmpty)
     }
 
     private func inner(_ collection: Value?, _ pipeline: Value?) throws(EngineError) -> InnerPipeline {
@@ -312,11 +351,17 @@ struct PipelineCompiler {
             throw Self.error("it needs localField and foreignField, or a pipeline")
         }
         var variables: [(name: String, value: Expression)] = []
-        for (name, value) in fields["let"]?.document ?? [:] { variables.append((name, try environment.compile(value))) }
+        if let bound: Value = fields["let"] {
+            for (name, value) in try document(bound) {
+                try translatingQuery { () throws(QueryError) in try Expression.checkVariableName(name, for: "let") }
+                variables.append((name, try environment.compile(value)))
+            }
+        }
         // Compiled once here, so that a mistake is told before anything is read.
-        let names = Dictionary(uniqueKeysWithValues: variables.map { ($0.name, Value.null) })
+        let names = Dictionary(variables.map { ($0.name, Value.null) }) { $1 }
         _ = try PipelineCompiler(environment: environment.adding(names), depth: depth + 1).stages(inner.stages)
-        return LookupStage(environment, inner, as: try text(fields, "as"), match: match, variables: variables)
+        let place = try self.path(try text(fields, "as"))
+        return LookupStage(environment, inner, as: place, match: match, variables: variables)
     }
 
     private func merge(_ operand: Value) throws(EngineError) -> PipelineStage {

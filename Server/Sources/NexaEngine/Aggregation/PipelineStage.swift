@@ -36,6 +36,7 @@ final class PipelineEnvironment {
     }
 
     func evaluate(_ expression: Expression, _ document: Document) throws(EngineError) -> Value? {
+        if context.workBefore > Self.workBetweenChecks { try checkAgain() }
         do throws(QueryError) {
             return try expression.evaluate(document, &context)
         } catch {
@@ -44,11 +45,20 @@ final class PipelineEnvironment {
     }
 
     func evaluate(_ expression: Expression, encoded document: RawSpan) throws(EngineError) -> Value? {
+        if context.workBefore > Self.workBetweenChecks { try checkAgain() }
         do throws(QueryError) {
             return try expression.evaluate(encoded: document, &context)
         } catch {
             throw EngineError(error)
         }
+    }
+
+    /// Steps of expressions that take about a millisecond together.
+    private static let workBetweenChecks = 20_000
+
+    private func checkAgain() throws(EngineError) {
+        context.workBefore = 0
+        try check()
     }
 
     func compile(_ value: Value) throws(EngineError) -> Expression {
