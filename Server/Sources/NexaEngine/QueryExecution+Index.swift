@@ -6,6 +6,12 @@ extension QueryExecution {
     private static let maximumEntriesAtOnce = 128
     private static let bytesAtOnce = 1 << 20
 
+    /// Whether the query looks up documents of an index, and so far nearly all of them were in the cache: then a hundred
+    /// take less than a tenth of a millisecond.
+    public var isFoundInCache: Bool {
+        cursor?.meetsEachOnce == true && sorter == nil && examined > 0 && lookedUp * 32 <= examined
+    }
+
     func walkIndex(_ budget: Int) throws(EngineError) {
         guard let cursor, let snapshot else { return }
         let isCovered = choice?.plan?.isCovered == true

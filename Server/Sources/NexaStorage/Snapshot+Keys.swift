@@ -55,12 +55,12 @@ extension Snapshot {
         known.reserveCapacity(keys.count)
         // Growing it later would be under the lock of the cache.
         copies.reserveCapacity(keys.count * 256)
-        for number in 0..<keys.count {
-            let start = copies.count
-            let ticket = keys[number].withUnsafeBytes { key in
-                cache.find(key) { copies.append(contentsOf: $0) }
-            }
+        var start = 0
+        cache.find(keys) {
+            copies.append(contentsOf: $0)
+        } then: { ticket in
             known.append(ticket.map { .missing($0) } ?? .value(byteCount: copies.count - start))
+            start = copies.count
         }
         if isCurrent { return true }
         copies = []

@@ -1,3 +1,4 @@
+import CRocksDB
 import Glibc
 
 /// Values by key in a ring of memory: new entries at its head, eviction at its tail.
@@ -128,6 +129,27 @@ struct ValueRing {
             index = (index &+ 1) & mask
         }
         return nil
+    }
+
+    /// Where the slots are, of which the first one for a hash is `hash & slotMask`; only to be fetched ahead.
+    var slotBase: UnsafeRawPointer? { UnsafeRawPointer(slots) }
+    var slotMask: Int { slotCount - 1 }
+    static var slotSize: Int { MemoryLayout<Slot>.stride }
+
+    /// Has the processor fetch what is likely to be the entry of a hash.
+    func prefetch(_ hash: UInt64) {
+        guard let ring, let slots, count > 0 else { return }
+        let tag = UInt32(truncatingIfNeeded: hash)
+        let mask = slotCount &- 1
+        var index = Int(tag) & mask
+        while slots[index].place != 0 {
+            if slots[index].tag == tag {
+                let start = ring + Self.offset(slots[index])
+                for line in 0..<3 { nexa_prefetch(start + line * 64) }
+                return
+            }
+            index = (index &+ 1) & mask
+        }
     }
 
     // MARK: Changing
