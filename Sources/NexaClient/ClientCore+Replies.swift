@@ -52,6 +52,13 @@ struct Answer: Sendable {
         return try EncodedDecoder.decode(type, payload, at: offset, coding)
     }
 
+    /// The document at an offset and where it ends; `nil` when it cannot be read.
+    func readableDocument(at offset: Int) -> (document: Document, end: Int)? {
+        var reader = MessagePackReader(payload.span.bytes, at: offset)
+        guard let document = try? reader.readDocument() else { return nil }
+        return (document, reader.position)
+    }
+
     /// A list of names.
     func names(_ key: String) throws(NexaError) -> [String] {
         guard let names = try fields()[key]?.array else { throw malformed("the reply lacks '\(key)'") }

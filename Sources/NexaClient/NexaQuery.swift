@@ -102,17 +102,23 @@ public struct NexaQuery<Element: NexaModel>: AsyncSequence, Sendable {
     ///
     /// - Parameter bound: more documents than this are an error, so that a careless filter cannot fill the memory.
     /// - Throws: `NexaError`: `.limitExceeded` when there are more than `bound`.
+    @_specialize(where Element == Document)
     public func collect(upTo bound: Int = 10_000) async throws(NexaError) -> [Element] {
         var result: [Element] = []
         var iterator = makeAsyncIterator()
-        while let element = try await iterator.next() {
-            guard result.count < bound else {
-                throw NexaError(
-                    .limitExceeded,
-                    "The query has more than \(bound) documents; use limit(_:), or collect(upTo:) with more",
-                    delivery: .answered, operation: "find")
+        // What of a page is left is at hand without waiting.
+        while let first = try await iterator.next() {
+            var element: Element? = first
+            while let found = element {
+                guard result.count < bound else {
+                    throw NexaError(
+                        .limitExceeded,
+                        "The query has more than \(bound) documents; use limit(_:), or collect(upTo:) with more",
+                        delivery: .answered, operation: "find")
+                }
+                result.append(found)
+                element = try iterator.nextOfPage()
             }
-            result.append(element)
         }
         return result
     }
@@ -138,6 +144,15 @@ public struct NexaQuery<Element: NexaModel>: AsyncSequence, Sendable {
         /// - Throws: `NexaError` when a request fails or a document does not fit the model.
         public mutating func next() async throws(NexaError) -> Element? {
             try await next(isolation: nil)
+        }
+
+        /// The next document of the page at hand, or `nil` when it has no more.
+        @_specialize(where Element == Document)
+        mutating func nextOfPage() throws(NexaError) -> Element? {
+            if let limit = query.limitCount, returned >= limit { return nil }
+            guard let element = try page.next(Element.self, query.coding) else { return nil }
+            returned += 1
+            return element
         }
 
         /// The next document, or `nil` at the end.
@@ -192,10 +207,18 @@ extension NexaQuery {
             return result
         }
 
+        @_specialize(where Element == Document)
         mutating func next(_ type: Element.Type, _ coding: ModelCoding) throws(NexaError) -> Element? {
             guard left > 0, let reply else { return nil }
             let start = position
             left -= 1
+            // One that cannot be read is passed over below.
+            if kept.isEmpty, type == Document.self, let (document, end) = reply.readableDocument(at: position),
+                let element = document as? Element
+            {
+                position = end
+                return element
+            }
             do throws(MessagePackError) {
                 var reader = MessagePackReader(reply.payload.span.bytes, at: position)
                 try reader.skip()

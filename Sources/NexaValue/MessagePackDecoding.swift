@@ -44,9 +44,29 @@ extension MessagePackReader {
     private mutating func readDocument(count: Int, depth: Int) throws(MessagePackError) -> Document {
         var document = Document()
         document.reserveCapacity(count)
+        guard count <= Document.indexThreshold else {
+            for _ in 0..<count {
+                let key = try readKeyText()
+                document[key] = .some(try readValue(depth: depth))
+            }
+            return document
+        }
+        // The keys of a small document are compared where they lie, which takes a fraction of comparing texts.
+        var keys = InlineArray<16, Range<Int>>(repeating: 0..<0)
         for _ in 0..<count {
-            let key = try readKeyText()
-            document[key] = .some(try readValue(depth: depth))
+            let start = position
+            let key = try readKey()
+            let place = (position - key.byteCount)..<position
+            let text = try key.text(at: start)
+            let value = try readValue(depth: depth)
+            var field = 0
+            while field < document.elements.count, !span.extracting(keys[field]).elementsEqual(key) { field += 1 }
+            if field < document.elements.count {
+                document.elements[field].value = value
+            } else {
+                keys[field] = place
+                document.elements.append((text, value))
+            }
         }
         return document
     }
@@ -55,9 +75,7 @@ extension MessagePackReader {
     @_lifetime(self: copy self)
     public mutating func readKeyText() throws(MessagePackError) -> String {
         let start = position
-        let text = try readKey()
-        guard text.isUTF8 else { throw MessagePackError(.invalidUTF8, at: start) }
-        return text.validText
+        return try readKey().text(at: start)
     }
 
     private func enter(_ depth: Int, at offset: Int) throws(MessagePackError) {
@@ -158,8 +176,14 @@ extension RawSpan {
         return (try? UTF8Span(validating: Span<UInt8>(_bytes: rest))) != nil
     }
 
-    /// The bytes as text; they were found to be UTF-8 before. (`String(validating:as:)` is generic and far slower.)
+    /// The bytes as text; they were found to be UTF-8 before, and are not looked at again.
     var validText: String {
-        withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+        unsafe String(copying: UTF8Span(unchecked: Span<UInt8>(_bytes: self)))
+    }
+
+    /// The bytes as text, if they are valid UTF-8.
+    func text(at start: Int) throws(MessagePackError) -> String {
+        guard isUTF8 else { throw MessagePackError(.invalidUTF8, at: start) }
+        return validText
     }
 }

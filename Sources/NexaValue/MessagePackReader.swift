@@ -244,8 +244,6 @@ public struct MessagePackReader: ~Escapable {
 
     @_lifetime(self: copy self)
     mutating func readText(_ count: Int, at start: Int) throws(MessagePackError) -> String {
-        let text = try readBytes(count)
-        guard text.isUTF8 else { throw MessagePackError(.invalidUTF8, at: start) }
-        return text.validText
+        try readBytes(count).text(at: start)
     }
 }

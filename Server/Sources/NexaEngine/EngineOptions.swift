@@ -40,7 +40,7 @@ public struct EngineOptions: Sendable {
 
     /// Bytes of table blocks kept in memory. Default 256 MiB.
     public var blockCacheBytes = 256 << 20
-    /// Bytes of documents kept in memory as they were read. Default 128 MiB; 0 turns it off.
+    /// Bytes of documents kept in memory as they were read or written, all told. Default 128 MiB; 0 turns it off.
     public var documentCacheBytes = 128 << 20
     /// Bytes of new data kept in memory before they become a file. Default 64 MiB.
     public var writeBufferBytes = 64 << 20

@@ -6,6 +6,12 @@ extension QueryExecution {
     private static let maximumEntriesAtOnce = 128
     private static let bytesAtOnce = 1 << 20
 
+    /// Whether the query looks up documents of an index, and so far nearly all of them were in the cache: then a hundred
+    /// take less than a tenth of a millisecond.
+    public var isFoundInCache: Bool {
+        cursor?.meetsEachOnce == true && sorter == nil && examined > 0 && lookedUp * 32 <= examined
+    }
+
     func walkIndex(_ budget: Int) throws(EngineError) {
         guard let cursor, let snapshot else { return }
         let isCovered = choice?.plan?.isCovered == true
@@ -37,45 +43,48 @@ extension QueryExecution {
     private func walkTogether(_ cursor: IndexCursor, _ snapshot: Snapshot, _ budget: Int) throws(EngineError) {
         var budget = budget
         while !isDone, budget > 0, !isOverTime {
-            let group = try nextEntries(cursor, isCostly ? 1 : min(budget, entriesAtOnce))
-            budget -= group.keys.count
+            let isEnd = try nextEntries(cursor, isCostly ? 1 : min(budget, entriesAtOnce))
+            let keys = entries.keys
+            budget -= keys.count
             var outcome: Result<Void, EngineError> = .success(())
             var bytes = 0
             var last = -1
             try translating { () throws(StorageError) in
-                try snapshot.get(.documents, group.keys) { number, document in
+                lookedUp += try snapshot.get(.documents, keys) { number, document in
                     last = number
                     bytes += document.byteCount
-                    placeOfDocument = group.places[number]
-                    let key = group.keys[number]
-                    outcome = Result { () throws(EngineError) in try self.examine(document, key.span.bytes) }
-                    if case .failure = outcome { return false }
+                    entries.atHand = number
+                    do throws(EngineError) {
+                        try self.examine(document, keys[number])
+                    } catch {
+                        outcome = .failure(error)
+                        return false
+                    }
                     return !isDone
                 }
             }
+            entries.atHand = nil
             try outcome.get()
-            placeOfDocument = nil
             // All of a group are in memory at once.
-            let size = bytes / max(1, group.keys.count)
+            let size = bytes / max(1, keys.count)
             entriesAtOnce = min(2 * entriesAtOnce, Self.maximumEntriesAtOnce, max(1, Self.bytesAtOnce / max(1, size)))
             if isDone {
                 // A full page with nothing behind it is the last one.
-                if next != nil, last == group.keys.count - 1 {
-                    var isEnd = group.isLast
-                    if !isEnd { isEnd = try !cursor.advance() }
-                    if isEnd { next = nil }
+                guard next != nil, last == keys.count - 1 else { return }
+                if isEnd {
+                    next = nil
+                } else if try !cursor.advance() {
+                    next = nil
                 }
-            } else if group.isLast {
+            } else if isEnd {
                 self.cursor = nil
                 try endOfSource()
             }
         }
     }
 
-    /// The documents that the next entries lead to.
-    private func nextEntries(
-        _ cursor: IndexCursor, _ maximum: Int
-    ) throws(EngineError) -> (keys: [[UInt8]], places: [IndexCursor.Position], isLast: Bool) {
+    /// Gathers the next entries; true when there are none behind them.
+    private func nextEntries(_ cursor: IndexCursor, _ maximum: Int) throws(EngineError) -> Bool {
         var wanted = maximum
         if options.limit > 0, sorter == nil {
             let (left, isOverflow) = (options.limit - count).addingReportingOverflow(toSkip)
@@ -83,16 +92,14 @@ extension QueryExecution {
         }
         if let page = options.page, sorter == nil, toSkip == 0 { wanted = min(wanted, page.documents - documentCount) }
         wanted = max(1, wanted)
-        var keys: [[UInt8]] = []
-        var places: [IndexCursor.Position] = []
-        keys.reserveCapacity(wanted)
+        entries.removeAll()
         let hasPages = options.page != nil
-        while keys.count < wanted {
-            guard try cursor.advance() else { return (keys, places, true) }
-            keys.append(cursor.documentKey)
-            places.append(hasPages ? cursor.position : IndexCursor.Position(scan: 0, key: []))
+        while entries.keys.count < wanted {
+            guard try cursor.advance() else { return true }
+            entries.keys.append(cursor.documentKey)
+            if hasPages { entries.places.append(cursor.entryKey) }
         }
-        return (keys, places, false)
+        return false
     }
 
     /// Counts entries of an index, which take a fraction of the time of a document.
@@ -106,5 +113,27 @@ extension QueryExecution {
         count += found - skipped
         if found < wanted { return try endOfSource() }
         if count == options.limit, options.limit > 0 { isDone = true }
+    }
+}
+
+/// Entries of the only scan of a walk, whose documents are looked up together.
+struct EntryGroup {
+    /// The keys of the documents.
+    var keys = KeyList()
+    /// The stored keys of the entries, if a page may end at any of them.
+    var places = KeyList()
+    /// The number of the entry that led to the document at hand, while the cursor is further on.
+    var atHand: Int?
+
+    /// The place of the entry that led to the document at hand, when the cursor is further on.
+    var placeAtHand: IndexCursor.Position? {
+        guard let atHand, atHand < places.count else { return nil }
+        return IndexCursor.Position(scan: 0, key: places[atHand].withUnsafeBytes { Array($0) })
+    }
+
+    /// Makes it ready for the next entries.
+    mutating func removeAll() {
+        keys.removeAll()
+        places.removeAll()
     }
 }

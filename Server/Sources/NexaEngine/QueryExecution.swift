@@ -42,8 +42,10 @@ public final class QueryExecution: @unchecked Sendable {
     var cursor: IndexCursor?
     /// How many documents are looked up at once; few at first, which may be large.
     var entriesAtOnce = 4
-    /// The place of the entry that led to the document at hand, when the cursor is further on.
-    var placeOfDocument: IndexCursor.Position?
+    /// The entries whose documents are looked up together.
+    var entries = EntryGroup()
+    /// How many documents of entries were not in the cache.
+    var lookedUp = 0
     /// The source as it was planned; `source` is let go of at the end.
     private(set) var plannedSource = QuerySource.nothing
     private var isPlanPostponed = false
@@ -373,7 +375,7 @@ public final class QueryExecution: @unchecked Sendable {
             documentCount >= page.documents || writer.count >= page.bytes
         {
             if let cursor, let plan = choice?.plan {
-                next = plan.token(placeOfDocument ?? cursor.position)
+                next = plan.token(entries.placeAtHand ?? cursor.position)
             } else {
                 next = key.extracting(DocumentKey.prefixLength..<key.byteCount).withUnsafeBytes { Array($0) }
             }

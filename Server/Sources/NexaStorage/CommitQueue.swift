@@ -244,19 +244,24 @@ final class CommitQueue: Sendable {
 
     private func apply(_ payloads: [UnsafeRawBufferPointer], _ last: UInt64) throws(StorageError) {
         var change = ValueCache.Change()
-        if cache.isEnabled { for payload in payloads { forget(payload, &change) } }
-        defer { cache.endChange(change) }
+        if cache.isEnabled { for payload in payloads { renew(payload, &change) } }
+        var isMade = false
+        defer { cache.endChange(change, isMade: isMade) }
         cache.generation.wrappingAdd(1, ordering: .acquiringAndReleasing)
         try database.apply(payloads, lastSequence: last)
+        isMade = true
         cache.generation.wrappingAdd(1, ordering: .acquiringAndReleasing)
     }
 
-    private func forget(_ payload: UnsafeRawBufferPointer, _ change: inout ValueCache.Change) {
+    /// Takes what a batch changes out of the cache, and puts in what it writes: that is likely to be read.
+    private func renew(_ payload: UnsafeRawBufferPointer, _ change: inout ValueCache.Change) {
         var reader = BatchReader(payload)
         while let operation = reader.next() {
             switch operation {
-            case .put(let family, let key, _), .delete(let family, let key):
-                if family == Store.cachedFamily.rawValue { cache.beginChange(key, &change) }
+            case .put(let family, let key, let value):
+                if family == Store.cachedFamily.rawValue { cache.beginChange(key, value, &change) }
+            case .delete(let family, let key):
+                if family == Store.cachedFamily.rawValue { cache.beginChange(key, nil, &change) }
             case .deleteRange(let family, _, _):
                 if family == Store.cachedFamily.rawValue { cache.beginChangeOfAll(&change) }
             case .note: break

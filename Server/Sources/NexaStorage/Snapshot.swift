@@ -41,11 +41,9 @@ public final class Snapshot: @unchecked Sendable {
         guard family == Store.cachedFamily, isCurrent else {
             return try database.get(family, key, options: readOptions, body)
         }
-        switch key.withUnsafeBytes({ cache.find($0) }) {
-        case .hit(let hit):
-            guard isCurrent else { break }
-            let bytes = hit.bytes.span.bytes
-            return body(bytes.extracting(hit.start..<bytes.byteCount))
+        switch key.withUnsafeBytes({ key in cache.read(key) { (value) -> Result? in isCurrent ? body(value) : nil } }) {
+        case .hit(let result?): return result
+        case .hit(nil): break
         case .miss(let ticket):
             guard mayOffer else { break }
             return try database.get(family, key, options: readOptions) { value in

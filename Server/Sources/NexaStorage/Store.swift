@@ -171,10 +171,8 @@ public final class Store: Sendable {
     ) throws(StorageError) -> Result? {
         guard family == Self.cachedFamily, cache.isEnabled else { return try read(family, key, body) }
         guard !isClosed.load(ordering: .relaxed) else { throw .closed }
-        switch key.withUnsafeBytes({ cache.find($0) }) {
-        case .hit(let hit):
-            let bytes = hit.bytes.span.bytes
-            return body(bytes.extracting(hit.start..<bytes.byteCount))
+        switch key.withUnsafeBytes({ cache.read($0, body) }) {
+        case .hit(let result): return result
         case .miss(let ticket):
             return try read(family, key) { value in
                 key.withUnsafeBytes { key in value.withUnsafeBytes { cache.offer(key, $0, ticket) } }

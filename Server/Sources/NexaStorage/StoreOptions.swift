@@ -10,7 +10,7 @@ public struct StoreOptions: Sendable {
 
     /// Bytes of uncompressed blocks kept in memory. Default 256 MiB.
     public var blockCacheBytes = 256 << 20
-    /// Bytes of values kept in the cache in front of RocksDB. Default 128 MiB; 0 turns it off.
+    /// Bytes of the cache of values in front of RocksDB, all told. Default 128 MiB; 0 (or less than 64 KiB) turns it off.
     public var valueCacheBytes = 128 << 20
     /// Bytes of new data kept in memory per column family before they become a file. Default 64 MiB.
     public var writeBufferBytes = 64 << 20

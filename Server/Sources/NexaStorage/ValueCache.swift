@@ -1,3 +1,4 @@
+import CRocksDB
 import Synchronization
 
 /// A bounded cache of values by key, in front of RocksDB.
@@ -5,17 +6,12 @@ import Synchronization
 /// Coherent by construction: before a commit changes the tables it removes its keys here and closes their
 /// shards to new entries (`beginChange`); only afterwards (`endChange`) do the shards open again, under a
 /// new epoch. A reader that looked into the tables in between carries the old epoch, and what it found is
-/// not taken. Eviction is CLOCK: an entry that was read since the hand last passed gets a second chance.
+/// not taken. What the commit writes is placed here, too, and found from `endChange` on. Each shard is a
+/// `ValueRing`, whose memory is taken at the start and touched as it fills.
 final class ValueCache: Sendable {
     /// Raised before and after each change of the tables: odd while one is being made. Whoever finds it as it was
     /// knows that the tables, and with them the cache, hold what they held then.
     let generation = Atomic<UInt64>(0)
-
-    /// A value that was found: the bytes from `start` on.
-    struct Hit {
-        let bytes: [UInt8]
-        let start: Int
-    }
 
     /// What a reader needs to offer what it finds in the tables.
     struct Ticket {
@@ -23,28 +19,14 @@ final class ValueCache: Sendable {
         fileprivate let epoch: UInt64
     }
 
-    enum Lookup {
-        case hit(Hit)
+    /// What a look-up with a copy came to.
+    enum Lookup<Result> {
+        case hit(Result)
         case miss(Ticket)
     }
 
-    fileprivate struct Entry {
-        var hash: UInt64
-        var keyLength: Int
-        /// Key and value in one allocation; empty marks a free slot.
-        var bytes: [UInt8]
-        var wasRead: Bool
-
-        static let free = Entry(hash: 0, keyLength: 0, bytes: [], wasRead: false)
-        /// The array's own header and the slot are charged too.
-        var cost: Int { bytes.count + 96 }
-    }
-
-    fileprivate struct Shard {
-        var slots = [Entry](repeating: .free, count: 16)
-        var count = 0
-        var cost = 0
-        var hand = 0
+    private struct Shard {
+        var ring: ValueRing
         var epoch: UInt64 = 0
         var isChanging = false
     }
@@ -52,43 +34,92 @@ final class ValueCache: Sendable {
     private static let shardCount = 64
     /// Larger values are not worth their room.
     private static let largestValue = 64 << 10
+    /// Smaller values are copied to the stack.
+    private static let stackBytes = 1024
     private let shards: [Monitor<Shard>]
-    private let shardBudget: Int
     private let seed: UInt64
+    let isEnabled: Bool
+    /// The addresses of the slots of each shard. They never change, and nothing is read or written by way of them: the
+    /// processor is told to fetch them.
+    private nonisolated(unsafe) let slotBases: [UnsafeRawPointer?]
+    private let slotMask: Int
 
-    /// Creates a cache of at most `capacity` bytes; 0 makes it hold nothing.
+    /// Creates a cache that takes at most `capacity` bytes, all told; 0 makes it hold nothing.
     init(capacity: Int) {
-        shards = (0..<Self.shardCount).map { _ in Monitor(Shard()) }
-        shardBudget = capacity / Self.shardCount
+        shards = (0..<Self.shardCount).map { _ in
+            Monitor(Shard(ring: ValueRing(byteCount: capacity / Self.shardCount)))
+        }
+        slotBases = shards.map { $0.withLock { $0.ring.slotBase } }
+        slotMask = shards[0].withLock { $0.ring.slotMask }
+        isEnabled = shards[0].withLock { $0.ring.canHold }
         seed = UInt64.random(in: .min ... .max)
     }
 
-    var isEnabled: Bool { shardBudget > 0 }
+    deinit {
+        for shard in shards { shard.withLock { $0.ring.free() } }
+    }
 
-    /// The value of a key, or a ticket to offer it.
-    func find(_ key: UnsafeRawBufferPointer) -> Lookup {
-        let hash = hash(key)
-        return shard(hash).withLock { shard in
-            guard let index = shard.find(hash, key) else { return .miss(Ticket(hash: hash, epoch: shard.epoch)) }
-            shard.slots[index].wasRead = true
-            return .hit(Hit(bytes: shard.slots[index].bytes, start: key.count))
+    /// Looks for the value of a key. `copy` runs under the lock and has to do nothing but that.
+    ///
+    /// - Returns: a ticket to offer the value when it is not there.
+    func find(_ key: UnsafeRawBufferPointer, _ copy: (UnsafeRawBufferPointer) -> Void) -> Ticket? {
+        find(hash(key), key, copy)
+    }
+
+    /// Looks for several keys, whose memory is fetched at once, in place of one after the other: what is not in the
+    /// processor's caches takes longer than all the rest. `copy` runs under a lock and has to do nothing but that;
+    /// `body` follows for each key, with a ticket when the value is not there.
+    func find(_ keys: KeyList, _ copy: (UnsafeRawBufferPointer) -> Void, then body: (Ticket?) -> Void) {
+        let hashes = (0..<keys.count).map { keys[$0].withUnsafeBytes { hash($0) } }
+        for hash in hashes {
+            guard let base = slotBases[Int(hash >> 58)] else { break }
+            nexa_prefetch(base + (Int(truncatingIfNeeded: hash) & slotMask) * ValueRing.slotSize)
+        }
+        for hash in hashes { shard(hash).withLock { $0.ring.prefetch(hash) } }
+        for number in 0..<keys.count {
+            body(keys[number].withUnsafeBytes { find(hashes[number], $0, copy) })
+        }
+    }
+
+    @inline(__always)
+    private func find(
+        _ hash: UInt64, _ key: UnsafeRawBufferPointer, _ copy: (UnsafeRawBufferPointer) -> Void
+    ) -> Ticket? {
+        shard(hash).withLock { shard in
+            let hidden = shard.isChanging ? shard.epoch : nil
+            if let value = shard.ring.find(hash, key, hiding: hidden) {
+                copy(value)
+                return nil
+            }
+            return Ticket(hash: hash, epoch: shard.epoch)
+        }
+    }
+
+    /// Looks for the value of a key and runs `body` on a copy of it, without the lock.
+    func read<Result>(_ key: UnsafeRawBufferPointer, _ body: (RawSpan) -> Result) -> Lookup<Result> {
+        withUnsafeTemporaryAllocation(byteCount: Self.stackBytes, alignment: 8) { room in
+            var count = 0
+            var large: [UInt8]?
+            let ticket = find(key) { value in
+                if value.count > room.count {
+                    large = Array(value)
+                } else {
+                    room.copyMemory(from: value)
+                    count = value.count
+                }
+            }
+            if let ticket { return .miss(ticket) }
+            if let large { return .hit(body(large.span.bytes)) }
+            return .hit(body(unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: room[..<count]))))
         }
     }
 
     /// Offers what the tables hold under the key that the ticket was given for.
     func offer(_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ ticket: Ticket) {
-        guard value.count <= Self.largestValue, value.count < shardBudget / 4 else { return }
-        let bytes = [UInt8](unsafeUninitializedCapacity: key.count + value.count) { buffer, count in
-            let target = UnsafeMutableRawBufferPointer(buffer)
-            target.copyMemory(from: key)
-            UnsafeMutableRawBufferPointer(rebasing: target[key.count...]).copyMemory(from: value)
-            count = key.count + value.count
-        }
-        let entry = Entry(hash: ticket.hash, keyLength: key.count, bytes: bytes, wasRead: false)
+        guard value.count <= Self.largestValue else { return }
         shard(ticket.hash).withLock { shard in
-            guard shard.epoch == ticket.epoch, !shard.isChanging, shard.find(ticket.hash, key) == nil else { return }
-            while shard.count > 0, shard.cost + entry.cost > shardBudget { shard.evict() }
-            shard.insert(entry)
+            guard shard.epoch == ticket.epoch, !shard.isChanging, !shard.ring.contains(ticket.hash, key) else { return }
+            shard.ring.insert(ticket.hash, key, value, writtenIn: nil)
         }
     }
 
@@ -97,13 +128,17 @@ final class ValueCache: Sendable {
         fileprivate var shards: UInt64 = 0
     }
 
-    /// Removes a key that is about to change.
-    func beginChange(_ key: UnsafeRawBufferPointer, _ change: inout Change) {
+    /// Removes a key that is about to change, and places its new value, which nobody finds before `endChange`.
+    func beginChange(
+        _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?, _ change: inout Change
+    ) {
         let hash = hash(key)
         change.shards |= 1 << (hash >> 58)
         shard(hash).withLock { shard in
             shard.isChanging = true
-            if let index = shard.find(hash, key) { shard.remove(at: index) }
+            shard.ring.remove(hash, key)
+            guard let value, value.count <= Self.largestValue else { return }
+            shard.ring.insert(hash, key, value, writtenIn: shard.epoch)
         }
     }
 
@@ -112,19 +147,18 @@ final class ValueCache: Sendable {
         change.shards = .max
         for shard in shards {
             shard.withLock { shard in
-                let epoch = shard.epoch
-                shard = Shard()
-                shard.epoch = epoch
+                shard.ring.removeAll()
                 shard.isChanging = true
             }
         }
     }
 
-    /// Opens the shards of a change that the tables now show.
-    func endChange(_ change: Change) {
+    /// Opens the shards of a change that the tables now show; or that they do not show, since it failed.
+    func endChange(_ change: Change, isMade: Bool = true) {
         var rest = change.shards
         while rest != 0 {
             shards[rest.trailingZeroBitCount].withLock { shard in
+                if !isMade { shard.ring.removeAll() }
                 shard.isChanging = false
                 shard.epoch &+= 1
             }
@@ -132,6 +166,7 @@ final class ValueCache: Sendable {
         }
     }
 
+    @inline(__always)
     private func shard(_ hash: UInt64) -> Monitor<Shard> { shards[Int(hash >> 58)] }
 
     /// A seeded multiply-and-fold hash over 8 bytes at a time; the seed is secret, so keys cannot be made to collide.
@@ -154,71 +189,5 @@ final class ValueCache: Sendable {
         mix(last)
         mix(seed)
         return state
-    }
-}
-
-// Open addressing with linear probing and backward-shift deletion, so that there are no tombstones.
-extension ValueCache.Shard {
-    private var mask: Int { slots.count - 1 }
-
-    func find(_ hash: UInt64, _ key: UnsafeRawBufferPointer) -> Int? {
-        guard count > 0 else { return nil }
-        var index = Int(truncatingIfNeeded: hash) & mask
-        while !slots[index].bytes.isEmpty {
-            if slots[index].hash == hash, slots[index].keyLength == key.count,
-                slots[index].bytes.withUnsafeBytes({ $0.prefix(key.count).elementsEqual(key) })
-            {
-                return index
-            }
-            index = (index + 1) & mask
-        }
-        return nil
-    }
-
-    mutating func insert(_ entry: ValueCache.Entry) {
-        if (count + 1) * 4 > slots.count * 3 { grow() }
-        place(entry)
-        count += 1
-        cost += entry.cost
-    }
-
-    private mutating func place(_ entry: ValueCache.Entry) {
-        var index = Int(truncatingIfNeeded: entry.hash) & mask
-        while !slots[index].bytes.isEmpty { index = (index + 1) & mask }
-        slots[index] = entry
-    }
-
-    private mutating func grow() {
-        let old = slots
-        slots = [ValueCache.Entry](repeating: .free, count: old.count * 2)
-        for entry in old where !entry.bytes.isEmpty { place(entry) }
-    }
-
-    mutating func remove(at index: Int) {
-        cost -= slots[index].cost
-        count -= 1
-        var hole = index
-        var next = (hole + 1) & mask
-        while !slots[next].bytes.isEmpty {
-            let home = Int(truncatingIfNeeded: slots[next].hash) & mask
-            if (next - home) & mask >= (next - hole) & mask {
-                slots[hole] = slots[next]
-                hole = next
-            }
-            next = (next + 1) & mask
-        }
-        slots[hole] = .free
-    }
-
-    mutating func evict() {
-        while true {
-            hand = (hand + 1) & mask
-            if slots[hand].bytes.isEmpty { continue }
-            if slots[hand].wasRead {
-                slots[hand].wasRead = false
-                continue
-            }
-            return remove(at: hand)
-        }
     }
 }
