@@ -54,8 +54,8 @@ extension NexaCollection {
         return made.name
     }
 
-    /// Asks how far an index is until it is ready, at first often, then four times a second: the answer comes late by an
-    /// eighth of the time at most.
+    /// Asks how far an index is until it is ready: at least so often that the answer comes late by an eighth of the time,
+    /// or of a second at most, and more often when the end is near.
     private func wait(
         until name: String, _ endpoint: String?, _ options: CallOptions,
         _ progress: (@Sendable (Int, Int) -> Void)?
@@ -67,15 +67,18 @@ extension NexaCollection {
                     .notFound, "The index was dropped while it was being built", delivery: .answered,
                     operation: "createIndex", endpoint: endpoint)
             }
+            let share: Double
             switch index.state {
             case .ready: return
             case .failed(let reason):
                 throw NexaError(reply: reason, code: index.failure, operation: "createIndex", endpoint: endpoint)
-            case .building(let scanned, let total): progress?(scanned, total)
+            case .building(let scanned, let total):
+                progress?(scanned, total)
+                share = Double(scanned) / Double(max(total, 1))
             }
+            let pause = NexaIndex.pause(elapsed: began.duration(to: .now), share: share)
             do {
-                let pause = began.duration(to: .now) / 8
-                try await Task.sleep(for: min(max(pause, .milliseconds(1)), .milliseconds(250)))
+                try await Task.sleep(for: pause)
             } catch {
                 throw .cancelled(delivery: .maybeExecuted)
             }
@@ -132,5 +135,18 @@ extension NexaQuery {
             to: .explain(request(remaining: limitCount, after: nil)), operation: "explain", options: callOptions,
             requiring: [.indexes])
         return QueryExplanation(try reply.fields()["plan"]?.document ?? [:])
+    }
+}
+
+extension NexaIndex {
+    /// How long to wait before asking again how far an index is.
+    ///
+    /// Half of the time that looking at the rest of the documents takes, if that goes on as until now, but no more than an
+    /// eighth of the time until now and a quarter of a second; when all are looked at, a 32nd.
+    /// - Parameter share: of the documents that were looked at.
+    static func pause(elapsed: Duration, share: Double) -> Duration {
+        let rest = share > 0 ? elapsed * (max(0, 1 / share - 1) / 2) : elapsed
+        let pause = min(max(rest, elapsed / 32), elapsed / 8)
+        return min(max(pause, .microseconds(300)), .milliseconds(250))
     }
 }

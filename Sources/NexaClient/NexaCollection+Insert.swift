@@ -25,7 +25,7 @@ extension NexaCollection {
     /// - Parameters:
     ///   - models: the documents.
     ///   - ordered: true to stop at the first document that fails. Those behind it are not sent; their outcome is that
-    ///     failure with the delivery `.notSent`. With false, which is faster, two batches are on their way at once.
+    ///     failure with the delivery `.notSent`. With false, which is faster, four batches are on their way at once.
     ///   - options: how each of the requests is made.
     /// - Throws: `NexaError` with `.encoding` or `.unsupported`, before anything is sent. What becomes of
     ///   each document afterwards is in the result.
@@ -79,8 +79,9 @@ extension NexaCollection {
         return BulkResult(outcomes: outcomes)
     }
 
-    /// Batches that are on their way at once when no document waits for those before it.
-    private static var batchesInFlight: Int { 2 }
+    /// Batches that are on their way at once when no document waits for those before it: while the server waits for the
+    /// device, it reads the next ones, and what waits together is made durable together.
+    private static var batchesInFlight: Int { 4 }
 
     private func insertTogether(
         _ documents: [Prepared], _ server: Negotiated, options: CallOptions

@@ -8,13 +8,13 @@ extension Engine {
     /// - Parameters:
     ///   - keys: the documents to look at. `decide` gets their current values, queued ones included, in this order.
     ///   - newKeys: documents that `decide` may change without having seen them, because nobody else can know them.
-    ///   - areRising: `keys` are in the order of the tables, each above the one before.
+    ///   - areNew: most likely there are no documents with these keys.
     ///   - decide: says what to change, of `keys` and `newKeys` only. It runs under latches, so it must not call
     ///     the engine, and it may run more than once. When it throws, nothing is changed.
     ///   - completion: called when the commit is made or has failed, only after `.queued` was returned.
     /// - Throws: what `decide` throws, `.duplicateKey`, `.overloaded`, `.storage`, `.shuttingDown`.
     func commit(
-        in collection: Collection, keys: [[UInt8]], newKeys: [[UInt8]] = [], areRising: Bool = false,
+        in collection: Collection, keys: [[UInt8]], newKeys: [[UInt8]] = [], areNew: Bool = false,
         options: WriteOptions,
         decide: ([[UInt8]?]) throws(EngineError) -> [DocumentChange],
         completion: @escaping @Sendable (Result<Void, EngineError>) -> Void
@@ -43,7 +43,7 @@ extension Engine {
             var length: Int?
             let attempt = try latches.holding(held) { () throws(EngineError) -> WriteAttempt? in
                 guard !collection.isDropped else { return .dropped }
-                let values = try current(keys, areRising: areRising)
+                let values = try current(keys, areNew: areNew)
                 let changes = try decide(values)
                 guard !changes.isEmpty else { return .unchanged }
                 length = firstVectorLength(of: changes, in: collection)
@@ -100,19 +100,33 @@ extension Engine {
         return true
     }
 
+    /// Fewer new documents are looked up one by one.
+    private static let documentsOfWalk = 16
+
     /// The newest values of keys. The latches are held.
-    private func current(_ keys: [[UInt8]], areRising: Bool) throws(EngineError) -> [[UInt8]?] {
-        // New documents in their order fall between two that are there, or behind the last: one look tells of all.
-        if areRising, keys.count >= 16, let first = keys.first, let last = keys.last,
-            !keys.contains(where: { latches.latch(of: $0).pending($0) != nil }),
-            try translating({ () throws(StorageError) in try store.isEmpty(.documents, from: first, through: last) })
-        {
+    private func current(_ keys: [[UInt8]], areNew: Bool) throws(EngineError) -> [[UInt8]?] {
+        if areNew, keys.count >= Self.documentsOfWalk, try areAbsent(keys) {
             return Array(repeating: nil, count: keys.count)
         }
         var values: [[UInt8]?] = []
         values.reserveCapacity(keys.count)
         for key in keys { values.append(try current(key, latches.latch(of: key))) }
         return values
+    }
+
+    /// Whether it is known at little cost that there are no documents with these keys: new documents mostly come in about
+    /// the order of the tables, so that one look along their range tells of all.
+    private func areAbsent(_ keys: [[UInt8]]) throws(EngineError) -> Bool {
+        for key in keys {
+            let key = LatchKey(key)
+            if latches.latch(of: key).pending(key) != nil { return false }
+        }
+        var isRising = true
+        for place in keys.indices.dropFirst() where isRising {
+            isRising = DocumentKey.isRising(keys[place - 1], keys[place])
+        }
+        let rising = isRising ? keys : keys.sorted(by: DocumentKey.isRising)
+        return try translating { () throws(StorageError) in try store.containsNone(.documents, of: rising) }
     }
 
     /// The newest value of a key, queued or committed. The latch is held.
@@ -136,6 +150,7 @@ extension Engine {
         _ completion: @escaping @Sendable (Result<Void, EngineError>) -> Void
     ) throws(EngineError) {
         let noted = changes.map { key, value in
+            let key = LatchKey(key)
             let latch = latches.latch(of: key)
             return (latch: latch, key: key, version: latch.note(key, value))
         }

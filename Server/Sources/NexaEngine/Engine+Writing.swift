@@ -62,8 +62,11 @@ extension Engine {
         } catch {
             refuse(error, completion)
         }
-        if !options.isDeferred { store.commitPending() }
+        // Many need not wait for what else arrived: the next ones are read while these are committed.
+        if !options.isDeferred || documents.count >= Self.bytesOfLargeBatch { store.commitPending() }
     }
+
+    private static var bytesOfLargeBatch: Int { 64 << 10 }
 
     /// Merges encoded fields into a document, or applies encoded operators to it (`$set`, …); answers false when there
     /// is no such document.
@@ -214,7 +217,7 @@ extension Engine {
         changes.reserveCapacity(documents.count)
         // In their order, as most imports have them, ids are compared with the one before only.
         var isRising = true
-        var seen = Set<[UInt8]>()
+        var seen = Set<LatchKey>()
         for (position, document) in documents.enumerated() {
             let key = try DocumentKey.make(collection.number, document.id)
             changes.append(
@@ -226,9 +229,9 @@ extension Engine {
             }
             if isRising, let last = known.last, !DocumentKey.isRising(last, key) {
                 isRising = false
-                seen = Set(known)
+                seen = Set(known.map { LatchKey($0) })
             }
-            guard isRising || seen.insert(key).inserted else {
+            guard isRising || seen.insert(LatchKey(key)).inserted else {
                 throw EngineError(
                     .duplicateID,
                     "Document \(position): another document of the batch has the _id '\(document.id.idText)'")
@@ -237,7 +240,7 @@ extension Engine {
         }
         let ids = documents.map(\.id)
         return try commit(
-            in: collection, keys: known, newKeys: made, areRising: isRising, options: options
+            in: collection, keys: known, newKeys: made, areNew: true, options: options
         ) { (found) throws(EngineError) in
             for (key, value) in zip(known, found) where value != nil {
                 throw .duplicate(key.withUnsafeBytes { DocumentKey.id(in: $0) } ?? .null, in: collection)

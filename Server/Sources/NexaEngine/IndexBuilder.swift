@@ -112,18 +112,17 @@ final class IndexBuilder: Sendable {
                 inFlight = []
                 switch try tables.run(after: after, scanned: scanned) {
                 case .dropped: return
-                case .built(let last, let count, let isLast):
+                case .ready: return markReady(job, in: engine)
+                case .built(let last, let count):
                     after = last
                     scanned = count
-                    if !isLast { continue }
                 case .tooManyWrites(let last, let count):
                     after = last
                     scanned = count
                     job.index.build.scanned.store(scanned, ordering: .relaxed)
                     mayUseTables = false
-                    continue
                 }
-                break
+                continue
             }
             chunks += 1
             if inFlight.count == Self.maximumInFlight { try inFlight.removeFirst().wait() }
@@ -178,6 +177,11 @@ final class IndexBuilder: Sendable {
             try outcome.wait()
             break
         }
+        markReady(job, in: engine)
+    }
+
+    /// Lets queries use the index, whose record says so.
+    private func markReady(_ job: Job, in engine: Engine) {
         engine.latches.holdingAll {
             if job.index.state == .building { job.index.markReady(since: engine.store.commitSequence) }
         }
@@ -246,13 +250,12 @@ private final class CommitHelper: Sendable {
     private let state = Monitor(State())
     private let thread = Monitor<WorkerThread?>(nil)
 
-    init(_ engine: Engine) {
-        self.engine = engine
-        let worker = try? WorkerThread(name: "nexa-index-log") { [self] in run() }
-        thread.withLock { $0 = worker }
-    }
+    init(_ engine: Engine) { self.engine = engine }
 
     func wake() {
+        thread.withLock { thread in
+            if thread == nil { thread = try? WorkerThread(name: "nexa-index-log") { [self] in run() } }
+        }
         // Without a thread of its own, on that of the caller.
         guard thread.withLock({ $0 != nil }) else { return engine.store.commitPending() }
         state.withLock { $0.isWoken = true }

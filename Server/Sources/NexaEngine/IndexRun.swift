@@ -4,25 +4,25 @@ import NexaValue
 
 /// The entries of some documents for an index that is not unique, in one piece of memory, to be sorted and written as a
 /// table.
-///
-/// `@unchecked Sendable`: it has one owner at a time, who may hand it to another thread.
-final class IndexRun: @unchecked Sendable {
+struct IndexRun: Sendable {
     private struct Entry {
         /// The first bytes behind the number of the index, which most comparisons end with.
         var beginning: UInt64
-        var start: Int
-        var count: Int32
+        var start: UInt32
+        /// Keys are shorter: 32 fields of 1024 bytes and an `_id`.
+        var count: UInt16
         /// How many of the bytes are the `_id`.
-        var idCount: Int32
+        var idCount: UInt16
     }
 
     /// Entries are sorted when they have so many bytes, with what is kept beside them.
     static let maximumBytes = 32 << 20
+    /// About the least that an entry takes.
+    static let leastBytes = 40
 
     private let index: Index
     private var bytes: [UInt8] = []
     private var entries: [Entry] = []
-    private var key: [UInt8] = []
     /// Documents that were looked at.
     private(set) var scanned = 0
 
@@ -30,10 +30,12 @@ final class IndexRun: @unchecked Sendable {
 
     var isEmpty: Bool { entries.isEmpty }
     var count: Int { entries.count }
-    var isFull: Bool { bytes.count + entries.count * MemoryLayout<Entry>.stride >= Self.maximumBytes }
+    /// The bytes of the entries, with what is kept beside them.
+    var byteCount: Int { bytes.count + entries.count * MemoryLayout<Entry>.stride }
+    var isFull: Bool { byteCount >= Self.maximumBytes }
 
     /// Adds the entries of a document.
-    func add(_ document: RawSpan, key documentKey: RawSpan) throws(EngineError) {
+    mutating func add(_ document: RawSpan, key documentKey: RawSpan) throws(EngineError) {
         scanned += 1
         let start = bytes.count
         if try index.appendPlainEntry(of: document, key: documentKey, to: &bytes) {
@@ -48,25 +50,78 @@ final class IndexRun: @unchecked Sendable {
         }
     }
 
-    private func append(_ start: Int, idCount: Int) {
+    private mutating func append(_ start: Int, idCount: Int) {
         let count = bytes.count - start
         let beginning = bytes.withUnsafeBytes { bytes -> UInt64 in
             let first = start + DocumentKey.prefixLength
-            let length = min(8, bytes.count - first)
+            let length = bytes.count - first
+            if length >= 8 { return UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: first, as: UInt64.self)) }
             var word: UInt64 = 0
             for offset in 0..<length { word = word << 8 | UInt64(bytes[first + offset]) }
             return word << UInt64(8 * (8 - length))
         }
         entries.append(
             Entry(
-                beginning: beginning, start: start, count: Int32(truncatingIfNeeded: count),
-                idCount: Int32(truncatingIfNeeded: idCount)))
+                beginning: beginning, start: UInt32(truncatingIfNeeded: start),
+                count: UInt16(truncatingIfNeeded: count), idCount: UInt16(truncatingIfNeeded: idCount)))
     }
 
-    func sort() {
+    // MARK: Sorting
+
+    /// Below this many entries, comparing is faster than counting.
+    private static let entriesOfRadixSort = 1000
+
+    /// Sorts the entries by their bytes: by the eight at their beginning, a byte at a time from the last to the first
+    /// (LSD radix sort), then those that begin alike by comparing the rest.
+    mutating func sort() {
         let bytes = bytes
         bytes.withUnsafeBytes { bytes in
-            entries.sort { Self.precedes($0, bytes, $1, bytes) }
+            guard entries.count >= Self.entriesOfRadixSort else {
+                entries.sort { Self.precedes($0, bytes, $1, bytes) }
+                return
+            }
+            sortByBeginning()
+            entries.withUnsafeMutableBufferPointer { entries in
+                var first = 0
+                while first < entries.count {
+                    var end = first + 1
+                    while end < entries.count, entries[end].beginning == entries[first].beginning { end += 1 }
+                    if end - first > 1 { entries[first..<end].sort { Self.precedes($0, bytes, $1, bytes) } }
+                    first = end
+                }
+            }
+        }
+    }
+
+    private mutating func sortByBeginning() {
+        var counts = [Int](repeating: 0, count: 8 * 256)
+        for entry in entries {
+            for place in 0..<8 { counts[place << 8 + Int(entry.beginning >> (8 * UInt64(place)) & 255)] += 1 }
+        }
+        var other = entries
+        for place in 0..<8 {
+            let range = (place << 8)..<((place + 1) << 8)
+            // A byte that is the same everywhere orders nothing.
+            if counts[range].contains(entries.count) { continue }
+            var sum = 0
+            for slot in range {
+                let count = counts[slot]
+                counts[slot] = sum
+                sum += count
+            }
+            let shift = 8 * UInt64(place)
+            entries.withUnsafeBufferPointer { source in
+                other.withUnsafeMutableBufferPointer { target in
+                    counts.withUnsafeMutableBufferPointer { counts in
+                        for entry in source {
+                            let slot = place << 8 + Int(entry.beginning >> shift & 255)
+                            target[counts[slot]] = entry
+                            counts[slot] += 1
+                        }
+                    }
+                }
+            }
+            swap(&entries, &other)
         }
     }
 
@@ -74,10 +129,15 @@ final class IndexRun: @unchecked Sendable {
         _ left: Entry, _ leftBytes: UnsafeRawBufferPointer, _ right: Entry, _ rightBytes: UnsafeRawBufferPointer
     ) -> Bool {
         if left.beginning != right.beginning { return left.beginning < right.beginning }
-        let one = UnsafeRawBufferPointer(rebasing: leftBytes[left.start..<(left.start + Int(left.count))])
-        let two = UnsafeRawBufferPointer(rebasing: rightBytes[right.start..<(right.start + Int(right.count))])
-        return unsafe RawSpan(_unsafeBytes: one).precedes(RawSpan(_unsafeBytes: two))
+        let (one, other) = (key(left, leftBytes), key(right, rightBytes))
+        return unsafe RawSpan(_unsafeBytes: one).precedes(RawSpan(_unsafeBytes: other))
     }
+
+    private static func key(_ entry: Entry, _ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: bytes[Int(entry.start)..<(Int(entry.start) + Int(entry.count))])
+    }
+
+    // MARK: Writing
 
     /// Cuts sorted runs at a key in the middle of the longest, into parts that do not overlap and are not empty.
     static func halves(_ runs: [IndexRun]) -> (low: [Range<Int>], high: [Range<Int>]) {
@@ -102,44 +162,70 @@ final class IndexRun: @unchecked Sendable {
     }
 
     /// Writes parts of sorted runs as one table. The runs have no entry in common, being of different documents.
-    static func write(_ runs: [IndexRun], _ ranges: [Range<Int>], to table: SortedTable) throws(EngineError) {
+    static func write(_ runs: [IndexRun], _ ranges: [Range<Int>], to table: SortedTable) throws(StorageError) {
         guard runs.count == 2 else {
             for (run, range) in zip(runs, ranges) {
-                for position in range { try run.write(position, to: table) }
+                try run.reading(range) { (cursor) throws(StorageError) in
+                    while !cursor.isAtEnd { try cursor.write(to: table) }
+                }
             }
             return
         }
-        let (one, two) = (runs[0], runs[1])
-        var (first, second) = (ranges[0].lowerBound, ranges[1].lowerBound)
-        while first < ranges[0].upperBound, second < ranges[1].upperBound {
-            let isFirst = one.bytes.withUnsafeBytes { bytes in
-                two.bytes.withUnsafeBytes { others in
-                    precedes(one.entries[first], bytes, two.entries[second], others)
+        try runs[0].reading(ranges[0]) { (one) throws(StorageError) in
+            try runs[1].reading(ranges[1]) { (other) throws(StorageError) in
+                while !one.isAtEnd, !other.isAtEnd {
+                    if precedes(one.entry, one.bytes, other.entry, other.bytes) {
+                        try one.write(to: table)
+                    } else {
+                        try other.write(to: table)
+                    }
                 }
-            }
-            if isFirst {
-                try one.write(first, to: table)
-                first += 1
-            } else {
-                try two.write(second, to: table)
-                second += 1
+                while !one.isAtEnd { try one.write(to: table) }
+                while !other.isAtEnd { try other.write(to: table) }
             }
         }
-        for position in first..<ranges[0].upperBound { try one.write(position, to: table) }
-        for position in second..<ranges[1].upperBound { try two.write(position, to: table) }
     }
 
-    private func write(_ position: Int, to table: SortedTable) throws(EngineError) {
-        let entry = entries[position]
-        let length: [2 of UInt8] = [
-            UInt8(truncatingIfNeeded: entry.idCount >> 8), UInt8(truncatingIfNeeded: entry.idCount)
-        ]
-        let bytes = bytes
-        let key = bytes.span.bytes.extracting(entry.start..<(entry.start + Int(entry.count)))
-        do throws(StorageError) {
-            try table.put(key: key, value: length.span.bytes)
-        } catch {
-            throw EngineError(error)
+    /// A place in a run that is being written.
+    private struct Cursor {
+        let entries: UnsafeBufferPointer<Entry>
+        let bytes: UnsafeRawBufferPointer
+        var position: Int
+        let end: Int
+
+        /// So far ahead their bytes are fetched.
+        private static let distance = 12
+
+        init(_ entries: UnsafeBufferPointer<Entry>, _ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) {
+            self.entries = entries
+            self.bytes = bytes
+            position = range.lowerBound
+            end = range.upperBound
+        }
+
+        var isAtEnd: Bool { position == end }
+        var entry: Entry { entries[position] }
+
+        mutating func write(to table: SortedTable) throws(StorageError) {
+            let later = position + Self.distance
+            if later < end { SortedTable.prefetch(IndexRun.key(entries[later], bytes)) }
+            let entry = entry
+            let length: [2 of UInt8] = [
+                UInt8(truncatingIfNeeded: entry.idCount >> 8), UInt8(truncatingIfNeeded: entry.idCount)
+            ]
+            try table.put(key: unsafe RawSpan(_unsafeBytes: IndexRun.key(entry, bytes)), value: length.span.bytes)
+            position += 1
+        }
+    }
+
+    private func reading(
+        _ range: Range<Int>, _ body: (inout Cursor) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        try entries.withUnsafeBufferPointer { (entries) throws(StorageError) in
+            try bytes.withUnsafeBufferPointer { (bytes) throws(StorageError) in
+                var cursor = Cursor(entries, UnsafeRawBufferPointer(bytes), range)
+                try body(&cursor)
+            }
         }
     }
 }
@@ -159,7 +245,8 @@ extension Index {
         } catch {
             throw EngineError(error)
         }
-        key.withUnsafeBytes { bytes.append(contentsOf: $0.dropFirst(DocumentKey.prefixLength)) }
+        let id = key.extracting(DocumentKey.prefixLength...)
+        id.withUnsafeBytes { bytes.append(contentsOf: $0) }
         return true
     }
 }

@@ -14,7 +14,9 @@ import Synchronization
 struct IndexTableBuild {
     enum Outcome {
         /// Entries of all documents until here are in the index.
-        case built(after: [UInt8], scanned: Int, isLast: Bool)
+        case built(after: [UInt8], scanned: Int)
+        /// Entries of all documents are in the index, and its record says so.
+        case ready
         /// It was dropped.
         case dropped
         /// So many entries were taken out meanwhile that nobody remembers them: to be built in another way, from here.
@@ -56,16 +58,24 @@ struct IndexTableBuild {
                 })
         else { return .dropped }
         defer { index.removals.finish() }
-        let (runs, last, isLast) = try gather(after: after)
+        let gathered = try gather(after: after, scanned: scanned)
+        let (runs, last, isLast) = (gathered.runs, gathered.last, gathered.isLast)
         let now = scanned + runs.reduce(0) { $0 + $1.scanned }
-        let tables = try write(runs)
-        guard !index.removals.isOverfull else { return .tooManyWrites(after: after, scanned: scanned) }
-        if !tables.isEmpty {
-            // What the entries were made of must not get lost when they do not, and the record has to be there first.
+        var marker: CommitWait?
+        if runs.contains(where: { !$0.isEmpty }) {
+            // What the entries were made of must not get lost when they do not, and the record has to be there first. The
+            // device can take it while the tables are written.
             var batch = WriteBatch()
             put(CatalogRecord.IndexProgress(after: after, scanned: scanned, isIngesting: true), in: &batch)
-            let marker = batch
-            guard try commit(.sync, making: { marker }) else { return .dropped }
+            let record = batch
+            marker = try queue(.sync, making: { record })
+            if marker == nil { return .dropped }
+            engine.store.commitPending()
+        }
+        let tables = try write(runs)
+        try marker?.wait()
+        guard !index.removals.isOverfull else { return .tooManyWrites(after: after, scanned: scanned) }
+        if !tables.isEmpty {
             try translating { () throws(StorageError) in try engine.store.ingest(tables) }
         }
         return try finish(after: last.isEmpty ? after : last, scanned: now, isLast: isLast)
@@ -74,11 +84,18 @@ struct IndexTableBuild {
     /// Takes out what came back, and says how far the index is. What is noted is kept until that is queued.
     private func finish(after: [UInt8], scanned: Int, isLast: Bool) throws(EngineError) -> Outcome {
         var isForgotten = false
-        let isThere = try commit(.os) {
+        let isThere = try commit(isLast ? .sync : .os) {
             var batch = WriteBatch()
             if let removed = index.removals.keys {
                 for key in removed { batch.delete(.indexes, key: key) }
-                put(CatalogRecord.IndexProgress(after: after, scanned: scanned), in: &batch)
+                if isLast {
+                    batch.put(
+                        .catalog, key: CatalogRecord.indexKey(index.number),
+                        value: CatalogRecord.indexValue(index, isReady: true))
+                    batch.delete(.catalog, key: CatalogRecord.indexProgressKey(index.number))
+                } else {
+                    put(CatalogRecord.IndexProgress(after: after, scanned: scanned), in: &batch)
+                }
             } else {
                 isForgotten = true
                 batch.deleteRange(.indexes, lower: index.range.lower, upper: index.range.upper)
@@ -93,14 +110,24 @@ struct IndexTableBuild {
             try translating { () throws(StorageError) in _ = try engine.store.write(batch, durability: .os) }
             return .dropped
         }
-        return isForgotten
-            ? .tooManyWrites(after: [], scanned: 0) : .built(after: after, scanned: scanned, isLast: isLast)
+        if isForgotten { return .tooManyWrites(after: [], scanned: 0) }
+        return isLast ? .ready : .built(after: after, scanned: scanned)
     }
 
     /// Commits what `make` makes, under all latches, and waits for it; false when the index is gone.
     private func commit(
         _ durability: NexaEngine.Durability, making make: () -> WriteBatch
     ) throws(EngineError) -> Bool {
+        guard let outcome = try queue(durability, making: make) else { return false }
+        engine.store.commitPending(mayFlush: true)
+        try outcome.wait()
+        return true
+    }
+
+    /// Queues what `make` makes, under all latches; `nil` when the index is gone.
+    private func queue(
+        _ durability: NexaEngine.Durability, making make: () -> WriteBatch
+    ) throws(EngineError) -> CommitWait? {
         while true {
             guard !isClosing() else { throw EngineError(.shuttingDown, "The server is shutting down") }
             let outcome = CommitWait()
@@ -110,16 +137,12 @@ struct IndexTableBuild {
                     try engine.enqueue(make(), WriteOptions(durability: durability)) { outcome.finish($0) }
                     return true
                 }
-                guard isQueued else { return false }
+                return isQueued ? outcome : nil
             } catch {
                 // Writers come first when there is too much to do.
                 guard error.code == .overloaded else { throw error }
                 usleep(50_000)
-                continue
             }
-            engine.store.commitPending(mayFlush: true)
-            try outcome.wait()
-            return true
         }
     }
 
@@ -131,18 +154,118 @@ struct IndexTableBuild {
 
     // MARK: Gathering
 
-    private func gather(after: [UInt8]) throws(EngineError) -> (runs: [IndexRun], last: [UInt8], isLast: Bool) {
+    private struct Gathered {
+        var runs: [IndexRun]
+        /// The key of the last document that was looked at; empty when there was none.
+        var last: [UInt8]
+        /// There are no documents behind it.
+        var isLast: Bool
+    }
+
+    /// What is gathered at once by all threads together.
+    private static let maximumBytes = 2 * IndexRun.maximumBytes
+
+    private func gather(after: [UInt8], scanned: Int) throws(EngineError) -> Gathered {
         let lower = after.isEmpty ? DocumentKey.prefix(collection.number) : after + [0]
         let upper = DocumentKey.end(collection.number)
+        // Most likely all that is left fits: then each thread walks on its own. Otherwise they go through the documents in
+        // their order, so that the building can go on behind those whose entries are in.
+        if (engine.estimatedDocumentCount(of: collection) - scanned) * IndexRun.leastBytes <= Self.maximumBytes {
+            let scan = try translating { () throws(StorageError) in
+                try SplitScan(try engine.store.snapshot(), lower: lower, upper: upper)
+            }
+            let bytes = Counter()
+            let runs = try gather { run throws(EngineError) in try fill(&run, from: scan, bytes) }
+            if bytes.sum.load(ordering: .relaxed) <= Self.maximumBytes {
+                return Gathered(runs: runs, last: scan.last, isLast: true)
+            }
+            index.build.scanned.store(scanned, ordering: .relaxed)
+        }
         let iterator = try Self.iterator(engine.store, lower, upper)
         let scan = SharedScan(iterator)
-        let mine = IndexGathering(scan, index, engine, isClosing)
-        let theirs = IndexGathering(scan, index, engine, isClosing)
+        let runs = try gather { run throws(EngineError) in try fill(&run, from: scan) }
+        let position = scan.position
+        return Gathered(runs: runs, last: position.last, isLast: position.isAtEnd)
+    }
+
+    /// Fills runs on as many threads, and sorts them.
+    private func gather(
+        _ fill: @escaping @Sendable (inout IndexRun) throws(EngineError) -> Void
+    ) throws(EngineError) -> [IndexRun] {
+        let mine = IndexGathering(index, fill)
+        let theirs = IndexGathering(index, fill)
         let helper = engine.scanHelpers.start { theirs.run() }
         mine.run()
         helper?.join()
-        let position = scan.position
-        return ([try mine.result(), try theirs.result()], position.last, position.isAtEnd)
+        return [try mine.result(), try theirs.result()]
+    }
+
+    private func fill(_ run: inout IndexRun, from scan: SplitScan, _ bytes: Counter) throws(EngineError) {
+        var known = 0
+        var unsaid = 0
+        try scan.walk { (key, document) throws(EngineError) in
+            try add(document, key, to: &run)
+        } pause: { (count) throws(EngineError) in
+            guard !isClosing() else { throw EngineError(.shuttingDown, "The server is shutting down") }
+            unsaid += count
+            let sum = bytes.sum.add(run.byteCount - known, ordering: .relaxed).newValue
+            known = run.byteCount
+            if sum > Self.maximumBytes { scan.end() }
+            if unsaid >= 512 || count < 64 {
+                noteScanned(unsaid)
+                unsaid = 0
+            }
+        }
+        noteScanned(unsaid)
+    }
+
+    private func fill(_ run: inout IndexRun, from scan: SharedScan) throws(EngineError) {
+        var batch = ScanBatch()
+        do throws(EngineError) {
+            while !run.isFull, try scan.take(&batch) {
+                guard !isClosing() else { throw EngineError(.shuttingDown, "The server is shutting down") }
+                try batch.forEach { (_, key, document) throws(EngineError) in try add(document, key, to: &run) }
+                noteScanned(batch.count)
+            }
+        } catch {
+            scan.end()
+            throw error
+        }
+    }
+
+    private func add(_ document: RawSpan, _ key: RawSpan, to run: inout IndexRun) throws(EngineError) {
+        var isInvalid = false
+        while true {
+            do throws(EngineError) {
+                guard isInvalid else { return try run.add(document, key: key) }
+                return try lookAgain(key.withUnsafeBytes { Array($0) })
+            } catch {
+                if error.code == .overloaded {
+                    guard !isClosing() else { throw error }
+                    usleep(50_000)
+                } else {
+                    guard !isInvalid else { throw error }
+                    isInvalid = true
+                }
+            }
+        }
+    }
+
+    /// What cannot be indexed is a document of the past. Writes maintain the index since then, so if it is gone or was
+    /// changed so that it can be indexed, there is nothing left to do.
+    private func lookAgain(_ key: [UInt8]) throws(EngineError) {
+        let latch = engine.latches.latch(of: key)
+        latch.lock()
+        defer { latch.unlock() }
+        guard let document = try engine.current(key, latch) else { return }
+        _ = try index.entries(of: document.span.bytes, key: key)
+    }
+
+    private func noteScanned(_ count: Int) {
+        let scanned = index.build.scanned.add(count, ordering: .relaxed).newValue
+        if scanned > index.build.total.load(ordering: .relaxed) {
+            index.build.total.store(scanned, ordering: .relaxed)
+        }
     }
 
     private static func iterator(
@@ -185,75 +308,33 @@ struct IndexTableBuild {
     }
 }
 
+/// Counts for several threads.
+private final class Counter: Sendable {
+    let sum = Atomic<Int>(0)
+}
+
 /// One thread's part of gathering entries.
 ///
 /// `@unchecked Sendable`: it is run by one thread, which another waits for before it asks for the result.
 private final class IndexGathering: @unchecked Sendable {
-    private let scan: SharedScan
-    private let index: Index
-    private let entries: IndexRun
-    private let engine: Engine
-    private let isClosing: @Sendable () -> Bool
-    private var error: EngineError?
+    private let fill: @Sendable (inout IndexRun) throws(EngineError) -> Void
+    private var entries: Result<IndexRun, EngineError>
 
-    init(_ scan: SharedScan, _ index: Index, _ engine: Engine, _ isClosing: @escaping @Sendable () -> Bool) {
-        self.scan = scan
-        self.index = index
-        self.engine = engine
-        self.isClosing = isClosing
-        entries = IndexRun(index)
+    init(_ index: Index, _ fill: @escaping @Sendable (inout IndexRun) throws(EngineError) -> Void) {
+        self.fill = fill
+        entries = .success(IndexRun(index))
     }
 
     func run() {
-        var batch = ScanBatch()
-        do throws(EngineError) {
-            while !entries.isFull, try scan.take(&batch) {
-                guard !isClosing() else { throw EngineError(.shuttingDown, "The server is shutting down") }
-                try batch.forEach { (_, key, document) throws(EngineError) in try add(document, key) }
-                let scanned = index.build.scanned.add(batch.count, ordering: .relaxed).newValue
-                if scanned > index.build.total.load(ordering: .relaxed) {
-                    index.build.total.store(scanned, ordering: .relaxed)
-                }
-            }
-            entries.sort()
-        } catch {
-            self.error = error
-            scan.end()
+        entries = Result { () throws(EngineError) in
+            var run = try entries.get()
+            try fill(&run)
+            run.sort()
+            return run
         }
     }
 
-    private func add(_ document: RawSpan, _ key: RawSpan) throws(EngineError) {
-        var isInvalid = false
-        while true {
-            do throws(EngineError) {
-                guard isInvalid else { return try entries.add(document, key: key) }
-                return try lookAgain(key.withUnsafeBytes { Array($0) })
-            } catch {
-                if error.code == .overloaded {
-                    guard !isClosing() else { throw error }
-                    usleep(50_000)
-                } else {
-                    guard !isInvalid else { throw error }
-                    isInvalid = true
-                }
-            }
-        }
-    }
-
-    /// What cannot be indexed is a document of the past. Writes maintain the index since then, so if it is gone or was
-    /// changed so that it can be indexed, there is nothing left to do.
-    private func lookAgain(_ key: [UInt8]) throws(EngineError) {
-        let latch = engine.latches.latch(of: key)
-        latch.lock()
-        defer { latch.unlock() }
-        guard let document = try engine.current(key, latch) else { return }
-        _ = try index.entries(of: document.span.bytes, key: key)
-    }
-
-    func result() throws(EngineError) -> IndexRun {
-        if let error { throw error }
-        return entries
-    }
+    func result() throws(EngineError) -> IndexRun { try entries.get() }
 }
 
 /// One thread's part of writing sorted entries.
@@ -273,8 +354,10 @@ private final class IndexTableWriting: @unchecked Sendable {
 
     func run() {
         outcome = Result { () throws(EngineError) in
-            try IndexRun.write(runs, ranges, to: table)
-            try translating { () throws(StorageError) in try table.finish() }
+            try translating { () throws(StorageError) in
+                try IndexRun.write(runs, ranges, to: table)
+                try table.finish()
+            }
         }
     }
 

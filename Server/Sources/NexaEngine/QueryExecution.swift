@@ -295,8 +295,7 @@ public final class QueryExecution: @unchecked Sendable {
             var end = try snapshot.makeIterator(.documents, lower: lower, upper: upper)
             guard try end.retreat() else { return nil }
             let last = end.key.withUnsafeBytes { Array($0) }
-            return ScanSharing.Part(
-                lower: lower, upper: last + [0], number: UInt64(examined), endNumber: 1 << 62)
+            return ScanSharing.Part(lower: lower, upper: last + [0], number: UInt64(examined))
         } catch {
             throw EngineError(error)
         }

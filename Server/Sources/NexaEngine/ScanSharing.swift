@@ -11,8 +11,8 @@ final class ScanSharing: Sendable {
     struct Part: Sendable, Equatable {
         var lower: [UInt8]
         var upper: [UInt8]
-        var number: UInt64
-        var endNumber: UInt64
+        var number: UInt64 = 0
+        var endNumber: UInt64 = 1 << 62
 
         /// Numbers that a part needs at least: no range has as many documents.
         private static let leastNumbers: UInt64 = 1 << 40
@@ -64,15 +64,21 @@ final class ScanSharing: Sendable {
     private struct State {
         var offered: [Part] = []
         /// Threads that walk a part.
-        var walking = 1
+        var walking = 0
         /// Threads that wait for one.
         var waiting = 0
     }
 
-    /// One thread walks from the beginning.
-    private let state = Monitor(State())
+    private let state: Monitor<State>
     private let wanted = Atomic<Int>(0)
     private let ended = Atomic<Bool>(false)
+
+    /// - Parameter first: what is walked; `nil` when one thread walks it already.
+    init(_ first: Part? = nil) {
+        var state = State()
+        if let first { state.offered = [first] } else { state.walking = 1 }
+        self.state = Monitor(state)
+    }
 
     /// Whether a thread waits for a part, most likely.
     var isWanted: Bool { wanted.load(ordering: .relaxed) > 0 }

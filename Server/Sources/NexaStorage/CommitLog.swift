@@ -35,6 +35,8 @@ final class CommitLog: @unchecked Sendable {
         /// The tables hold everything up to here.
         var checkpoint: UInt64
         var bytesSinceCheckpoint = 0
+        /// What is written at a time; a moving average.
+        var groupBytes = 0
         /// How many need all files to stay.
         var holds = 0
     }
@@ -55,6 +57,8 @@ final class CommitLog: @unchecked Sendable {
 
     private static let zeroStep = 256 << 10
     private static let zeroAhead = 4 << 20
+    /// Above this, a flush takes long for what it writes: zeros, which the device writes too, would not pay.
+    private static let zeroedGroupBytes = 64 << 10
     private static let keptStaging = 8 << 20
 
     /// Begins a new file behind everything that recovery found, of which `history` is kept for readers.
@@ -185,6 +189,7 @@ final class CommitLog: @unchecked Sendable {
             }
             shared.active.end += size
             shared.bytesSinceCheckpoint += size
+            shared.groupBytes = (shared.groupBytes * 3 + size) / 4
             return (shared.active.file, offset)
         }
     }
@@ -193,7 +198,10 @@ final class CommitLog: @unchecked Sendable {
 
     /// True when `extendZeros` has something to do.
     var wantsZeros: Bool {
-        shared.withLock { $0.active.zeroEnd < segmentBytes && $0.active.zeroEnd - $0.active.end < Self.zeroAhead / 2 }
+        shared.withLock { shared in
+            shared.active.zeroEnd < segmentBytes && shared.active.zeroEnd - shared.active.end < Self.zeroAhead / 2
+                && shared.groupBytes < Self.zeroedGroupBytes
+        }
     }
 
     /// Bytes logged since the last checkpoint.

@@ -56,6 +56,8 @@ final class CommitQueue: Sendable {
 
     /// A group ends at this size even if more is waiting, to bound latency and memory.
     private static let groupBytes = 16 << 20
+    /// More than this is left to the thread, so that the caller can prepare the next batch meanwhile.
+    private static let callerBytes = 64 << 10
     /// How many groups a caller commits for others before the thread takes over.
     private static let callerGroups = 4
     /// A flush slower than this is never made on the caller's thread.
@@ -150,7 +152,9 @@ final class CommitQueue: Sendable {
             let step = state.withLock { state -> Step in
                 let isLeader = groups > 0
                 guard isLeader || !state.hasLeader else { return .leave(wake: false) }
-                let mayLead = groups < maximumGroups && (mayFlush || state.waitingSyncs == 0)
+                let mayLead =
+                    groups < maximumGroups && (mayFlush || state.waitingSyncs == 0)
+                    && (maximumGroups == .max || state.waitingBytes <= Self.callerBytes)
                 if mayLead, !state.waiting.isEmpty, state.failure == nil {
                     state.hasLeader = true
                     return .commit(Self.takeGroup(&state))

@@ -49,6 +49,14 @@ public final class SortedTable: @unchecked Sendable {
         if let failure { throw .rocks(failure, doing: "write a table") }
     }
 
+    /// Begins to fetch the bytes of a key that is put soon from memory, without waiting for them: keys that were sorted lie
+    /// anywhere.
+    public static func prefetch(_ key: UnsafeRawBufferPointer) {
+        guard let start = key.baseAddress, !key.isEmpty else { return }
+        nexa_prefetch(start)
+        nexa_prefetch(start + (key.count - 1))
+    }
+
     /// Brings the file onto the device. It needs to have at least one key.
     public func finish() throws(StorageError) {
         var failure: UnsafeMutablePointer<CChar>?
@@ -82,11 +90,11 @@ extension Store {
 }
 
 extension RocksDatabase {
-    /// How files are written that are to be ingested: entries of indexes, mostly, which nobody looks up one by one, and
-    /// which the next compaction compresses as the others.
+    /// How files are written that are to be ingested: entries of indexes, mostly, which nobody looks up one by one. What
+    /// they have in common with the one before is left out anyway; the next compaction compresses them as the others.
     static func makeTableOptions() -> OpaquePointer {
         let options: OpaquePointer = rocksdb_options_create()
-        rocksdb_options_set_compression(options, Int32(rocksdb_lz4_compression))
+        rocksdb_options_set_compression(options, Int32(rocksdb_no_compression))
         let table = rocksdb_block_based_options_create()
         rocksdb_block_based_options_set_block_size(table, 16 << 10)
         rocksdb_block_based_options_set_format_version(table, 5)
