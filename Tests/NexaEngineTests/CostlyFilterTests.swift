@@ -78,10 +78,28 @@ import Testing
         #expect(counter.value > 3)
     }
 
+    @Test func aSubscriptionIsReadInParts() async throws {
+        let fixture = try Fixture()
+        let start = try fixture.engine.changes().position
+        try await Self.fill(fixture)
+        let plain = try fixture.engine.changes(ChangeSelection(filter: ["n": ["$gte": 0]]), after: start)
+        #expect(!plain.isCold)
+        let costly = try fixture.engine.changes(ChangeSelection(filter: ["$expr": Self.slow]), after: start)
+        #expect(costly.isCold, "no event loop reads it")
+        var events = 0
+        var parts = 1
+        while try costly.read({ _ in
+            events += 1
+            return true
+        }) == .more { parts += 1 }
+        #expect(events == Self.count)
+        #expect(parts > 1)
+    }
+
     /// The limit of one string does not hold for each element of an array.
     @Test func patternsOverManyStringsHaveALimit() throws {
         let text = String(repeating: "a", count: 80)
-        let document: Document = ["_id": 1, "l": .array(Array(repeating: .string(text), count: 60_000))]
+        let document: Document = ["_id": 1, "l": .array(Array(repeating: .string(text), count: 300_000))]
         let filter = try QueryFilter(compiling: ["l": ["$regex": "a.*a.*a.*[cd]"]])
         #expect(filter.isCostly)
         let encoded = MessagePack.encode(document)

@@ -91,14 +91,18 @@ public final class ChangeCursor: @unchecked Sendable {
         }
     }
 
-    /// True when reading may wait for the device, so that an event loop should leave it to another thread.
-    public var isCold: Bool { cursor.isCold }
+    /// True when reading may wait for the device, or for a costly filter, so that an event loop should leave it to another
+    /// thread.
+    public var isCold: Bool { cursor.isCold || filter?.isCostly == true }
+
+    /// For how long a costly filter is evaluated before others have their turn.
+    private static let longestRead = Duration.milliseconds(50)
 
     /// True when something was committed that was not read yet.
     public var hasMore: Bool { isInside || store.commitSequence >= cursor.next }
 
     /// Passes changes to `body`, in order, until it returns false (which it does when it wants no more after this
-    /// one), until about `scanning` bytes of log were looked at, or until all are read.
+    /// one), until about `scanning` bytes of log were looked at, a costly filter took long, or all are read.
     ///
     /// - Parameter permitting: whether the reader may see changes of a database; the others are passed over.
     /// - Throws: `.historyLost` when the changes were removed from the log meanwhile, or are damaged; `.storage`.
@@ -109,7 +113,9 @@ public final class ChangeCursor: @unchecked Sendable {
         do throws(StorageError) {
             let limit = store.commitSequence
             var scanned = 0
+            let end = filter?.isCostly == true ? ContinuousClock.now + Self.longestRead : nil
             while scanned < maximumBytes {
+                if let end, end <= .now { return .more }
                 if !isInside {
                     guard try cursor.advance(upTo: limit) else {
                         if let run = store.run(of: limit), limit > position.sequence {
