@@ -50,6 +50,19 @@ import Testing
         #expect(try fixture.engine.checkIndexes(database: "default", collection: "c") == [])
     }
 
+    /// More than is gathered at once is gathered in several rounds, also where that shows late.
+    @Test(arguments: [20 << 10, 200 << 10])
+    func largerIndexesAreGatheredInRounds(bytes: Int) async throws {
+        let fixture = try Fixture { $0.indexGatheringBytes = bytes }
+        try await Self.load(fixture, arrays: 0)
+        for keys in [[IndexDefinition.Key("n")], [.init("a"), .init("n", isDescending: true)]] {
+            let status = try await fixture.engine.makeIndex(IndexDefinition(keys: keys))
+            #expect(status.state == .ready)
+            #expect(status.scanned == Self.count)
+        }
+        #expect(try fixture.engine.checkIndexes(database: "default", collection: "c") == [])
+    }
+
     /// Arrays and values that are cut go the long way.
     @Test func largeIndexesOfArrays() async throws {
         let fixture = try Fixture()

@@ -7,18 +7,21 @@ final class Fixture {
     let directory: TemporaryDirectory
     private(set) var engine: Engine
 
-    init() throws {
+    init(_ configure: (inout EngineOptions) -> Void = { _ in }) throws {
         directory = try TemporaryDirectory(inMemory: true)
-        engine = try Self.open(directory.path)
+        engine = try Self.open(directory.path, configure)
     }
 
     deinit { engine.close() }
 
-    static func open(_ path: String) throws(EngineError) -> Engine {
+    static func open(
+        _ path: String, _ configure: (inout EngineOptions) -> Void = { _ in }
+    ) throws(EngineError) -> Engine {
         var options = EngineOptions()
         options.blockCacheBytes = 8 << 20
         options.documentCacheBytes = 1 << 20
         options.writeBufferBytes = 4 << 20
+        configure(&options)
         return try Engine.open(at: path, options: options)
     }
 

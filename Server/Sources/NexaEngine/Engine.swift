@@ -14,6 +14,8 @@ public final class Engine: Sendable {
     let catalog: Catalog
     let users: UserDirectory
     let latches = LatchTable()
+    /// Bytes of entries that are gathered at once for an index that is being built.
+    let indexGatheringBytes: Int
     let identifiers = DocumentIDGenerator()
 
     let builder = IndexBuilder()
@@ -35,6 +37,7 @@ public final class Engine: Sendable {
         self.temporaryDirectory = temporaryDirectory
         self.store = store
         onNotice = options.onNotice
+        indexGatheringBytes = options.indexGatheringBytes
         sweeper = ExpirySweeper(interval: options.expiryInterval)
         catalog = Catalog(store, contents)
         users = UserDirectory(

@@ -59,6 +59,8 @@ public struct EngineOptions: Sendable {
     public var vectorThreads = max(1, Self.processorCount / 2)
     /// Bytes of one log file. For tests.
     @_spi(Testing) public var logFileBytes = 32 << 20
+    /// Bytes of entries that are gathered at once for an index that is being built. For tests.
+    @_spi(Testing) public var indexGatheringBytes = 64 << 20
     /// Called after commits became visible, by the thread that made them; has to be quick and must not write.
     public var onCommit: @Sendable () -> Void = {}
     /// Called after a change of users that sessions have to look at, by the thread that made it; has to be quick.

@@ -15,8 +15,6 @@ struct IndexRun: Sendable {
         var idCount: UInt16
     }
 
-    /// Entries are sorted when they have so many bytes, with what is kept beside them.
-    static let maximumBytes = 32 << 20
     /// About the least that an entry takes.
     static let leastBytes = 40
 
@@ -32,7 +30,6 @@ struct IndexRun: Sendable {
     var count: Int { entries.count }
     /// The bytes of the entries, with what is kept beside them.
     var byteCount: Int { bytes.count + entries.count * MemoryLayout<Entry>.stride }
-    var isFull: Bool { byteCount >= Self.maximumBytes }
 
     /// Adds the entries of a document.
     mutating func add(_ document: RawSpan, key documentKey: RawSpan) throws(EngineError) {

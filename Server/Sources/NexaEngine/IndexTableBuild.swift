@@ -11,7 +11,7 @@ import Synchronization
 /// meanwhile (`RemovedEntries`) and taken out again by the commit that says how far the index is. Until then a record says
 /// that files are on their way; who finds it after a crash begins anew, because entries of writes that got lost may be in
 /// the tables.
-struct IndexTableBuild {
+final class IndexTableBuild: Sendable {
     enum Outcome {
         /// Entries of all documents until here are in the index.
         case built(after: [UInt8], scanned: Int)
@@ -27,6 +27,17 @@ struct IndexTableBuild {
     let collection: Collection
     let engine: Engine
     let isClosing: @Sendable () -> Bool
+    /// Whether what was left turned out to be more than is gathered at once.
+    private let isTooLarge = Atomic<Bool>(false)
+    /// What is gathered at once by all threads together.
+    private var maximumBytes: Int { engine.indexGatheringBytes }
+
+    init(index: Index, collection: Collection, engine: Engine, isClosing: @escaping @Sendable () -> Bool) {
+        self.index = index
+        self.collection = collection
+        self.engine = engine
+        self.isClosing = isClosing
+    }
 
     /// Whether an index can be built in this way: a unique one needs a look at each other owner of a key.
     static func isPossible(_ index: Index) -> Bool { !index.definition.isUnique && index.vectors == nil }
@@ -162,28 +173,27 @@ struct IndexTableBuild {
         var isLast: Bool
     }
 
-    /// What is gathered at once by all threads together.
-    private static let maximumBytes = 2 * IndexRun.maximumBytes
-
     private func gather(after: [UInt8], scanned: Int) throws(EngineError) -> Gathered {
         let lower = after.isEmpty ? DocumentKey.prefix(collection.number) : after + [0]
         let upper = DocumentKey.end(collection.number)
-        // Most likely all that is left fits: then each thread walks on its own. Otherwise they go through the documents in
-        // their order, so that the building can go on behind those whose entries are in.
-        if (engine.estimatedDocumentCount(of: collection) - scanned) * IndexRun.leastBytes <= Self.maximumBytes {
+        // If all that is left fits, each thread walks on its own; what was removed counts in the estimate. Otherwise they go
+        // through the documents in their order, so that the building can go on behind those whose entries are in.
+        let estimate = (engine.estimatedDocumentCount(of: collection) - scanned) * IndexRun.leastBytes
+        if estimate <= 4 * maximumBytes, !isTooLarge.load(ordering: .relaxed) {
             let scan = try translating { () throws(StorageError) in
                 try SplitScan(try engine.store.snapshot(), lower: lower, upper: upper)
             }
             let bytes = Counter()
-            let runs = try gather { run throws(EngineError) in try fill(&run, from: scan, bytes) }
-            if bytes.sum.load(ordering: .relaxed) <= Self.maximumBytes {
+            let runs = try gather { [self] run throws(EngineError) in try fill(&run, from: scan, bytes) }
+            if bytes.sum.load(ordering: .relaxed) <= maximumBytes {
                 return Gathered(runs: runs, last: scan.last, isLast: true)
             }
+            isTooLarge.store(true, ordering: .relaxed)
             index.build.scanned.store(scanned, ordering: .relaxed)
         }
         let iterator = try Self.iterator(engine.store, lower, upper)
         let scan = SharedScan(iterator)
-        let runs = try gather { run throws(EngineError) in try fill(&run, from: scan) }
+        let runs = try gather { [self] run throws(EngineError) in try fill(&run, from: scan) }
         let position = scan.position
         return Gathered(runs: runs, last: position.last, isLast: position.isAtEnd)
     }
@@ -210,7 +220,7 @@ struct IndexTableBuild {
             unsaid += count
             let sum = bytes.sum.add(run.byteCount - known, ordering: .relaxed).newValue
             known = run.byteCount
-            if sum > Self.maximumBytes { scan.end() }
+            if sum > maximumBytes { scan.end() }
             if unsaid >= 512 || count < 64 {
                 noteScanned(unsaid)
                 unsaid = 0
@@ -222,7 +232,7 @@ struct IndexTableBuild {
     private func fill(_ run: inout IndexRun, from scan: SharedScan) throws(EngineError) {
         var batch = ScanBatch()
         do throws(EngineError) {
-            while !run.isFull, try scan.take(&batch) {
+            while run.byteCount < maximumBytes / 2, try scan.take(&batch) {
                 guard !isClosing() else { throw EngineError(.shuttingDown, "The server is shutting down") }
                 try batch.forEach { (_, key, document) throws(EngineError) in try add(document, key, to: &run) }
                 noteScanned(batch.count)
