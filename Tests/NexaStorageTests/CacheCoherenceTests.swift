@@ -16,11 +16,12 @@ import Testing
         [UInt8(number & 255), UInt8(number >> 8)] + [UInt8](repeating: UInt8(number % 251), count: number * 37 % 1500)
     }
 
+    /// The number that a value says; -1 when it is no value that was ever written.
     private static func number(_ value: [UInt8]?) -> Int {
-        guard let value, value.count >= 2 else { return 0 }
+        guard let value else { return 0 }
+        guard value.count >= 2 else { return -1 }
         let number = Int(value[0]) | Int(value[1]) << 8
-        #expect(value == Self.value(number))
-        return number
+        return value == Self.value(number) ? number : -1
     }
 
     /// A key's last acknowledged number.
@@ -28,75 +29,101 @@ import Testing
         let number = Atomic<Int>(0)
     }
 
-    @Test func nobodySeesWhatIsOverOrWhatIsOfAnotherMoment() async throws {
+    /// What was seen that may not be, by threads that are no part of a test.
+    private final class Findings: Sendable {
+        let list = Monitor<[String]>([])
+        let writing = Atomic<Int>(2)
+
+        func expect(_ isRight: Bool, _ what: @autoclosure () -> String) {
+            if !isRight { list.withLock { $0.append(what()) } }
+        }
+    }
+
+    // Threads of their own: tasks that never wait would take turns, not run beside each other.
+    @Test(.timeLimit(.minutes(10))) func nobodySeesWhatIsOverOrWhatIsOfAnotherMoment() throws {
         let directory = try TemporaryDirectory(inMemory: true)
         let store = try Store(at: directory.path, options: smallOptions)
         defer { store.close() }
         let acknowledged = (0..<Self.pairs).map { _ in Acknowledged() }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for writer in 0..<2 {
-                group.addTask {
-                    for round in 1...Self.rounds {
-                        for pair in 0..<Self.pairs where pair % 2 == writer {
-                            var batch = WriteBatch()
-                            batch.put(.documents, key: Self.key(pair, 0), value: Self.value(round))
-                            // Written twice: the last one counts.
-                            batch.put(.documents, key: Self.key(pair, 1), value: Self.value(round - 1))
-                            batch.put(.documents, key: Self.key(pair, 1), value: Self.value(round))
-                            if round % 7 == 0 {
-                                batch.delete(.documents, key: Self.key(pair, 2))
-                            } else {
-                                batch.put(.documents, key: Self.key(pair, 2), value: Self.value(round))
-                            }
-                            try store.write(batch, durability: .os)
-                            acknowledged[pair].number.store(round, ordering: .sequentiallyConsistent)
-                        }
-                        if round % 64 == 0 { await Task.yield() }
-                    }
+        let findings = Findings()
+        let writers = try (0..<2).map { writer in
+            try WorkerThread(name: "writer") {
+                do {
+                    try Self.write(store, acknowledged, writer)
+                } catch {
+                    findings.expect(false, "\(error)")
                 }
+                findings.writing.wrappingSubtract(1, ordering: .sequentiallyConsistent)
             }
-            for reader in 0..<2 {
-                group.addTask {
-                    for round in 0..<Self.rounds {
+        }
+        let readers = try (0..<2).map { _ in
+            try WorkerThread(name: "reader") {
+                do {
+                    while findings.writing.load(ordering: .sequentiallyConsistent) > 0 {
                         for pair in 0..<Self.pairs {
                             let least = acknowledged[pair].number.load(ordering: .sequentiallyConsistent)
                             let found = Self.number(try store.value(Self.key(pair, 0)))
-                            #expect(found >= least, "an acknowledged write was not seen")
+                            findings.expect(found >= least, "\(found) was read after \(least) was acknowledged")
                         }
-                        if round % 4 == reader { try Self.checkSnapshot(store, acknowledged) }
+                        for _ in 0..<10 { try Self.checkSnapshot(store, acknowledged, findings) }
                     }
+                } catch {
+                    findings.expect(false, "\(error)")
                 }
             }
-            try await group.waitForAll()
         }
-        try Self.checkSnapshot(store, acknowledged)
+        for thread in writers + readers { thread.join() }
+        try Self.checkSnapshot(store, acknowledged, findings)
+        #expect(findings.list.withLock { $0 } == [])
     }
 
-    private static func checkSnapshot(_ store: Store, _ acknowledged: [Acknowledged]) throws {
+    private static func write(_ store: Store, _ acknowledged: [Acknowledged], _ writer: Int) throws {
+        for round in 1...rounds {
+            for pair in 0..<pairs where pair % 2 == writer {
+                var batch = WriteBatch()
+                batch.put(.documents, key: key(pair, 0), value: value(round))
+                // Written twice: the last one counts.
+                batch.put(.documents, key: key(pair, 1), value: value(round - 1))
+                batch.put(.documents, key: key(pair, 1), value: value(round))
+                if round % 7 == 0 {
+                    batch.delete(.documents, key: key(pair, 2))
+                } else {
+                    batch.put(.documents, key: key(pair, 2), value: value(round))
+                }
+                try store.write(batch, durability: .os)
+                acknowledged[pair].number.store(round, ordering: .sequentiallyConsistent)
+            }
+        }
+    }
+
+    private static func checkSnapshot(_ store: Store, _ acknowledged: [Acknowledged], _ findings: Findings) throws {
         let least = acknowledged.map { $0.number.load(ordering: .sequentiallyConsistent) }
         let snapshot = try store.snapshot()
         var keys = KeyList()
         for pair in 0..<pairs { for half in UInt8(0)..<3 { keys.append(key(pair, half)) } }
         var first: [Int: Int] = [:]
-        for attempt in 0..<3 {
+        for attempt in 0..<2 {
             var found: [Int: Int] = [:]
             var last = -1
             try snapshot.get(.documents, keys) { number, value in
-                #expect(number > last, "in the order of the keys")
+                findings.expect(number > last, "the keys were not in order")
                 last = number
                 found[number] = Self.number(value.withUnsafeBytes { Array($0) })
                 return true
             }
             for pair in 0..<pairs {
                 let number = found[pair * 3] ?? 0
-                #expect(number >= least[pair] && number == found[pair * 3 + 1] ?? 0, "half of a commit")
-                #expect(number == 0 || found[pair * 3 + 2] ?? 0 == (number % 7 == 0 ? 0 : number))
+                let other = found[pair * 3 + 1] ?? 0
+                findings.expect(number >= least[pair], "\(number) is older than \(least[pair])")
+                findings.expect(number == other, "\(number) and \(other) were never there together")
+                let third = found[pair * 3 + 2] ?? 0
+                findings.expect(third == (number % 7 == 0 ? 0 : number), "\(number) and \(third)")
                 let single = try snapshot.get(.documents, key(pair, 1).span.bytes) { value in
                     Self.number(value.withUnsafeBytes { Array($0) })
                 }
-                #expect(single ?? 0 == number)
+                findings.expect(single ?? 0 == number, "\(number) alone was \(single ?? 0)")
             }
-            if attempt == 0 { first = found } else { #expect(found == first, "a snapshot changed") }
+            if attempt == 0 { first = found } else { findings.expect(found == first, "a snapshot changed") }
         }
     }
 

@@ -260,17 +260,25 @@ final class CommitQueue: Sendable {
     /// Takes what a batch changes out of the cache, and puts in what it writes: that is likely to be read.
     private func renew(_ payload: UnsafeRawBufferPointer, _ change: inout ValueCache.Change) {
         var reader = BatchReader(payload)
+        // Several keys at once, so that nothing waits for the memory of each.
+        var prepared: [ValueCache.KeyChange] = []
+        func finish() {
+            for one in prepared { cache.beginChange(one, &change) }
+            prepared.removeAll(keepingCapacity: true)
+        }
         while let operation = reader.next() {
+            guard operation.family == Store.cachedFamily.rawValue else { continue }
             switch operation {
-            case .put(let family, let key, let value):
-                if family == Store.cachedFamily.rawValue { cache.beginChange(key, value, &change) }
-            case .delete(let family, let key):
-                if family == Store.cachedFamily.rawValue { cache.beginChange(key, nil, &change) }
-            case .deleteRange(let family, _, _):
-                if family == Store.cachedFamily.rawValue { cache.beginChangeOfAll(&change) }
+            case .put(_, let key, let value): prepared.append(cache.prepareChange(key, value))
+            case .delete(_, let key): prepared.append(cache.prepareChange(key, nil))
+            case .deleteRange:
+                finish()
+                cache.beginChangeOfAll(&change)
             case .note: break
             }
+            if prepared.count == 32 { finish() }
         }
+        finish()
     }
 
     /// Fails a group, everything behind it, and everything to come.

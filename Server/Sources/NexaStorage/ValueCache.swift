@@ -132,7 +132,28 @@ final class ValueCache: Sendable {
     func beginChange(
         _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?, _ change: inout Change
     ) {
+        beginChange(KeyChange(hash: hash(key), key: key, value: value), &change)
+    }
+
+    /// A key that is about to change, and its new value, if it is to have one.
+    struct KeyChange {
+        fileprivate let hash: UInt64
+        fileprivate let key: UnsafeRawBufferPointer
+        fileprivate let value: UnsafeRawBufferPointer?
+    }
+
+    /// A change of a key for `beginChange`, for which memory is fetched meanwhile.
+    func prepareChange(_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?) -> KeyChange {
         let hash = hash(key)
+        if let base = slotBases[Int(hash >> 58)] {
+            nexa_prefetch(base + (Int(truncatingIfNeeded: hash) & slotMask) * ValueRing.slotSize)
+        }
+        return KeyChange(hash: hash, key: key, value: value)
+    }
+
+    /// Does what was prepared; see the other one.
+    func beginChange(_ prepared: KeyChange, _ change: inout Change) {
+        let (hash, key, value) = (prepared.hash, prepared.key, prepared.value)
         change.shards |= 1 << (hash >> 58)
         shard(hash).withLock { shard in
             shard.isChanging = true
