@@ -207,6 +207,36 @@ import Testing
     }
 }
 
+/// The configuration file, which loses against the command line.
+@Suite struct ConfigurationFileTests {
+    @Test func optionsOfAFileHoldUnlessFlagsSayOtherwise() throws {
+        let directory = try TemporaryDirectory()
+        let file = directory.path + "/nexadb.conf"
+        try Files.write(
+            Array("# where\n data-dir = \"\(directory.path)/data\"\r\nverbose=true\ncache-size = 32M\nport = 1\n".utf8),
+            to: file)
+        let checked = try ServerProcess.run(["--check-config", "--config", file])
+        #expect(checked.code == 0 && checked.text.contains("fine"), "\(checked.text)")
+        // It would not start at port 1, nor there without its data.
+        let server = try ServerProcess(data: directory.path + "/data", options: ["--config=\(file)"])
+        server.end(with: SIGTERM)
+        for (text, message) in [
+            ("colour = red", ":1: unknown option 'colour'"), ("\n\nport = x", ":3: port: a port is a number"),
+            ("cache-size = 12", "from 1M to 16T"), ("verbose = maybe", "true or false"), ("port", "needs a value"),
+            ("config = other", "unknown option 'config'"), ("help = true", "unknown option 'help'")
+        ] {
+            try Files.write(Array(text.utf8), to: file)
+            for flags in [["--check-config"], []] {
+                let wrong = try ServerProcess.run(flags + ["--config", file])
+                #expect(wrong.code == 2 && wrong.text.contains(message), "\(wrong.text)")
+            }
+        }
+        #expect(try ServerProcess.run(["--check-config", "--config", directory.path]).code == 2)
+        let certificate = try ServerProcess.run(["--check-config", "--tls-cert", directory.path + "/none.pem"])
+        #expect(certificate.code == 1 && certificate.text.contains("none.pem"))
+    }
+}
+
 /// Runs blocking work on a thread of its own, so that it holds up no task.
 func onThread(_ body: @escaping @Sendable () -> Void) async {
     await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in

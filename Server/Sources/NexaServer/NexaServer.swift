@@ -50,6 +50,14 @@ public final class NexaServer: Sendable {
         try NexaServer(configuration)
     }
 
+    /// Checks what can be checked of a configuration without starting: its limits, the certificates and their key.
+    ///
+    /// - Throws: `ServerError` that names what is wrong.
+    public static func check(_ configuration: Configuration) throws(ServerError) {
+        try configuration.check()
+        if let files = configuration.tls { _ = try ServerTLS(files) }
+    }
+
     private init(_ configuration: Configuration) throws(ServerError) {
         try configuration.check()
         let tls = try configuration.tls.map { (files) throws(ServerError) in try ServerTLS(files) }

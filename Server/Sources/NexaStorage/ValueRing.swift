@@ -59,11 +59,16 @@ struct ValueRing {
         // The largest power of two in it.
         let slotCount = 1 << (Int.bitWidth - 1 - (wanted / Self.bytesPerSlot).leadingZeroBitCount)
         let size = (wanted - slotCount * MemoryLayout<Slot>.stride) & ~7
-        let ring = malloc(size)
-        let slots = calloc(slotCount, MemoryLayout<Slot>.stride)
-        guard let ring, let slots else {
-            Glibc.free(ring)
-            Glibc.free(slots)
+        let slotBytes = slotCount * MemoryLayout<Slot>.stride
+        // Whole pages of zeros, which can be given back.
+        guard let slots = mmap(nil, slotBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+            slots != MAP_FAILED
+        else {
+            self.init(nil, 0, nil, 0)
+            return
+        }
+        guard let ring = malloc(size) else {
+            munmap(slots, slotBytes)
             self.init(nil, 0, nil, 0)
             return
         }
@@ -82,7 +87,7 @@ struct ValueRing {
     /// Gives the memory back; the ring is not used afterwards.
     mutating func free() {
         Glibc.free(ring)
-        Glibc.free(slots)
+        if let slots { munmap(slots, slotBytes) }
         self = ValueRing(nil, 0, nil, 0)
     }
 
@@ -190,9 +195,14 @@ struct ValueRing {
         count -= 1
     }
 
-    /// Removes everything.
+    private var slotBytes: Int { slotCount * MemoryLayout<Slot>.stride }
+
+    /// Removes everything, in little time whatever the size.
     mutating func removeAll() {
-        if count > 0 { slots?.update(repeating: Slot(tag: 0, place: 0), count: slotCount) }
+        // The pages are zeros again when they are touched next.
+        if let slots, count > 0, madvise(slots, slotBytes, MADV_DONTNEED) != 0 {
+            slots.update(repeating: Slot(tag: 0, place: 0), count: slotCount)
+        }
         count = 0
         (head, tail, isWrapped) = (0, 0, false)
     }

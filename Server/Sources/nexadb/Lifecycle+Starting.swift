@@ -19,7 +19,9 @@ extension Lifecycle {
         try Self.makeFolders(directory)
         let directory = Self.absolute(directory)
         DirectoryHolder.removeStalePidFile(directory)
-        let logPath = given.last { $0.flag == "--log-file" }?.value.map(Self.absolute) ?? directory + "/nexadb.log"
+        let logPath =
+            given.last { $0.flag == "--log-file" }?.value.map(Self.absolute)
+            ?? options.logFile.map(Self.absolute) ?? directory + "/nexadb.log"
         let log = try Self.openLog(logPath)
         defer { close(log) }
         let logStart = lseek(log, 0, SEEK_END)

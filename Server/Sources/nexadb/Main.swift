@@ -20,6 +20,7 @@ enum Main {
         case .manual: print(Options.manual.manualPage, terminator: "")
         case .completions(let shell): print(Options.manual.completions(for: shell), terminator: "")
         case .version: print("nexadb \(NexaServer.version)")
+        case .checkConfiguration: checkConfiguration(options)
         case .run: run(options)
         case .resetRootPassword: resetRootPassword(options)
         case .start, .stop, .status, .restart: exit(Lifecycle(options).run())
@@ -90,6 +91,20 @@ enum Main {
         }
     }
 
+    private static func checkConfiguration(_ options: Options) {
+        do throws(ServerError) {
+            try NexaServer.check(configuration(options))
+        } catch {
+            say("nexadb: \(error.message)\n")
+            exit(1)
+        }
+        print(options.effective, terminator: "")
+        say("nexadb: the configuration is fine\n")
+    }
+
+    /// Not so little that a small machine reads everything from files, and a quarter of a larger one.
+    private static var defaultCacheBytes: Int { max(96 << 20, MachineMemory.byteCount / 4) }
+
     private static func configuration(_ options: Options) -> NexaServer.Configuration {
         var configuration = NexaServer.Configuration(dataDirectory: options.dataDirectory)
         let isSocketOnly = options.socketPath != nil && options.host == nil && options.port == nil
@@ -106,6 +121,9 @@ enum Main {
         configuration.engine.logRecovery = options.logRecovery == "strict" ? .strict : .discardAfterDamage
         if let age = options.changeHistoryAge { configuration.engine.changeHistoryAge = age }
         if let bytes = options.changeHistoryBytes { configuration.engine.changeHistoryBytes = bytes }
+        let cacheBytes = options.cacheBytes ?? defaultCacheBytes
+        configuration.engine.documentCacheBytes = cacheBytes / 3
+        configuration.engine.blockCacheBytes = cacheBytes - cacheBytes / 3
         if let reactors = options.reactors { configuration.reactors = reactors }
         configuration.backupDirectory = options.backupDirectory
         configuration.importDirectory = options.importDirectory

@@ -76,6 +76,17 @@ extension Options {
             options.changeHistoryBytes = number
         },
         Definition(
+            flag: "--cache-size", placeholder: "SIZE", environment: "NEXADB_CACHE_SIZE",
+            help: "memory for caches, such as 512M or 8G (default: a quarter of the memory of machine or container)"
+        ) { options, text throws(Problem) in
+            guard let number = scaled(text, ["": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40]),
+                (1 << 20)...(1 << 44) ~= number
+            else {
+                throw Problem(message: "a size is a number with M, G or T, from 1M to 16T, not '\(text)'")
+            }
+            options.cacheBytes = number
+        },
+        Definition(
             flag: "--reactors", placeholder: "N", environment: "NEXADB_REACTORS",
             help: "threads that serve connections (default: one for each processor)"
         ) { options, text throws(Problem) in
@@ -92,6 +103,10 @@ extension Options {
             flag: "--import-directory", placeholder: "DIR", kind: .directory, environment: "NEXADB_IMPORT_DIRECTORY",
             help: "below which administrators may have exports of MongoDB imported"
         ) { $0.importDirectory = $1 },
+        Definition(
+            flag: "--config", placeholder: "FILE", kind: .file, environment: "NEXADB_CONFIG",
+            help: "a file with options, as 'port = 6971' in a line; environment and flags win over it"
+        ) { _, _ in },
         Definition(
             flag: "--insecure-defaults", placeholder: nil, environment: nil,
             help: "first start: root gets the password of the old tutorials; loopback only"
@@ -141,6 +156,10 @@ extension Options {
             flag: "--man", placeholder: nil, group: .about, environment: nil,
             help: "print the manual page: nexadb --man | man -l -"
         ) { options, _ in options.action = .manual },
+        Definition(
+            flag: "--check-config", placeholder: nil, group: .about, environment: nil,
+            help: "check all options and the certificates, and print the options as a configuration file"
+        ) { options, _ in options.action = .checkConfiguration },
         Definition(flag: "--version", placeholder: nil, group: .about, environment: nil, help: "show the version") {
             options, _ in
             options.action = .version

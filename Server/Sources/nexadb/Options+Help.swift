@@ -20,6 +20,8 @@ extension Options {
             backup and compact work on the data directory, or ask a server for it: the one of --socket, or of
             --host and --port with the password of root in NEXADB_ROOT_PASSWORD. The backup is then made on
             the server's machine, and from elsewhere only below its --backup-directory.
+            A --config file has options without their dashes, 'cache-size = 4G' or 'verbose = true' in a line,
+            and comments behind #. The environment wins over it, and the command line over both.
             start keeps nexadb.pid and nexadb.log among the data. stop, restart and status find the server by the
             lock on the data directory, so that a pid file of a dead server misleads nobody.
             Commands end with code 0, or 1 when something failed, 2 for wrong usage, 3 when check or verify

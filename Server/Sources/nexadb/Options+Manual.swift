@@ -19,6 +19,9 @@ extension Options {
                     + "log why it does not. stop, restart and status find the server by the lock on the data directory, so "
                     + "that the pid file of a dead server misleads nobody. start is content with a server that runs, and "
                     + "stop with none.",
+                "A file that --config names has options of the server without their dashes, one in a line: cache-size = 4G, "
+                    + "verbose = true, and comments behind #. The environment wins over it, and the command line over "
+                    + "both. --check-config prints what holds in the end, with where it comes from.",
                 "backup and compact work on the data directory, or ask a server for it: the one of --socket, or of "
                     + "--host and --port with the password of root in NEXADB_ROOT_PASSWORD. The backup is then made on the "
                     + "server's machine, and from elsewhere only below its --backup-directory."

@@ -19,6 +19,7 @@ struct Options {
         case manual
         case completions(CompletionShell)
         case version
+        case checkConfiguration
 
         /// Whether it is about a server in the background.
         var isLifecycle: Bool { self == .start || self == .stop || self == .status || self == .restart }
@@ -47,6 +48,8 @@ struct Options {
     var reactors: Int?
     var changeHistoryAge: Duration?
     var changeHistoryBytes: Int?
+    /// Bytes for the caches of documents and blocks together.
+    var cacheBytes: Int?
     var backupDirectory: String?
     var importDirectory: String?
     var isVerbose = false
@@ -58,6 +61,10 @@ struct Options {
 
     /// The options of the server as they were given, in an order in which later ones win.
     var given: [Given] = []
+    /// The data directory, as it was given last.
+    var givenPlace: Given?
+    /// Those of the configuration file, which lose against them.
+    var ofFile: [Given] = []
 
     /// One option as it was given.
     struct Given: Equatable {
@@ -105,8 +112,9 @@ struct Options {
         var message: String
     }
 
-    /// Reads the environment first, then the flags, which win.
+    /// Reads the configuration file first, then the environment, then the flags, which win.
     init(arguments: [String], environment: (String) -> String?) throws(Problem) {
+        if let file = Self.configurationFile(arguments, environment) { try readFile(file) }
         for definition in Self.definitions {
             guard let name = definition.environment, let value = environment(name), !value.isEmpty else { continue }
             do throws(Problem) {
@@ -152,8 +160,10 @@ struct Options {
     }
 
     private mutating func note(_ definition: Definition, _ value: String?, isOfEnvironment: Bool = false) {
+        let one = Given(flag: definition.flag, value: value, isOfEnvironment: isOfEnvironment)
+        if definition.flag == "--data-dir" { givenPlace = one }
         guard definition.group == .server else { return }
-        given.append(Given(flag: definition.flag, value: value, isOfEnvironment: isOfEnvironment))
+        given.append(one)
     }
 
     /// As the installers of NexaDB 3.0 had it: `DATA_DIR`, else the data folder of the user.

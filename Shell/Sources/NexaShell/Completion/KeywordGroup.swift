@@ -16,7 +16,7 @@ enum KeywordGroup: Equatable, Sendable {
 
     var words: [String] {
         switch self {
-        case .logical: ["$and", "$expr", "$nor", "$or"]
+        case .logical: ["$and", "$comment", "$expr", "$nor", "$or"]
         case .comparison:
             [
                 "$all", "$elemMatch", "$eq", "$exists", "$gt", "$gte", "$in", "$lt", "$lte", "$mod", "$ne", "$nin",
